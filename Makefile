@@ -1,0 +1,61 @@
+# The only makefile that is run. `make help` tells the targets; each folder's module.mk names its
+# parts. Non-recursive, out of tree: build/<mode>/.
+
+MODE ?= release
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+BUILD := build/$(MODE)
+VERSION := $(shell cat VERSION)
+
+PKGS := libevent_core openssl libpq yaml-0.1 jansson libsodium libseccomp
+CPPFLAGS := -D_GNU_SOURCE -I. -I$(BUILD)/gen -DFIRSTRING_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS))
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough \
+	-Wnull-dereference -Wdouble-promotion -Werror
+HARDEN := -fstack-protector-strong -fPIE -fstack-clash-protection -fcf-protection -fno-strict-overflow \
+	-fno-delete-null-pointer-checks
+CFLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+CFLAGS_debug := -O0 -g3
+CFLAGS_asan := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS_tsan := -O1 -g3 -fsanitize=thread
+CFLAGS_fuzz := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+ifeq ($(MODE),fuzz)
+CC := clang
+endif
+CFLAGS := -std=gnu17 $(WARNINGS) $(HARDEN) $(CFLAGS_$(MODE)) $(EXTRA_CFLAGS)
+LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(filter -fsanitize%,$(CFLAGS_$(MODE)))
+LDLIBS := $(shell pkg-config --libs $(PKGS))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# What the modules fill in: programs, and every object for dependency files.
+PROGRAMS :=
+OBJECTS :=
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+include common/module.mk factory-ca/module.mk redirector/module.mk portal-api/module.mk tests/module.mk
+
+.PHONY: all run up down check unit integration e2e hostile fuzz-smoke bench lint format analyze cov install clean help
+all: $(PROGRAMS)  ## build the daemons and tools
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# Statements of sql/queries/<daemon>/*.sql as C: struct pg_statement, by name and as a list.
+$(BUILD)/gen/queries_%.h $(BUILD)/gen/queries_%.c: sql/queries-to-c $(wildcard sql/queries/*/*.sql)
+	@mkdir -p $(@D)
+	sql/queries-to-c $* $(BUILD)/gen
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+-include $(OBJECTS:.o=.d)
+
+clean:  ## remove what was built (var/ stays)
+	rm -rf build
+
+help:  ## this text
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
+	@echo "  MODE=release|debug|asan|tsan|fuzz and CC=gcc|clang choose how."

@@ -1,0 +1,19 @@
+# The factory-ca daemon: everything but main.c is a library, so that tests link it.
+FACTORY_CA_SOURCES := $(filter-out %/main.c,$(shell find factory-ca -name '*.c' | sort))
+FACTORY_CA_OBJECTS := $(call objects,$(FACTORY_CA_SOURCES)) $(BUILD)/gen/queries_factory-ca.o
+FACTORY_CA_LIB := $(BUILD)/libfactory-ca.a
+OBJECTS += $(call objects,$(FACTORY_CA_SOURCES) factory-ca/main.c)
+
+$(FACTORY_CA_OBJECTS) $(BUILD)/factory-ca/main.o: | $(BUILD)/gen/queries_factory-ca.h
+
+$(FACTORY_CA_LIB): $(FACTORY_CA_OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/bin/factory-ca: $(BUILD)/factory-ca/main.o $(FACTORY_CA_LIB) $(LIBCOMMON)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+ifneq ($(wildcard factory-ca/main.c),)
+PROGRAMS += $(BUILD)/bin/factory-ca
+endif

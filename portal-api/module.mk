@@ -1,0 +1,19 @@
+# The portal-api daemon: everything but main.c is a library, so that tests link it.
+PORTAL_API_SOURCES := $(filter-out %/main.c,$(shell find portal-api -name '*.c' | sort))
+PORTAL_API_OBJECTS := $(call objects,$(PORTAL_API_SOURCES)) $(BUILD)/gen/queries_portal-api.o
+PORTAL_API_LIB := $(BUILD)/libportal-api.a
+OBJECTS += $(call objects,$(PORTAL_API_SOURCES) portal-api/main.c)
+
+$(PORTAL_API_OBJECTS) $(BUILD)/portal-api/main.o: | $(BUILD)/gen/queries_portal-api.h
+
+$(PORTAL_API_LIB): $(PORTAL_API_OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/bin/portal-api: $(BUILD)/portal-api/main.o $(PORTAL_API_LIB) $(LIBCOMMON)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+ifneq ($(wildcard portal-api/main.c),)
+PROGRAMS += $(BUILD)/bin/portal-api
+endif
