@@ -59,3 +59,25 @@ clean:  ## remove what was built (var/ stays)
 help:  ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
 	@echo "  MODE=release|debug|asan|tsan|fuzz and CC=gcc|clang choose how."
+
+check:  ## install what tests need, build, and run all of them
+	deploy/dev/install-packages build run test
+	$(MAKE) all
+	$(MAKE) unit
+	$(MAKE) integration
+	$(MAKE) e2e
+	$(MAKE) fuzz-smoke
+	$(MAKE) lint
+
+run:  ## install what is missing, build, and walk one phone from factory to provider; Ctrl-C stops
+	deploy/dev/install-packages build run
+	$(MAKE) all
+	deploy/dev/run
+
+up:  ## the same instance in the background; var/env.sh tells a client what it needs
+	deploy/dev/install-packages build run
+	$(MAKE) all
+	deploy/dev/up
+
+down:  ## stop it
+	deploy/dev/down
