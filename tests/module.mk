@@ -14,3 +14,9 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(DAEMON_LIBS) $(LIBCOMMON)
 .PHONY: unit
 unit: $(UNIT_PROGRAMS)  ## unit tests of the pure files
 	@tests/lib/run-units $(UNIT_PROGRAMS)
+
+# Tools that tests and benches run.
+$(BUILD)/bin/csrs: $(BUILD)/tests/lib/csrs.o $(LIBCOMMON)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+OBJECTS += $(call objects,tests/lib/csrs.c)
