@@ -20,3 +20,7 @@ $(BUILD)/bin/csrs: $(BUILD)/tests/lib/csrs.o $(LIBCOMMON)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 OBJECTS += $(call objects,tests/lib/csrs.c)
+
+.PHONY: e2e
+e2e: all $(BUILD)/bin/csrs  ## the journey and its faults, on the real daemons
+	BUILD=$(BUILD) tests/lib/run-e2e
