@@ -2,6 +2,8 @@
 # parts. Non-recursive, out of tree: build/<mode>/.
 
 MODE ?= release
+# V=1 shows the commands.
+Q := $(if $(V),,@)
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 BUILD := build/$(MODE)
 VERSION := $(shell cat VERSION)
@@ -42,14 +44,15 @@ all: $(PROGRAMS)  ## build the daemons and tools
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # Statements of sql/queries/<daemon>/*.sql as C: struct pg_statement, by name and as a list.
 $(BUILD)/gen/queries_%.h $(BUILD)/gen/queries_%.c: sql/queries-to-c $(wildcard sql/queries/*/*.sql)
 	@mkdir -p $(@D)
 	sql/queries-to-c $* $(BUILD)/gen
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 -include $(OBJECTS:.o=.d)
 
@@ -59,3 +62,25 @@ clean:  ## remove what was built (var/ stays)
 help:  ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
 	@echo "  MODE=release|debug|asan|tsan|fuzz and CC=gcc|clang choose how."
+
+check:  ## install what tests need, build, and run all of them
+	deploy/dev/install-packages build run test
+	$(MAKE) all
+	$(MAKE) unit
+	$(MAKE) integration
+	$(MAKE) e2e
+	$(MAKE) fuzz-smoke
+	$(MAKE) lint
+
+run:  ## install what is missing, build, and walk one phone from factory to provider; Ctrl-C stops
+	deploy/dev/install-packages build run
+	$(MAKE) all
+	deploy/dev/run
+
+up:  ## the same instance in the background; var/env.sh tells a client what it needs
+	deploy/dev/install-packages build run
+	$(MAKE) all
+	deploy/dev/up
+
+down:  ## stop it
+	deploy/dev/down

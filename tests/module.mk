@@ -9,8 +9,20 @@ DAEMON_LIBS := $(if $(FACTORY_CA_SOURCES),$(FACTORY_CA_LIB)) $(if $(REDIRECTOR_S
 	$(if $(PORTAL_API_SOURCES),$(PORTAL_API_LIB))
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(DAEMON_LIBS) $(LIBCOMMON)
-	$(CC) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
 
 .PHONY: unit
 unit: $(UNIT_PROGRAMS)  ## unit tests of the pure files
 	@tests/lib/run-units $(UNIT_PROGRAMS)
+
+# Tools that tests and benches run.
+$(BUILD)/bin/csrs: $(BUILD)/tests/lib/csrs.o $(LIBCOMMON)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+OBJECTS += $(call objects,tests/lib/csrs.c)
+
+.PHONY: e2e
+e2e: all $(BUILD)/bin/csrs  ## the journey and its faults, on the real daemons
+	BUILD=$(BUILD) tests/lib/run-e2e
