@@ -6,6 +6,7 @@
 
 #include "common/base/text.h"
 #include "factory-ca/front/armor.h"
+#include "factory-ca/front/json_text.h"
 #include "factory-ca/signer/csr.h"
 
 int batch_row_is_blank(const char *line, size_t len)
@@ -174,25 +175,6 @@ void batch_row_read(const char *line, size_t len, struct enrolment *enrolment)
 	json_decref(root);
 }
 
-/* Writes ,"key":"text" with JSON's escapes. Text is UTF-8 as jansson checked it, or our own. */
-static void put_string(struct buf *out, const char *key, const char *text)
-{
-	const unsigned char *c;
-
-	buf_printf(out, "\"%s\":\"", key);
-	for (c = (const unsigned char *)text; *c != '\0'; c++) {
-		if (*c == '"' || *c == '\\')
-			buf_printf(out, "\\%c", *c);
-		else if (*c == '\n')
-			buf_put_str(out, "\\n");
-		else if (*c < 0x20 || *c == 0x7f)
-			buf_printf(out, "\\u%04x", *c);
-		else
-			buf_put_u8(out, *c);
-	}
-	buf_put_u8(out, '"');
-}
-
 static void put_certificate(struct buf *out, const struct enrolment *enrolment)
 {
 	char serial[2 * SIGNER_SERIAL_LEN + 1];
@@ -201,11 +183,11 @@ static void put_certificate(struct buf *out, const struct enrolment *enrolment)
 	hex_encode(enrolment->serial, sizeof(enrolment->serial), serial);
 	armor_write_certificate(&pem, enrolment->certificate.bytes, enrolment->certificate.len);
 	buf_put_u8(out, ',');
-	put_string(out, "serial", serial);
+	json_put_string(out, "serial", serial);
 	buf_put_u8(out, ',');
-	put_string(out, "certificate", (const char *)pem.bytes);
+	json_put_string(out, "certificate", (const char *)pem.bytes);
 	buf_put_u8(out, ',');
-	put_string(out, "claim_code", enrolment->claim_code);
+	json_put_string(out, "claim_code", enrolment->claim_code);
 	buf_free(&pem);
 }
 
@@ -216,19 +198,19 @@ void batch_row_write(const struct enrolment *enrolment, struct buf *out)
 	buf_put_u8(out, '{');
 	if (enrolment->has_mac) {
 		mac_format(&enrolment->mac, mac);
-		put_string(out, "mac", mac);
+		json_put_string(out, "mac", mac);
 	} else if (enrolment->mac_echo[0] != '\0') {
-		put_string(out, "mac", enrolment->mac_echo);
+		json_put_string(out, "mac", enrolment->mac_echo);
 	} else {
 		buf_put_str(out, "\"mac\":null");
 	}
 	buf_put_u8(out, ',');
-	put_string(out, "status", enrolment_status_name(enrolment->status));
+	json_put_string(out, "status", enrolment_status_name(enrolment->status));
 	if (enrolment->status == ENROLMENT_ERROR) {
 		buf_put_u8(out, ',');
-		put_string(out, "code", enrolment_code_name(enrolment->code));
+		json_put_string(out, "code", enrolment_code_name(enrolment->code));
 		buf_put_u8(out, ',');
-		put_string(out, "detail", enrolment->detail);
+		json_put_string(out, "detail", enrolment->detail);
 	} else {
 		put_certificate(out, enrolment);
 	}

@@ -54,6 +54,7 @@ struct enrolment {
 	char detail[ENROLMENT_DETAIL_MAX];
 	uint8_t serial[SIGNER_SERIAL_LEN];
 	struct buf certificate; /* DER */
+	uint32_t claim_code_epoch; /* on record */
 	char claim_code[CLAIM_CODE_TEXT_LEN + 1];
 };
 

@@ -1,8 +1,6 @@
 /* Who may do what. Pure. */
 #include "factory-ca/front/request.h"
 
-#include <string.h>
-
 enum { STATIONS = 1 << ROLE_STATION, OPERATORS = 1 << ROLE_OPERATOR };
 
 /* The roles that each operation is for; none: public. */
@@ -56,19 +54,6 @@ enum request_refusal request_check(enum operation operation, const struct caller
 	return REQUEST_ALLOWED;
 }
 
-enum request_refusal request_check_station(
-    const struct caller *caller, const char *const *stations, size_t count)
-{
-	size_t i;
-
-	if (caller->role == ROLE_OPERATOR)
-		return REQUEST_ALLOWED;
-	for (i = 0; i < count; i++)
-		if (strcmp(stations[i], "any") == 0 || strcmp(stations[i], caller->name) == 0)
-			return REQUEST_ALLOWED;
-	return REQUEST_STATION_NOT_ON_ORDER;
-}
-
 int request_refusal_status(enum request_refusal refusal)
 {
 	return REFUSALS[refusal].status;
@@ -82,20 +67,4 @@ const char *request_refusal_code(enum request_refusal refusal)
 const char *request_refusal_detail(enum request_refusal refusal)
 {
 	return REFUSALS[refusal].detail;
-}
-
-int request_reference_is_valid(const char *text, size_t len)
-{
-	size_t i;
-
-	if (len == 0 || len > REQUEST_NAME_MAX)
-		return 0;
-	for (i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-			c == '.' || c == '_' || c == '-'))
-			return 0;
-	}
-	return 1;
 }

@@ -7,9 +7,7 @@
 #ifndef FIRSTRING_FACTORY_CA_FRONT_REQUEST_H
 #define FIRSTRING_FACTORY_CA_FRONT_REQUEST_H
 
-#include <stddef.h>
-
-enum { REQUEST_NAME_MAX = 64 };
+#include "factory-ca/statement.h"
 
 enum request_role { ROLE_NOBODY, ROLE_STATION, ROLE_OPERATOR };
 
@@ -17,7 +15,7 @@ struct caller {
 	enum request_role role; /* by the certificate's EKU; ROLE_NOBODY: it carries neither */
 	int presented; /* a certificate that verified */
 	int live; /* on record under that role, and neither revoked nor removed */
-	char name[REQUEST_NAME_MAX + 1]; /* "" unless live */
+	char name[STATEMENT_NAME_MAX + 1]; /* "" unless live */
 };
 
 enum operation {
@@ -47,16 +45,9 @@ enum request_refusal {
 int request_is_public(enum operation operation);
 enum request_refusal request_check(enum operation operation, const struct caller *caller);
 
-/* Stations of an order: names, or the one word "any". Operators pass. */
-enum request_refusal request_check_station(
-    const struct caller *caller, const char *const *stations, size_t count);
-
 /* Status, stable code and sentence of a refusal. */
 int request_refusal_status(enum request_refusal refusal);
 const char *request_refusal_code(enum request_refusal refusal);
 const char *request_refusal_detail(enum request_refusal refusal);
-
-/* An order's reference: [A-Za-z0-9._-]{1,64}. */
-int request_reference_is_valid(const char *text, size_t len);
 
 #endif
