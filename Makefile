@@ -2,6 +2,8 @@
 # parts. Non-recursive, out of tree: build/<mode>/.
 
 MODE ?= release
+# V=1 shows the commands.
+Q := $(if $(V),,@)
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 BUILD := build/$(MODE)
 VERSION := $(shell cat VERSION)
@@ -42,14 +44,15 @@ all: $(PROGRAMS)  ## build the daemons and tools
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # Statements of sql/queries/<daemon>/*.sql as C: struct pg_statement, by name and as a list.
 $(BUILD)/gen/queries_%.h $(BUILD)/gen/queries_%.c: sql/queries-to-c $(wildcard sql/queries/*/*.sql)
 	@mkdir -p $(@D)
 	sql/queries-to-c $* $(BUILD)/gen
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 -include $(OBJECTS:.o=.d)
 

@@ -5,4 +5,4 @@ OBJECTS += $(call objects,$(COMMON_SOURCES))
 
 $(LIBCOMMON): $(call objects,$(COMMON_SOURCES))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^

@@ -8,11 +8,12 @@ $(FACTORY_CA_OBJECTS) $(BUILD)/factory-ca/main.o: | $(BUILD)/gen/queries_factory
 
 $(FACTORY_CA_LIB): $(FACTORY_CA_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/bin/factory-ca: $(BUILD)/factory-ca/main.o $(FACTORY_CA_LIB) $(LIBCOMMON)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 ifneq ($(wildcard factory-ca/main.c),)
 PROGRAMS += $(BUILD)/bin/factory-ca

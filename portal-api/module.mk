@@ -8,11 +8,12 @@ $(PORTAL_API_OBJECTS) $(BUILD)/portal-api/main.o: | $(BUILD)/gen/queries_portal-
 
 $(PORTAL_API_LIB): $(PORTAL_API_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/bin/portal-api: $(BUILD)/portal-api/main.o $(PORTAL_API_LIB) $(LIBCOMMON)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 ifneq ($(wildcard portal-api/main.c),)
 PROGRAMS += $(BUILD)/bin/portal-api

@@ -8,11 +8,12 @@ $(REDIRECTOR_OBJECTS) $(BUILD)/redirector/main.o: | $(BUILD)/gen/queries_redirec
 
 $(REDIRECTOR_LIB): $(REDIRECTOR_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/bin/redirector: $(BUILD)/redirector/main.o $(REDIRECTOR_LIB) $(LIBCOMMON)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 ifneq ($(wildcard redirector/main.c),)
 PROGRAMS += $(BUILD)/bin/redirector

@@ -9,7 +9,8 @@ DAEMON_LIBS := $(if $(FACTORY_CA_SOURCES),$(FACTORY_CA_LIB)) $(if $(REDIRECTOR_S
 	$(if $(PORTAL_API_SOURCES),$(PORTAL_API_LIB))
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(DAEMON_LIBS) $(LIBCOMMON)
-	$(CC) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
 
 .PHONY: unit
 unit: $(UNIT_PROGRAMS)  ## unit tests of the pure files
@@ -18,7 +19,8 @@ unit: $(UNIT_PROGRAMS)  ## unit tests of the pure files
 # Tools that tests and benches run.
 $(BUILD)/bin/csrs: $(BUILD)/tests/lib/csrs.o $(LIBCOMMON)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 OBJECTS += $(call objects,tests/lib/csrs.c)
 
 .PHONY: e2e

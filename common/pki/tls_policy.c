@@ -1,0 +1,150 @@
+/* Every SSL_CTX is made here, from files that are the administrator's. Runs in parents, before a
+ * fork, and in our own clients. */
+#include "common/pki/tls_policy.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/secret.h"
+
+enum { KEY_FILE_MAX = 64 * 1024, CHAIN_DEPTH_MAX = 3 };
+
+static const char GROUPS[] = "X25519:P-256:P-384";
+static const char SUITES_TLS12[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+				   "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+				   "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+static const char SUITES_TLS13[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+/* What certificates and handshakes may be signed with: no SHA-1, no RSA below what level 2 asks. */
+static const char SIGNATURES[] = "ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA-PSS+SHA384:"
+				 "RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512";
+
+/* Says what is wrong, with OpenSSL's last reason when it has one, and empties its queue. */
+static enum err refuse(
+    enum err err, char *why, size_t why_len, const char *path, const char *problem)
+{
+	unsigned long code = ERR_peek_last_error();
+	const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+
+	snprintf(why, why_len, "%s: %s%s%s", path, problem, reason != NULL ? ": " : "",
+	    reason != NULL ? reason : "");
+	ERR_clear_error();
+	return err;
+}
+
+static SSL_CTX *context_new(const SSL_METHOD *method)
+{
+	SSL_CTX *context = SSL_CTX_new(method);
+
+	CHECK(context != NULL);
+	CHECK(SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1);
+	CHECK(SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1);
+	CHECK(SSL_CTX_set1_groups_list(context, GROUPS) == 1);
+	CHECK(SSL_CTX_set_cipher_list(context, SUITES_TLS12) == 1);
+	CHECK(SSL_CTX_set_ciphersuites(context, SUITES_TLS13) == 1);
+	CHECK(SSL_CTX_set1_sigalgs_list(context, SIGNATURES) == 1);
+	SSL_CTX_set_security_level(context, 2);
+	SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+					 SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+					 SSL_OP_SINGLE_ECDH_USE);
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	CHECK(SSL_CTX_set_num_tickets(context, 0) == 1);
+	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+	return context;
+}
+
+/* An encrypted key must not make a daemon ask at a terminal. */
+static int no_passphrase(char *text, int size, int for_writing, void *ctx)
+{
+	(void)text, (void)size, (void)for_writing, (void)ctx;
+	return 0;
+}
+
+static enum err context_use_pair(
+    SSL_CTX *context, const struct tls_key_pair *pair, char *why, size_t why_len)
+{
+	struct secret file = {0};
+	EVP_PKEY *key = NULL;
+	BIO *bio = NULL;
+
+	ERR_clear_error();
+	if (SSL_CTX_use_certificate_chain_file(context, pair->certificate_path) != 1)
+		return refuse(
+		    ERR_SYNTAX, why, why_len, pair->certificate_path, "no PEM certificate chain");
+	enum err err = secret_read_file(pair->key_path, KEY_FILE_MAX, &file);
+	if (err != ERR_OK) {
+		snprintf(why, why_len, "%s: %s", pair->key_path,
+		    err == ERR_IO ? strerror(errno) : "not a credential file (see the log)");
+		return err;
+	}
+	bio = BIO_new_mem_buf(file.bytes, (int)file.len);
+	CHECK(bio != NULL);
+	key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	if (key == NULL)
+		err = refuse(ERR_SYNTAX, why, why_len, pair->key_path, "no unencrypted PEM key");
+	else if (SSL_CTX_use_PrivateKey(context, key) != 1 ||
+		 SSL_CTX_check_private_key(context) != 1)
+		err = refuse(ERR_REFUSED, why, why_len, pair->key_path,
+		    "the key does not belong to the certificate");
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	secret_free(&file);
+	return err;
+}
+
+static enum err context_trust(SSL_CTX *context, const char *path, char *why, size_t why_len)
+{
+	ERR_clear_error();
+	if (SSL_CTX_load_verify_file(context, path) != 1)
+		return refuse(ERR_SYNTAX, why, why_len, path, "no PEM CA certificates");
+	return ERR_OK;
+}
+
+enum err tls_server_context(
+    const struct tls_server_policy *policy, SSL_CTX **context, char *why, size_t why_len)
+{
+	SSL_CTX *made = context_new(TLS_server_method());
+	enum err err = ERR_OK;
+
+	CHECK(policy->pair_count > 0);
+	for (size_t i = 0; err == ERR_OK && i < policy->pair_count; i++)
+		err = context_use_pair(made, &policy->pairs[i], why, why_len);
+	if (err == ERR_OK && policy->client_auth != TLS_CLIENT_NONE) {
+		X509_VERIFY_PARAM *param = SSL_CTX_get0_param(made);
+		err = context_trust(made, policy->client_ca_path, why, why_len);
+		X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+		X509_VERIFY_PARAM_set_depth(param, CHAIN_DEPTH_MAX);
+		if (policy->check_client_purpose)
+			CHECK(X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_CLIENT) == 1);
+		SSL_CTX_set_verify(made,
+		    SSL_VERIFY_PEER | (policy->client_auth == TLS_CLIENT_REQUIRED
+					      ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+					      : 0),
+		    NULL);
+	}
+	if (err != ERR_OK)
+		SSL_CTX_free(made);
+	else
+		*context = made;
+	return err;
+}
+
+enum err tls_client_context(const char *ca_path, const struct tls_key_pair *pair, SSL_CTX **context,
+    char *why, size_t why_len)
+{
+	SSL_CTX *made = context_new(TLS_client_method());
+
+	enum err err = context_trust(made, ca_path, why, why_len);
+	if (err == ERR_OK && pair != NULL)
+		err = context_use_pair(made, pair, why, why_len);
+	SSL_CTX_set_verify(made, SSL_VERIFY_PEER, NULL);
+	if (err != ERR_OK)
+		SSL_CTX_free(made);
+	else
+		*context = made;
+	return err;
+}

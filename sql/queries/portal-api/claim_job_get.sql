@@ -1,0 +1,18 @@
+-- caller: portal-api worker, GET /v1/claim-jobs/{id}
+-- role: firstring_portal
+-- $1 job_id uuid
+-- -> id uuid
+-- -> state text: receiving, queued, running, done, failed
+-- -> dry_run boolean
+-- -> atomic boolean
+-- -> total bigint
+-- -> done bigint
+-- -> failed bigint
+-- -> detail text
+-- -> created_at timestamptz
+-- -> finished_at timestamptz
+-- rows: 0 or 1
+-- plan: index scan of claim_job_pkey under row-level security
+select id, state, dry_run, atomic, total, done, failed, detail, created_at, finished_at
+from firstring.claim_job
+where id = $1::uuid;

@@ -1,0 +1,15 @@
+-- Gives a phone back. Its passwords are purged, a live ship notice to this ITSP is cancelled.
+-- Repeated by the last holder, while nobody else has claimed since, it is already_released.
+-- caller: portal-api worker, DELETE /v1/claims/{mac}
+-- role: firstring_portal
+-- $1 mac macaddr
+-- $2 expected_version integer: null is any
+-- $3 actor_kind text
+-- $4 actor_id text
+-- $5 source_ip inet
+-- $6 request_id text
+-- -> outcome text: released, already_released, not_found, version_mismatch
+-- rows: 1
+-- plan: index lookups
+select outcome
+from firstring.claim_release($1::macaddr, $2::integer, $3::text, $4::text, $5::inet, $6::text);

@@ -1,0 +1,11 @@
+-- Last call of the submission that has the effect: marks the key done in the effect's own
+-- transaction, when a statement before it changed something; else it does nothing.
+-- caller: portal-api worker, either pool
+-- role: firstring_portal firstring_admin
+-- $1 principal uuid
+-- $2 route text
+-- $3 key text
+-- -> marked boolean
+-- rows: 1
+-- plan: index lookup
+select firstring.idempotency_effect($1::uuid, $2::text, $3::text) as marked;

@@ -1,0 +1,20 @@
+-- caller: portal-api worker, GET /v1/profiles/{id}; checks before a claim
+-- role: firstring_portal
+-- $1 profile_id uuid
+-- -> id uuid
+-- -> name text
+-- -> provisioning_url text
+-- -> fallback_urls text[]
+-- -> trust_anchors text
+-- -> delivery text
+-- -> redelivery text
+-- -> window_hours integer
+-- -> version integer
+-- -> created_at timestamptz
+-- -> updated_at timestamptz
+-- rows: 0 or 1
+-- plan: index scan of provisioning_profile_pkey under row-level security
+select id, name, provisioning_url, fallback_urls, trust_anchors, delivery, redelivery,
+  window_hours, version, created_at, updated_at
+from firstring.provisioning_profile
+where id = $1::uuid and deleted_at is null;

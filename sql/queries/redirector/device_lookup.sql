@@ -1,0 +1,43 @@
+-- Everything that deciding an answer needs, for the phones of one loop turn. No row for a
+-- certificate that is not live on record; an unclaimed phone's row has claim_id null.
+-- caller: redirector worker
+-- role: firstring_redirector
+-- $1 fingerprints bytea[]: SHA-256 of the certificates, up to 256
+-- -> ordinal bigint: 1 is the first fingerprint
+-- -> certificate_status text: live
+-- -> mac macaddr
+-- -> serial_number text
+-- -> model text
+-- -> format text
+-- -> authentication text: certificate, password
+-- -> encrypt_answers boolean
+-- -> tls_floor text: modern, compatible
+-- -> password_alphabet text: null is letters and digits
+-- -> admin_user text
+-- -> claim_id uuid
+-- -> claim_version integer
+-- -> claim_state text: live, suspended
+-- -> claimed_at timestamptz
+-- -> itsp_id uuid
+-- -> itsp_suspended boolean
+-- -> profile_id uuid
+-- -> provisioning_url text
+-- -> fallback_urls text[]
+-- -> trust_anchors text: PEM; null is none
+-- -> delivery text: direct, staged
+-- -> redelivery text: always, once, window
+-- -> window_hours integer: null unless window
+-- -> armed_at timestamptz: of the claim or the last re-arm; windows count from here
+-- -> once_started_at timestamptz: the first answer since armed_at under redelivery once
+-- -> delivered_at timestamptz: the last delivery of this claim
+-- -> sealed_password bytea
+-- -> sealed_key_id integer
+-- -> password_version integer
+-- -> pending_sealed_password bytea: to be delivered in place of sealed_password, when not null
+-- -> pending_key_id integer
+-- -> pending_version integer: what to say as password_version in the delivered event
+-- rows: at most one per input fingerprint, in any order
+-- plan: index scans of certificate_pkey, device_pkey, device_model_pkey, claim_one_live_per_mac,
+--   itsp_pkey, provisioning_profile_pkey; never a sequential scan
+select *
+from firstring.device_lookup($1::bytea[]);
