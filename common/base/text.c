@@ -120,6 +120,7 @@ static int is_white_space(char symbol)
 enum err base64_decode(const char *text, size_t text_len, struct buf *out)
 {
 	size_t start = out->len, padding = 0, symbols = 0;
+	enum err err = ERR_SYNTAX;
 	uint32_t bits = 0;
 
 	for (size_t i = 0; i < text_len; i++) {
@@ -142,13 +143,15 @@ enum err base64_decode(const char *text, size_t text_len, struct buf *out)
 	}
 	if (symbols % 4 != 0)
 		goto bad;
-	return out->err;
+	if (out->err == ERR_OK)
+		return ERR_OK;
+	err = out->err;
 bad:
 	if (out->len > start) {
 		out->len = start;
 		out->bytes[start] = 0;
 	}
-	return ERR_SYNTAX;
+	return err;
 }
 
 enum err number_parse(const char *text, size_t len, uint64_t max, uint64_t *number)
