@@ -12,7 +12,8 @@ PKGS := libevent_core openssl libpq yaml-0.1 jansson libsodium libseccomp
 CPPFLAGS := -D_GNU_SOURCE -I. -I$(BUILD)/gen -DFIRSTRING_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS))
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough \
-	-Wnull-dereference -Wdouble-promotion -Werror
+	-Wnull-dereference -Wdouble-promotion -Werror \
+	$(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 HARDEN := -fstack-protector-strong -fPIE -fstack-clash-protection -fcf-protection -fno-strict-overflow \
 	-fno-delete-null-pointer-checks
 CFLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2

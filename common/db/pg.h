@@ -40,6 +40,11 @@ struct pg_config {
 	void *ctx;
 };
 
+/* ERR_SYNTAX, with a sentence in `why`, for a connection string that pg_new would not take: one
+ * that libpq does not read, or with a host name, which would have to be resolved. */
+MUST_CHECK enum err pg_check_conninfo(const char *conninfo, char *why, size_t why_len);
+
+/* Connects in the background and stays connected; the conninfo passed pg_check_conninfo. */
 struct pg *pg_new(const struct pg_config *config);
 /* Fails what is waiting with ERR_CLOSED through its callbacks, then closes. */
 void pg_free(struct pg *pg);
@@ -80,6 +85,7 @@ struct pg_error {
 		       * ERR_TIMEOUT: the deadline (outcome unknown); ERR_FULL: queue;
 		       * ERR_EXISTS: unique violation; ERR_REFUSED: other errors of class 22, 23,
 		       * P0; ERR_DENIED: class 42501; ERR_CLOSED: pg_free */
+	int outcome_unknown; /* 1: it was sent, and may have taken effect */
 	char sqlstate[6]; /* "" when not from the server */
 	char message[256]; /* for the log, never for a client */
 };
@@ -100,8 +106,8 @@ void pg_submit(
     struct pg *pg, const struct pg_call *calls, size_t count, pg_done_fn *done, void *ctx);
 
 /*
- * For commands, not daemons: connects, runs one transaction, waits, disconnects. `use` gets the
- * rows. Blocking, bounded by 30 s.
+ * For commands, not daemons: connects, runs one transaction, waits, disconnects. `use` (may be
+ * NULL) gets the rows. Blocking, bounded by 30 s.
  */
 enum err pg_run_once(const char *conninfo, const struct pg_call *calls, size_t count,
     void (*use)(const struct pg_rows *const *rows, size_t count, void *ctx), void *ctx,

@@ -79,8 +79,6 @@ struct signer_welcome {
 void signer_welcome_encode(struct buf *out, const struct signer_welcome *welcome);
 MUST_CHECK enum err signer_welcome_decode(struct cursor in, struct signer_welcome *welcome);
 
-/* --- ISSUE ---------------------------------------------------------------------------------- */
-
 struct signer_text {
 	const char *text; /* not NUL-terminated; printable ASCII */
 	size_t len;
@@ -161,8 +159,6 @@ MUST_CHECK enum err signer_issued_add(struct buf *out, const struct signer_issue
 void signer_issued_mark_last(struct buf *out);
 MUST_CHECK enum err signer_issued_decode(struct cursor in, struct signer_issued *issued);
 
-/* --- CLAIM_CODES ---------------------------------------------------------------------------- */
-
 struct signer_claim_row {
 	struct mac mac; /* must lie in an order's range, open or closed */
 	uint32_t epoch;
@@ -188,8 +184,6 @@ struct signer_claim_texts {
 void signer_claim_texts_encode(struct buf *out, const struct signer_claim_texts *texts);
 MUST_CHECK enum err signer_claim_texts_decode(struct cursor in, struct signer_claim_texts *texts);
 
-/* --- STATEMENT ------------------------------------------------------------------------------ */
-
 enum statement_outcome {
 	STATEMENT_ACCEPTED = 0, /* durable in the signer's journal */
 	STATEMENT_EXISTING = 1, /* this very statement was accepted before */
@@ -209,8 +203,6 @@ void signer_statement_outcome_encode(
 MUST_CHECK enum err signer_statement_outcome_decode(
     struct cursor in, struct signer_statement_outcome *outcome);
 
-/* --- ORDER_STATE ---------------------------------------------------------------------------- */
-
 void signer_order_state_encode(struct buf *out, const char *reference);
 MUST_CHECK enum err signer_order_state_decode(
     struct cursor in, char reference[STATEMENT_REFERENCE_MAX + 1]);
@@ -223,8 +215,6 @@ struct signer_order_state {
 void signer_order_state_is_encode(struct buf *out, const struct signer_order_state *state);
 MUST_CHECK enum err signer_order_state_is_decode(
     struct cursor in, struct signer_order_state *state);
-
-/* --- CRL ------------------------------------------------------------------------------------ */
 
 struct signer_crl_part {
 	int last;
