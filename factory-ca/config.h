@@ -28,6 +28,16 @@ struct factory_config {
 	char *signer_peer_user; /* who may connect beside ourselves; "" : nobody */
 	/* database */
 	char *database_conninfo; /* of the front and of the commands */
+	int database_prepare;
+	/* front */
+	struct conf_address front_listen, front_health_listen;
+	int64_t front_workers;
+	char *front_certificate, *front_key; /* PEM; "" where no front runs */
+	char *front_user; /* "" : stay */
+	int64_t front_drain_ms;
+	/* where the operator's commands find the front */
+	char *front_url;
+	char *front_server_ca; /* PEM; "" : --server-ca must be given */
 };
 
 extern const struct conf_table factory_config_table;

@@ -21,7 +21,11 @@ static const struct command {
     {"operator", command_operator, "add NAME [--out DIR]: key and certificate of an operator"},
     {"station", command_station, "add NAME [--out DIR] | revoke NAME: stations of the line"},
     {"key", command_key, "list: the keys of the key store"},
+    {"order", command_order, "open | close | show: production orders, signed by an operator"},
+    {"code", command_code, "the claim code of one phone, for its label to be printed again"},
     {"signer", command_signer, "run the process that holds the keys"},
+    {"front", command_front, "run the network side: stations and operators connect here"},
+    {"serve", command_serve, "run signer and front together, for a trial"},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

@@ -80,6 +80,8 @@ static void take_claim(const struct pg_rows *rows, size_t at, struct lookup_row 
 	row_strings(rows, at, row_column(rows, "fallback_urls"), take_fallback, row);
 	take_text(rows, at, "delivery", row->delivery, sizeof row->delivery);
 	take_text(rows, at, "redelivery", row->redelivery, sizeof row->redelivery);
+	row->window_hours = row_int(rows, at, row_column(rows, "window_hours"));
+	row->armed_at_us = row_time_us(rows, at, row_column(rows, "armed_at"));
 	row_bytes(rows, at, has_pending ? pending : row_column(rows, "sealed_password"),
 	    &row->sealed_password);
 	row->password_version = row_int(
@@ -92,8 +94,8 @@ static void take_row(const struct pg_rows *rows, size_t at, struct lookup_row *r
 	take_text(rows, at, "serial_number", row->serial_number, sizeof row->serial_number);
 	take_text(rows, at, "model", row->model, sizeof row->model);
 	take_text(rows, at, "format", row->format, sizeof row->format);
-	row->by_certificate =
-	    strcmp(row_text(rows, at, row_column(rows, "authentication")), "certificate") == 0;
+	row->tls_compatible =
+	    strcmp(row_text(rows, at, row_column(rows, "tls_floor")), "compatible") == 0;
 	row->is_claimed = !row_is_null(rows, at, row_column(rows, "claim_id"));
 	if (row->is_claimed)
 		take_claim(rows, at, row);

@@ -21,7 +21,7 @@ enum { LOOKUP_TEXT_MAX = 128, LOOKUP_FALLBACKS_MAX = 8 };
 struct lookup_row {
 	struct mac mac;
 	char serial_number[LOOKUP_TEXT_MAX], model[LOOKUP_TEXT_MAX], format[LOOKUP_TEXT_MAX];
-	int by_certificate; /* the model authenticates by certificate */
+	int tls_compatible; /* the model may come to a listener of the compatible floor */
 	int is_claimed; /* the rest only then */
 	uint8_t claim_id[16];
 	int64_t claim_version;
@@ -29,6 +29,7 @@ struct lookup_row {
 	struct buf provisioning_url, fallback_urls[LOOKUP_FALLBACKS_MAX];
 	size_t fallback_count;
 	char delivery[16], redelivery[16];
+	int64_t window_hours, armed_at_us;
 	struct buf sealed_password; /* the pending one where there is one */
 	int64_t password_version; /* of that one */
 };
