@@ -184,7 +184,7 @@ int command_serve(const struct command_context *context, int argc, char **argv)
 		fprintf(stderr, "factory-ca serve takes no arguments; it runs signer and front\n");
 		return EX_USAGE;
 	}
-	log_set_program("factory-ca serve");
+	log_set_program("factory-ca-serve");
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);

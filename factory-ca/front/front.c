@@ -129,7 +129,7 @@ static int run_worker(const struct worker *worker, void *state)
 	enum err err;
 
 	(void)worker;
-	log_set_program("factory-ca front");
+	log_set_program("factory-ca-front");
 	sandbox_harden();
 	err = sandbox_drop_privileges(running.front.state->config.front_user);
 	if (err != ERR_OK) {
@@ -158,7 +158,7 @@ static int run_health(const struct worker *worker, void *state)
 	const struct front_state *front_state = state;
 	enum err err;
 
-	log_set_program("factory-ca front");
+	log_set_program("factory-ca-front");
 	sandbox_harden();
 	err = sandbox_drop_privileges(front_state->config.front_user);
 	if (err != ERR_OK)
@@ -219,7 +219,7 @@ static size_t kinds(void *state, struct worker_kind list[WORKERS_KINDS_MAX])
 
 int command_front(const struct command_context *context, int argc, char **argv)
 {
-	struct workers_config config = {.program = "factory-ca front",
+	struct workers_config config = {.program = "factory-ca-front",
 	    .load = load,
 	    .release = release,
 	    .kinds = kinds,
@@ -232,7 +232,7 @@ int command_front(const struct command_context *context, int argc, char **argv)
 				" front.listen in the configuration says\n");
 		return EX_USAGE;
 	}
-	log_set_program("factory-ca front");
+	log_set_program("factory-ca-front");
 	parent = (struct parent){
 	    .config_path = context->config_path, .listen_fd = -1, .health_fd = -1};
 	metrics_init(FRONT_METRICS, FRONT_METRIC_COUNT);
