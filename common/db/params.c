@@ -1,61 +1,38 @@
 /*
- * Parameters of a statement: scalars as text, byte strings and arrays in PostgreSQL's binary
- * format, so that no value is ever quoted. Values may be secret (a sealed password is not, a code
- * is): they are wiped when freed. Pure.
+ * Statement parameters in the forms PostgreSQL reads.
+ *
+ * Scalars are text, so that the statement decides the type; bytea and arrays are binary, so that no
+ * byte needs quoting and a thousand certificates are not spelt in hex. Pure. Values come from
+ * anywhere; they are data to PostgreSQL and never part of a statement.
  */
-#include "common/db/params.h"
-
-#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "common/base/buf.h"
-#include "common/base/clock.h"
+#include "common/base/text.h"
+#include "common/db/internal.h"
 
-/* From pg_type.dat; they never change. */
-enum oid {
-	OID_BOOL = 16,
-	OID_BYTEA = 17,
-	OID_INT8 = 20,
-	OID_TEXT = 25,
-	OID_MACADDR = 829,
-	OID_TIMESTAMPTZ = 1184,
-	OID_UUID = 2950,
+/* Microseconds from 1970 to 2000, where PostgreSQL's binary timestamps begin. */
+#define POSTGRES_EPOCH_US INT64_C(946684800000000)
+
+enum { ARRAY_HEADER_LEN = 12, ARRAY_DIMENSION_LEN = 8, US_PER_S = 1000000 };
+
+/* Element type OIDs, fixed for ever (PostgreSQL source, pg_type.dat). */
+static const uint32_t element_oids[] = {
+    [PG_ARRAY_TEXT] = 25,
+    [PG_ARRAY_BYTEA] = 17,
+    [PG_ARRAY_INT8] = 20,
+    [PG_ARRAY_BOOL] = 16,
+    [PG_ARRAY_MACADDR] = 829,
+    [PG_ARRAY_TIMESTAMPTZ] = 1184,
+    [PG_ARRAY_UUID] = 2950,
 };
-
-/* 2000-01-01 in microseconds since 1970: where PostgreSQL counts from. */
-static const int64_t POSTGRES_EPOCH_US = INT64_C(946684800) * 1000000;
-
-static const enum oid ELEMENT_OIDS[] = {
-    [PG_ARRAY_TEXT] = OID_TEXT,
-    [PG_ARRAY_BYTEA] = OID_BYTEA,
-    [PG_ARRAY_INT8] = OID_INT8,
-    [PG_ARRAY_BOOL] = OID_BOOL,
-    [PG_ARRAY_MACADDR] = OID_MACADDR,
-    [PG_ARRAY_TIMESTAMPTZ] = OID_TIMESTAMPTZ,
-    [PG_ARRAY_UUID] = OID_UUID,
-};
-
-struct param {
-	size_t offset, len; /* into bytes */
-	int is_null, is_binary;
-};
-
-struct pg_params {
-	struct buf bytes;
-	struct param params[PG_PARAMS_MAX];
-	int count;
-	int in_array;
-	enum pg_array array_type;
-	uint32_t elements, nulls;
-};
-
-enum { ARRAY_HEADER_LEN = 20 }; /* dimensions, has-null, element type, length, lower bound */
 
 struct pg_params *pg_params_new(void)
 {
-	struct pg_params *params = calloc(1, sizeof *params);
+	struct pg_params *params = calloc(1, sizeof(*params));
 
 	CHECK(params != NULL);
 	return params;
@@ -69,40 +46,55 @@ void pg_params_free(struct pg_params *params)
 	free(params);
 }
 
-/* Adds a value: an element of the open array, or a parameter of its own. Text is kept with a NUL.
- */
-static void param_add(struct pg_params *params, const void *bytes, size_t len, int is_binary)
+static void begin_value(struct pg_params *params, int is_binary)
 {
-	if (params->in_array) {
-		params->elements++;
-		params->nulls += bytes == NULL;
-		buf_put_u32(&params->bytes, bytes != NULL ? (uint32_t)len : UINT32_MAX);
-		buf_put(&params->bytes, bytes, bytes != NULL ? len : 0);
-		return;
-	}
 	CHECK(params->count < PG_PARAMS_MAX);
-	params->params[params->count++] = (struct param){.offset = params->bytes.len,
-	    .len = len,
-	    .is_null = bytes == NULL,
-	    .is_binary = is_binary};
-	buf_put(&params->bytes, bytes, bytes != NULL ? len : 0);
+	params->values[params->count] =
+	    (struct pg_param){.offset = params->bytes.len, .is_binary = is_binary};
+}
+
+/* The NUL after each value ends a text and does no harm to bytes. */
+static void end_value(struct pg_params *params)
+{
+	struct pg_param *value = &params->values[params->count++];
+
+	if (params->bytes.err == ERR_OK)
+		value->len = (int)(params->bytes.len - value->offset);
 	buf_put_u8(&params->bytes, 0);
 }
 
-static void array_check(const struct pg_params *params, enum pg_array type)
+static void scalar(struct pg_params *params, int is_binary, const void *bytes, size_t len)
 {
-	CHECK(!params->in_array || params->array_type == type);
+	begin_value(params, is_binary);
+	buf_put(&params->bytes, bytes, len);
+	end_value(params);
+}
+
+static void element(struct pg_params *params, enum pg_array type, const void *bytes, size_t len)
+{
+	CHECK(params->array_type == type);
+	buf_put_u32(&params->bytes, (uint32_t)len);
+	buf_put(&params->bytes, bytes, len);
+	params->array_elements++;
+}
+
+static void element_u64(struct pg_params *params, enum pg_array type, uint64_t value)
+{
+	CHECK(params->array_type == type);
+	buf_put_u32(&params->bytes, 8);
+	buf_put_u64(&params->bytes, value);
+	params->array_elements++;
 }
 
 void pg_param_null(struct pg_params *params)
 {
-	param_add(params, NULL, 0, 0);
-}
-
-void pg_param_text_len(struct pg_params *params, const char *text, size_t len)
-{
-	array_check(params, PG_ARRAY_TEXT);
-	param_add(params, text, len, 0);
+	if (params->in_array) {
+		buf_put_u32(&params->bytes, UINT32_MAX);
+		params->array_elements++;
+		return;
+	}
+	begin_value(params, 0);
+	params->values[params->count++].is_null = 1;
 }
 
 void pg_param_text(struct pg_params *params, const char *text)
@@ -110,133 +102,160 @@ void pg_param_text(struct pg_params *params, const char *text)
 	pg_param_text_len(params, text, text != NULL ? strlen(text) : 0);
 }
 
+void pg_param_text_len(struct pg_params *params, const char *text, size_t len)
+{
+	if (text == NULL) {
+		pg_param_null(params);
+		return;
+	}
+	if (memchr(text, '\0', len) != NULL)
+		params->has_nul = 1;
+	if (params->in_array)
+		element(params, PG_ARRAY_TEXT, text, len);
+	else
+		scalar(params, 0, text, len);
+}
+
 void pg_param_int(struct pg_params *params, int64_t value)
 {
 	char text[24];
 
-	array_check(params, PG_ARRAY_INT8);
 	if (params->in_array) {
-		struct buf binary = {0};
-		buf_put_u64(&binary, (uint64_t)value);
-		param_add(params, binary.bytes, binary.len, 1);
-		buf_free(&binary);
+		element_u64(params, PG_ARRAY_INT8, (uint64_t)value);
 		return;
 	}
-	snprintf(text, sizeof text, "%" PRId64, value);
-	param_add(params, text, strlen(text), 0);
+	scalar(params, 0, text, (size_t)snprintf(text, sizeof(text), "%lld", (long long)value));
 }
 
 void pg_param_bool(struct pg_params *params, int value)
 {
-	array_check(params, PG_ARRAY_BOOL);
+	uint8_t byte = value != 0;
+
 	if (params->in_array)
-		param_add(params, value ? "\1" : "\0", 1, 1);
+		element(params, PG_ARRAY_BOOL, &byte, 1);
 	else
-		param_add(params, value ? "t" : "f", 1, 0);
+		scalar(params, 0, value ? "t" : "f", 1);
 }
 
 void pg_param_bytea(struct pg_params *params, const void *bytes, size_t len)
 {
-	array_check(params, PG_ARRAY_BYTEA);
-	param_add(params, bytes, len, 1);
+	if (bytes == NULL)
+		pg_param_null(params);
+	else if (params->in_array)
+		element(params, PG_ARRAY_BYTEA, bytes, len);
+	else
+		scalar(params, 1, bytes, len);
 }
 
 void pg_param_mac(struct pg_params *params, const struct mac *mac)
 {
 	char text[MAC_TEXT_LEN + 1];
 
-	array_check(params, PG_ARRAY_MACADDR);
 	if (params->in_array) {
-		param_add(params, mac->octets, MAC_LEN, 1);
+		element(params, PG_ARRAY_MACADDR, mac->octets, MAC_LEN);
 		return;
 	}
 	mac_format(mac, text);
-	param_add(params, text, MAC_TEXT_LEN, 0);
+	scalar(params, 0, text, MAC_TEXT_LEN);
 }
 
 void pg_param_uuid(struct pg_params *params, const uint8_t uuid[16])
 {
-	char text[40];
+	char text[33];
 
-	array_check(params, PG_ARRAY_UUID);
 	if (params->in_array) {
-		param_add(params, uuid, 16, 1);
+		element(params, PG_ARRAY_UUID, uuid, 16);
 		return;
 	}
-	char *out = text;
-	for (int i = 0; i < 16; i++)
-		out += sprintf(out, "%02x", uuid[i]);
-	param_add(params, text, 32, 0);
+	hex_encode_lower(uuid, 16, text);
+	scalar(params, 0, text, 32);
 }
 
 void pg_param_time_us(struct pg_params *params, int64_t unix_us)
 {
-	char text[CLOCK_TEXT_LEN + 1], whole[48];
+	char text[64];
 
-	array_check(params, PG_ARRAY_TIMESTAMPTZ);
-	if (params->in_array) {
-		struct buf binary = {0};
-		buf_put_u64(&binary, (uint64_t)(unix_us - POSTGRES_EPOCH_US));
-		param_add(params, binary.bytes, binary.len, 1);
-		buf_free(&binary);
+	if (unix_us == INT64_MIN) {
+		pg_param_null(params);
 		return;
 	}
-	int64_t fraction_us = (unix_us % 1000000 + 1000000) % 1000000;
-	clock_format_s((unix_us - fraction_us) / 1000000, text);
-	text[strlen(text) - 1] = '\0'; /* the Z comes after the fraction */
-	snprintf(whole, sizeof whole, "%s.%06dZ", text, (int)fraction_us);
-	param_add(params, whole, strlen(whole), 0);
+	if (params->in_array) {
+		/* INT64_MAX is infinity in PostgreSQL's binary form too. */
+		uint64_t value = unix_us == INT64_MAX ? (uint64_t)unix_us
+						      : (uint64_t)(unix_us - POSTGRES_EPOCH_US);
+		element_u64(params, PG_ARRAY_TIMESTAMPTZ, value);
+		return;
+	}
+	if (unix_us == INT64_MAX) {
+		scalar(params, 0, "infinity", 8);
+		return;
+	}
+	int64_t us = unix_us % US_PER_S;
+	if (us < 0)
+		us += US_PER_S;
+	time_t unix_s = (unix_us - us) / US_PER_S;
+	struct tm tm;
+	CHECK(gmtime_r(&unix_s, &tm) != NULL);
+	size_t len = strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	len += (size_t)snprintf(text + len, sizeof(text) - len, ".%06d+00", (int)us);
+	scalar(params, 0, text, len);
 }
 
 void pg_param_array_begin(struct pg_params *params, enum pg_array type)
 {
-	static const uint8_t header[ARRAY_HEADER_LEN];
-
-	CHECK(!params->in_array && params->count < PG_PARAMS_MAX);
-	params->params[params->count++] =
-	    (struct param){.offset = params->bytes.len, .is_binary = 1};
-	buf_put(&params->bytes, header, sizeof header);
+	CHECK(!params->in_array);
+	begin_value(params, 1);
 	params->in_array = 1;
 	params->array_type = type;
-	params->elements = params->nulls = 0;
-}
-
-static void write_u32(uint8_t *place, uint32_t value)
-{
-	for (int i = 0; i < 4; i++)
-		place[i] = (uint8_t)(value >> (24 - 8 * i));
+	params->array_elements = 0;
+	/* Dimensions, "may hold nulls" (which the server finds out for itself), element type. */
+	buf_put_u32(&params->bytes, 1);
+	buf_put_u32(&params->bytes, 0);
+	buf_put_u32(&params->bytes, element_oids[type]);
+	/* Of the one dimension: its length, set at the end, and where it begins to count. */
+	buf_put_u32(&params->bytes, 0);
+	buf_put_u32(&params->bytes, 1);
 }
 
 void pg_param_array_end(struct pg_params *params)
 {
-	struct param *param = &params->params[params->count - 1];
-	uint8_t *header = params->bytes.bytes + param->offset;
-
-	CHECK(params->in_array && params->bytes.err == ERR_OK);
-	write_u32(header, params->elements > 0); /* an empty array has no dimension */
-	write_u32(header + 4, params->nulls > 0);
-	write_u32(header + 8, ELEMENT_OIDS[params->array_type]);
-	write_u32(header + 12, params->elements);
-	write_u32(header + 16, 1);
-	param->len = params->bytes.len - param->offset;
-	if (params->elements == 0)
-		param->len = 12;
+	CHECK(params->in_array);
 	params->in_array = 0;
-	buf_put_u8(&params->bytes, 0);
+	if (params->bytes.err == ERR_OK) {
+		uint8_t *header = params->bytes.bytes + params->values[params->count].offset;
+		uint32_t count = (uint32_t)params->array_elements;
+
+		if (count == 0) {
+			header[3] = 0;
+			params->bytes.len -= ARRAY_DIMENSION_LEN;
+		}
+		for (int i = 0; i < 4 && count != 0; i++)
+			header[ARRAY_HEADER_LEN + i] = (uint8_t)(count >> (24 - 8 * i));
+	}
+	end_value(params);
 }
 
-void pg_params_view(const struct pg_params *params, struct pg_params_view *view)
+void pg_params_vectors(const struct pg_params *params, struct pg_param_vectors *vectors)
 {
-	*view = (struct pg_params_view){0};
-	if (params == NULL)
-		return;
-	CHECK(!params->in_array && params->bytes.err == ERR_OK);
-	view->count = params->count;
-	for (int i = 0; i < params->count; i++) {
-		const struct param *param = &params->params[i];
-		view->values[i] =
-		    param->is_null ? NULL : (const char *)params->bytes.bytes + param->offset;
-		view->lengths[i] = (int)param->len;
-		view->formats[i] = param->is_binary;
+	vectors->count = params != NULL ? (int)params->count : 0;
+	for (int i = 0; i < vectors->count; i++) {
+		const struct pg_param *value = &params->values[i];
+
+		vectors->values[i] =
+		    value->is_null ? NULL : (const char *)params->bytes.bytes + value->offset;
+		vectors->lengths[i] = value->len;
+		vectors->formats[i] = value->is_binary;
 	}
+}
+
+const char *pg_params_fault(const struct pg_params *params)
+{
+	if (params == NULL)
+		return NULL;
+	CHECK(!params->in_array);
+	if (params->has_nul)
+		return "a text parameter holds a NUL character";
+	if (params->bytes.err != ERR_OK)
+		return "the parameters are too large";
+	return NULL;
 }

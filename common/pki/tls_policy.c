@@ -13,15 +13,11 @@
 
 enum { KEY_FILE_MAX = 64 * 1024, CHAIN_DEPTH_MAX = 3 };
 
-static const char GROUPS[] = "X25519:P-256:P-384";
 static const char SUITES_TLS12[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
 				   "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
 				   "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 static const char SUITES_TLS13[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-/* What certificates and handshakes may be signed with: no SHA-1, no RSA below what level 2 asks. */
-static const char SIGNATURES[] = "ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA-PSS+SHA384:"
-				 "RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512";
 
 /* Says what is wrong, with OpenSSL's last reason when it has one, and empties its queue. */
 static enum err refuse(
@@ -38,15 +34,20 @@ static enum err refuse(
 
 static SSL_CTX *context_new(const SSL_METHOD *method)
 {
+	/* Not const, because OpenSSL's macros for the two lists cast it away. What certificates and
+	 * handshakes may be signed with: no SHA-1, no RSA below what level 2 asks. */
+	char groups[] = "X25519:P-256:P-384";
+	char signatures[] = "ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA-PSS+SHA384:"
+			    "RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512";
 	SSL_CTX *context = SSL_CTX_new(method);
 
 	CHECK(context != NULL);
 	CHECK(SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1);
 	CHECK(SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1);
-	CHECK(SSL_CTX_set1_groups_list(context, GROUPS) == 1);
+	CHECK(SSL_CTX_set1_groups_list(context, groups) == 1);
 	CHECK(SSL_CTX_set_cipher_list(context, SUITES_TLS12) == 1);
 	CHECK(SSL_CTX_set_ciphersuites(context, SUITES_TLS13) == 1);
-	CHECK(SSL_CTX_set1_sigalgs_list(context, SIGNATURES) == 1);
+	CHECK(SSL_CTX_set1_sigalgs_list(context, signatures) == 1);
 	SSL_CTX_set_security_level(context, 2);
 	SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
 					 SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
