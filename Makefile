@@ -12,7 +12,8 @@ PKGS := libevent_core openssl libpq yaml-0.1 jansson libsodium libseccomp
 CPPFLAGS := -D_GNU_SOURCE -I. -I$(BUILD)/gen -DFIRSTRING_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS))
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough \
-	-Wnull-dereference -Wdouble-promotion -Werror
+	-Wnull-dereference -Wdouble-promotion -Werror \
+	$(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 HARDEN := -fstack-protector-strong -fPIE -fstack-clash-protection -fcf-protection -fno-strict-overflow \
 	-fno-delete-null-pointer-checks
 CFLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -84,3 +85,15 @@ up:  ## the same instance in the background; var/env.sh tells a client what it n
 
 down:  ## stop it
 	deploy/dev/down
+
+LINTS := $(wildcard tests/lint/*)
+lint:  ## the walls of the house: arrows, words, heads, format, shell scripts
+	@tests/lib/run-tests lint $(LINTS)
+
+format:  ## clang-format every C file
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+analyze:  ## gcc's and cppcheck's static analysis
+	$(MAKE) MODE=debug CC=gcc BUILD=build/analyze EXTRA_CFLAGS='-fanalyzer -Wno-analyzer-malloc-leak' all
+	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -I. \
+	  --suppress=missingIncludeSystem common factory-ca redirector portal-api

@@ -8,13 +8,29 @@ OBJECTS += $(call objects,$(UNIT_SOURCES))
 DAEMON_LIBS := $(if $(FACTORY_CA_SOURCES),$(FACTORY_CA_LIB)) $(if $(REDIRECTOR_SOURCES),$(REDIRECTOR_LIB)) \
 	$(if $(PORTAL_API_SOURCES),$(PORTAL_API_LIB))
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(DAEMON_LIBS) $(LIBCOMMON)
+# Objects of tests are kept, so that a second run links only what changed.
+.SECONDARY: $(call objects,$(UNIT_SOURCES))
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(DAEMON_LIBS) $(LIBCOMMON)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
 
 .PHONY: unit
 unit: $(UNIT_PROGRAMS)  ## unit tests of the pure files
-	@tests/lib/run-units $(UNIT_PROGRAMS)
+	@tests/lib/run-tests unit $(UNIT_PROGRAMS)
+
+# An integration test has real neighbours (PostgreSQL, TLS, processes): a check program, or a script
+# that finds what was built in $BUILD. Helpers that are no test have other names.
+INTEGRATION_SOURCES := $(shell find tests/integration -name 'test_*.c' 2>/dev/null | sort)
+INTEGRATION_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(INTEGRATION_SOURCES))
+INTEGRATION_SCRIPTS := $(shell find tests/integration \( -name 'test_*.sh' -o -name 'test_*.py' \) 2>/dev/null | sort) \
+	$(wildcard sql/tests/run)
+OBJECTS += $(call objects,$(INTEGRATION_SOURCES))
+.SECONDARY: $(call objects,$(INTEGRATION_SOURCES))
+
+.PHONY: integration
+integration: all $(BUILD)/bin/csrs $(INTEGRATION_PROGRAMS)  ## one daemon or layer at a time, with its real neighbours
+	@BUILD=$(BUILD) tests/lib/run-tests integration $(INTEGRATION_PROGRAMS) $(INTEGRATION_SCRIPTS)
 
 # Tools that tests and benches run.
 $(BUILD)/bin/csrs: $(BUILD)/tests/lib/csrs.o $(LIBCOMMON)

@@ -51,7 +51,8 @@ struct url_fields {
 	const char *serial; /* percent-encoded where needed */
 	const char *model;
 };
-/* Appends the phone's own URL. The template passed url_policy_check once. */
+/* Appends the phone's own URL, its scheme in lower case. The template passed url_policy_check once;
+ * ERR_SYNTAX and nothing appended where it would not any more. */
 MUST_CHECK enum err url_expand(
     const char *url_template, const struct url_fields *fields, struct buf *out);
 

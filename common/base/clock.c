@@ -6,6 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+/* The first and the last second of the years 0 to 9999. */
+static const int64_t UNIX_S_MIN = -62167219200, UNIX_S_MAX = 253402300799;
+
 static int64_t fake_us = -1;
 
 static int64_t clock_read_us(clockid_t id)
@@ -70,9 +73,11 @@ static int64_t days_of_date(int64_t year, int month, int day)
 	return era * 146097 + day_of_era - 719468;
 }
 
-/* "YYYY-MM-DDTHH:MM:SS"; years outside 0..9999 are our own mistake. */
+/* "YYYY-MM-DDTHH:MM:SS". What lies outside the years 0..9999, as a database's infinity does, shows
+ * as the nearest end. */
 static void format_seconds(int64_t unix_s, char text[20])
 {
+	unix_s = unix_s < UNIX_S_MIN ? UNIX_S_MIN : unix_s > UNIX_S_MAX ? UNIX_S_MAX : unix_s;
 	int64_t days = unix_s / 86400, seconds = unix_s % 86400;
 
 	if (seconds < 0) {
@@ -80,7 +85,6 @@ static void format_seconds(int64_t unix_s, char text[20])
 		seconds += 86400;
 	}
 	struct date date = date_of_days(days);
-	CHECK(date.year >= 0 && date.year <= 9999);
 	snprintf(text, 20, "%04u-%02u-%02uT%02u:%02u:%02u", (unsigned)date.year % 10000,
 	    (unsigned)date.month % 100, (unsigned)date.day % 100, (unsigned)(seconds / 3600) % 100,
 	    (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
@@ -189,8 +193,10 @@ enum err clock_parse(const char *text, size_t len, int64_t *unix_us)
 	if (month < 1 || month > 12 || day < 1 || day > month_days(year, month) || hour > 23 ||
 	    minute > 59 || second > 59)
 		return ERR_RANGE;
-	int64_t seconds =
-	    days_of_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
-	*unix_us = (seconds - offset_s) * 1000000 + fraction_us;
+	int64_t unix_s =
+	    days_of_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset_s;
+	if (unix_s < UNIX_S_MIN || unix_s > UNIX_S_MAX)
+		return ERR_RANGE;
+	*unix_us = unix_s * 1000000 + fraction_us;
 	return ERR_OK;
 }

@@ -1,4 +1,7 @@
-/* The logger: JSON lines, each one write(2). Values are hostile until escaped. Every process. */
+/*
+ * The logger: JSON lines, each one write(2). Values are hostile until escaped. Runs in every
+ * process, also out of memory: it allocates nothing. It never waits for whoever reads the log.
+ */
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -8,14 +11,18 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/text.h"
 
 enum { LINE_MAX_LEN = 16 * 1024 };
 
-/* One line being written: past its bound it is cut, and closed all the same. */
+/* One line being written. A field that no longer fits is left out, and the line says so. */
 struct line {
 	char text[LINE_MAX_LEN];
 	size_t len;
+	int full;
 };
+
+static const char END[] = "}\n", END_CUT[] = ",\"truncated\":true}\n";
 
 static const char *program = "firstring";
 static enum log_level least = LOG_LEVEL_INFO;
@@ -97,15 +104,16 @@ struct log_field log_errno(void)
 	return log_str("errno", strerror(errno));
 }
 
-/* Appends what fits, keeping room for the closing brace and newline. */
 static void line_put(struct line *line, const char *text, size_t len)
 {
-	size_t room = sizeof line->text - 2 - line->len;
+	size_t room = sizeof line->text - sizeof END_CUT - line->len;
 
-	if (len <= room) {
-		memcpy(line->text + line->len, text, len);
-		line->len += len;
-	}
+	if (len > room)
+		line->full = 1;
+	if (line->full)
+		return;
+	memcpy(line->text + line->len, text, len);
+	line->len += len;
 }
 
 static void line_put_str(struct line *line, const char *text)
@@ -113,19 +121,39 @@ static void line_put_str(struct line *line, const char *text)
 	line_put(line, text, strlen(text));
 }
 
+static void line_put_escape(struct line *line, uint32_t code_unit)
+{
+	char escape[16];
+
+	line_put(line, escape,
+	    (size_t)snprintf(escape, sizeof escape, "\\u%04" PRIx32, code_unit & 0xffff));
+}
+
+static void line_put_code_point(struct line *line, uint32_t code_point)
+{
+	if (code_point > 0xffff) {
+		line_put_escape(line, 0xd800 + ((code_point - 0x10000) >> 10));
+		line_put_escape(line, 0xdc00 + ((code_point - 0x10000) & 0x3ff));
+	} else if (code_point < 0x20 || code_point >= 0x7f || code_point == '"' ||
+		   code_point == '\\') {
+		line_put_escape(line, code_point);
+	} else {
+		line_put(line, &(char){(char)code_point}, 1);
+	}
+}
+
+/* Printable ASCII as it is, other UTF-8 as \uXXXX; a byte that is neither by its number. */
 static void line_put_escaped(struct line *line, const char *text, size_t len)
 {
-	char escape[8];
+	size_t i = 0;
 
-	for (size_t i = 0; i < len && i < LOG_VALUE_MAX; i++) {
-		unsigned char octet = (unsigned char)text[i];
-		if (octet >= 0x20 && octet < 0x7f && octet != '"' && octet != '\\')
-			line_put(line, text + i, 1);
-		else
-			line_put(line, escape,
-			    (size_t)snprintf(escape, sizeof escape, "\\u%04x", octet));
+	while (i < len && i < LOG_VALUE_MAX) {
+		uint32_t code_point = (unsigned char)text[i];
+		size_t step = utf8_decode(text + i, len - i, &code_point);
+		line_put_code_point(line, code_point);
+		i += step != 0 ? step : 1;
 	}
-	if (len > LOG_VALUE_MAX)
+	if (i < len)
 		line_put_str(line, "...");
 }
 
@@ -135,6 +163,8 @@ static void line_put_hex(struct line *line, const uint8_t *bytes, size_t len)
 
 	for (size_t i = 0; i < len && i < LOG_VALUE_MAX / 2; i++)
 		line_put(line, digits, (size_t)snprintf(digits, sizeof digits, "%02X", bytes[i]));
+	if (len > LOG_VALUE_MAX / 2)
+		line_put_str(line, "...");
 }
 
 static void line_put_field(struct line *line, const struct log_field *field)
@@ -171,7 +201,7 @@ static void line_put_field(struct line *line, const struct log_field *field)
 		break;
 	}
 	/* A field is whole or absent: a cut one would break the JSON. */
-	if (line->len + 2 * LOG_VALUE_MAX > sizeof line->text - 2)
+	if (line->full)
 		line->len = mark;
 }
 
@@ -186,16 +216,18 @@ void log_write(
 	if (level < least)
 		return;
 	clock_format_ms(clock_unix_us(), at);
+	line.full = 0;
 	line.len = (size_t)snprintf(line.text, sizeof line.text,
 	    "{\"at\":\"%s\",\"level\":\"%s\",\"program\":\"%s\",\"pid\":%d,\"event\":\"%s\"", at,
 	    LEVELS[level], program, (int)getpid(), event);
 	for (size_t i = 0; i < count; i++)
 		line_put_field(&line, &fields[i]);
-	line.text[line.len++] = '}';
-	line.text[line.len++] = '\n';
+	const char *end = line.full ? END_CUT : END;
+	memcpy(line.text + line.len, end, strlen(end));
+	line.len += strlen(end);
 	/* Nothing can be done about a log that cannot be written, and nothing waits for it. */
-	ssize_t written = write(out_fd, line.text, line.len);
-	(void)written;
+	while (write(out_fd, line.text, line.len) < 0 && errno == EINTR)
+		;
 	errno = saved;
 }
 

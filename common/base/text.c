@@ -120,6 +120,7 @@ static int is_white_space(char symbol)
 enum err base64_decode(const char *text, size_t text_len, struct buf *out)
 {
 	size_t start = out->len, padding = 0, symbols = 0;
+	enum err err = ERR_SYNTAX;
 	uint32_t bits = 0;
 
 	for (size_t i = 0; i < text_len; i++) {
@@ -142,13 +143,15 @@ enum err base64_decode(const char *text, size_t text_len, struct buf *out)
 	}
 	if (symbols % 4 != 0)
 		goto bad;
-	return out->err;
+	if (out->err == ERR_OK)
+		return ERR_OK;
+	err = out->err;
 bad:
 	if (out->len > start) {
 		out->len = start;
 		out->bytes[start] = 0;
 	}
-	return ERR_SYNTAX;
+	return err;
 }
 
 enum err number_parse(const char *text, size_t len, uint64_t max, uint64_t *number)
@@ -171,42 +174,40 @@ enum err number_parse(const char *text, size_t len, uint64_t max, uint64_t *numb
 	return ERR_OK;
 }
 
-/* The length of the well-formed sequence at `octets` (RFC 3629 section 4), or 0. */
-static size_t utf8_sequence(const uint8_t *octets, size_t left)
+size_t utf8_decode(const char *text, size_t len, uint32_t *code_point)
 {
-	uint8_t first = octets[0], low = 0x80, high = 0xbf;
-	size_t len = first < 0x80                     ? 1
-		     : first >= 0xc2 && first <= 0xdf ? 2
-		     : (first & 0xf0) == 0xe0         ? 3
-		     : first >= 0xf0 && first <= 0xf4 ? 4
-						      : 0;
+	static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+	const uint8_t *octets = (const uint8_t *)text;
 
-	if (len == 0 || len > left)
+	if (len == 0)
 		return 0;
-	if (first == 0xe0)
-		low = 0xa0;
-	else if (first == 0xed)
-		high = 0x9f; /* surrogates */
-	else if (first == 0xf0)
-		low = 0x90;
-	else if (first == 0xf4)
-		high = 0x8f;
-	for (size_t i = 1; i < len; i++) {
-		if (octets[i] < low || octets[i] > high)
-			return 0;
-		low = 0x80;
-		high = 0xbf;
+	if (octets[0] < 0x80) {
+		*code_point = octets[0];
+		return 1;
 	}
-	return len;
+	size_t count = octets[0] >= 0xf0 ? 4 : octets[0] >= 0xe0 ? 3 : 2;
+	if (octets[0] < 0xc2 || octets[0] > 0xf4 || count > len)
+		return 0;
+	uint32_t value = octets[0] & (0x7fu >> count);
+	for (size_t i = 1; i < count; i++) {
+		if ((octets[i] & 0xc0) != 0x80)
+			return 0;
+		value = value << 6 | (octets[i] & 0x3fu);
+	}
+	int is_surrogate = value >= 0xd800 && value <= 0xdfff;
+	if (value < LEAST[count] || value > 0x10ffff || is_surrogate)
+		return 0;
+	*code_point = value;
+	return count;
 }
 
 int text_is_printable_utf8(const char *text, size_t len)
 {
-	const uint8_t *octets = (const uint8_t *)text;
+	uint32_t code_point = 0;
 
 	for (size_t i = 0; i < len;) {
-		size_t step = utf8_sequence(octets + i, len - i);
-		if (step == 0 || octets[i] < 0x20 || octets[i] == 0x7f)
+		size_t step = utf8_decode(text + i, len - i, &code_point);
+		if (step == 0 || code_point < 0x20 || code_point == 0x7f)
 			return 0;
 		i += step;
 	}

@@ -26,7 +26,11 @@ void base64url_encode(struct buf *out, const void *bytes, size_t len);
 /* A decimal of digits only (no sign, no space, no leading zero but "0" itself), at most max. */
 MUST_CHECK enum err number_parse(const char *text, size_t len, uint64_t max, uint64_t *number);
 
-/* 1 when the bytes are well-formed UTF-8 (RFC 3629) without control characters below 0x20 and 0x7f.
+/* Reads the code point that `text` begins with; the number of bytes it took, 0 when they are not
+ * well-formed UTF-8 (RFC 3629: shortest form, no surrogates). */
+size_t utf8_decode(const char *text, size_t len, uint32_t *code_point);
+
+/* 1 when the bytes are well-formed UTF-8 without control characters below 0x20 and 0x7f.
  */
 int text_is_printable_utf8(const char *text, size_t len);
 

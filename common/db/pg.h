@@ -40,11 +40,21 @@ struct pg_config {
 	void *ctx;
 };
 
+/*
+ * Whether a connection string can be used here: each server is a Unix socket folder (host=/run/...)
+ * or an address (hostaddr=, host= with an address); names are refused, since resolving them blocks.
+ * On failure `why` gets a sentence that follows on the key's name and repeats no password. For the
+ * check of a configuration table. ERR_SYNTAX.
+ */
+MUST_CHECK enum err pg_check_conninfo(const char *conninfo, char *why, size_t why_len);
+
+/* Connects in the background and stays connected; the conninfo passed pg_check_conninfo. */
 struct pg *pg_new(const struct pg_config *config);
-/* Fails what is waiting with ERR_CLOSED through its callbacks, then closes. */
+/* Fails what is waiting with ERR_CLOSED through its callbacks, then closes. May be called from a
+ * callback. NULL is fine. */
 void pg_free(struct pg *pg);
 int pg_is_ready(const struct pg *pg);
-/* Submissions in flight. */
+/* Submissions whose callback is still to come. */
 size_t pg_pending(const struct pg *pg);
 
 /* Parameters, in order. Values are copied. A built set is used by one submission and owned by it.
@@ -59,6 +69,7 @@ void pg_param_bool(struct pg_params *params, int value);
 void pg_param_bytea(struct pg_params *params, const void *bytes, size_t len); /* bytes NULL: null */
 void pg_param_mac(struct pg_params *params, const struct mac *mac);
 void pg_param_uuid(struct pg_params *params, const uint8_t uuid[16]);
+/* INT64_MIN: null; INT64_MAX: infinity. */
 void pg_param_time_us(struct pg_params *params, int64_t unix_us);
 /* Arrays: begin, then the element calls (any of the above), then end. Element types are one kind.
  */
@@ -76,12 +87,14 @@ void pg_param_array_end(struct pg_params *params);
 
 /* A failure as PostgreSQL tells it. */
 struct pg_error {
-	enum err err; /* ERR_UNAVAILABLE: no connection, or lost (the outcome may be unknown);
-		       * ERR_TIMEOUT: the deadline (outcome unknown); ERR_FULL: queue;
-		       * ERR_EXISTS: unique violation; ERR_REFUSED: other errors of class 22, 23,
-		       * P0; ERR_DENIED: class 42501; ERR_CLOSED: pg_free */
+	enum err err; /* ERR_UNAVAILABLE: no connection before the deadline, a lost one, or another
+		       * failure of the server; ERR_TIMEOUT: no answer before the deadline, or
+		       * statement_timeout; ERR_FULL: queue; ERR_EXISTS: unique violation;
+		       * ERR_REFUSED: other errors of class 22, 23, P0, text with a NUL,
+		       * parameters past 64 MiB; ERR_DENIED: 42501; ERR_CLOSED: pg_free */
+	int outcome_unknown; /* 1: it was sent, and may have taken effect */
 	char sqlstate[6]; /* "" when not from the server */
-	char message[256]; /* for the log, never for a client */
+	char message[256]; /* for the log, never for a client; quotes no value of class 22 */
 };
 
 /* Results of all statements of a submission, in order; `rows` is borrowed until the callback
@@ -100,8 +113,8 @@ void pg_submit(
     struct pg *pg, const struct pg_call *calls, size_t count, pg_done_fn *done, void *ctx);
 
 /*
- * For commands, not daemons: connects, runs one transaction, waits, disconnects. `use` gets the
- * rows. Blocking, bounded by 30 s.
+ * For commands, not daemons: connects, runs one transaction, waits, disconnects. `use` (may be
+ * NULL) gets the rows. Blocking, bounded by 30 s.
  */
 enum err pg_run_once(const char *conninfo, const struct pg_call *calls, size_t count,
     void (*use)(const struct pg_rows *const *rows, size_t count, void *ctx), void *ctx,

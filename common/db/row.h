@@ -22,11 +22,15 @@ int row_bool(const struct pg_rows *rows, size_t row, int column); /* 0 for null 
 void row_bytes(const struct pg_rows *rows, size_t row, int column, struct buf *out);
 /* Exactly len bytes of bytea; 0 when null or of another length. */
 int row_bytes_exact(const struct pg_rows *rows, size_t row, int column, void *bytes, size_t len);
+/* Zeros for null. */
 void row_mac(const struct pg_rows *rows, size_t row, int column, struct mac *mac);
 void row_uuid(const struct pg_rows *rows, size_t row, int column, uint8_t uuid[16]);
-/* Microseconds since 1970 of a timestamptz; INT64_MIN for null, INT64_MAX for infinity. */
+/* Microseconds since 1970 of a timestamptz; INT64_MIN for null and -infinity, INT64_MAX for
+ * infinity.
+ */
 int64_t row_time_us(const struct pg_rows *rows, size_t row, int column);
-/* Calls back for each element of a text[] (none for null). */
+/* Calls back for each element of a one-dimensional text[] (none for null; "" for a null element).
+ */
 void row_strings(const struct pg_rows *rows, size_t row, int column,
     void (*each)(const char *text, void *ctx), void *ctx);
 

@@ -59,13 +59,15 @@ struct http1_reader {
 	struct http1_head head;
 	struct span body;
 	uint64_t body_max; /* past it: 413. 0 until set: no body is accepted */
-	int status; /* after HTTP1_ERROR: 400, 408, 413, 414, 417, 431, 501 or 505 */
+	int status; /* after HTTP1_ERROR: 400, 413, 414, 417, 431 or 505 */
 	const char *reason; /* after HTTP1_ERROR: a stable snake_case literal for log and counter */
 	struct buf buffer; /* private from here on */
 	int state;
-	size_t scanned;
-	uint64_t left, body_seen;
-	size_t line_len;
+	int saw_cr, skipped_blank;
+	size_t lines, field_bytes; /* whole lines seen; bytes of field lines */
+	size_t line_len; /* of the line in hand */
+	uint64_t left,
+	    body_seen; /* of the body, or of the chunk in hand; counted against body_max */
 };
 
 void http1_init(struct http1_reader *reader);
@@ -86,8 +88,9 @@ MUST_CHECK enum err http1_field(
     const struct http1_head *head, const char *name, struct span *value);
 int span_equal(struct span span, const char *text);
 int span_equal_nocase(struct span span, const char *text);
-/* The decoded value of a query parameter; ERR_NOT_FOUND, or ERR_SYNTAX for a bad escape, a NUL
- * or a parameter given twice. `value` gets a NUL; ERR_TOO_LONG when it does not fit. */
+/* The decoded value of a query parameter ('+' is a space); ERR_NOT_FOUND, or ERR_SYNTAX for a bad
+ * escape, a NUL or a parameter given twice. `value` gets a NUL; ERR_TOO_LONG when it does not fit.
+ */
 MUST_CHECK enum err http1_query(
     const struct http1_head *head, const char *name, char *value, size_t value_max);
 /* Percent-decodes a path segment strictly (no NUL, no '/', no control characters). */

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/base/buf.h"
 
@@ -39,6 +40,9 @@ void metrics_write(struct buf *out);
 /* Whether this process can do its work; /readyz is 200 when every registered process says 1. `part`
  * is a literal such as "database". */
 void metrics_set_ready(const char *part, int ready);
+/* Names in `why` (may be NULL) the parts that are not ready. */
 int metrics_is_ready(struct buf *why);
+/* What a process that is gone said of itself no longer counts. Called by the parent. */
+void metrics_forget_process(pid_t pid);
 
 #endif

@@ -96,16 +96,27 @@ struct server_config {
 	SSL_CTX *tls; /* borrowed, up-referenced */
 	enum server_proxy proxy;
 	struct server_limits limits;
+	/* 1: answers carry X-Request-Id. 0 where answers must be the same bytes each time. */
+	int show_request_id;
 	const struct server_handler *handler;
 	void *ctx;
 };
 
 struct server *server_new(const struct server_config *config);
-/* Stops accepting; idle connections close, requests in flight go on with Connection: close. */
+/*
+ * Takes what the kernel has queued, then stops accepting; connections idle between requests close
+ * after a moment in which a request that is on its way is still answered, requests in flight go on
+ * with Connection: close. When the whole daemon stops (worker_is_stopping), new connection attempts
+ * are held off first, so that none is accepted by the kernel and lost.
+ */
 void server_drain(struct server *server);
+/* Calls back once, from the loop, when a draining server has stopped accepting and its last
+ * connection is gone: the time to free it and what else keeps the loop alive. */
+void server_on_drained(struct server *server, void (*on_drained)(void *ctx), void *ctx);
 /* Connections still open. */
 size_t server_connections(const struct server *server);
-/* Closes everything at once. */
+/* Closes everything at once. Not from a handler's callback; afterwards no exchange of it may be
+ * touched. NULL is fine. */
 void server_free(struct server *server);
 
 /* A bound, listening, non-blocking, close-on-exec socket; "*" binds IPv6 dual-stack. On failure
@@ -116,21 +127,24 @@ MUST_CHECK enum err server_listen(
 /* What was asked. Lives until the exchange ends. */
 const struct http1_head *exchange_head(const struct exchange *exchange);
 const struct server_peer *exchange_peer(const struct exchange *exchange);
-/* A random id, 16 hex digits: in the log, in X-Request-Id of the answer and in problems. */
+/* A random id, 16 hex digits: in the log, in problems and (show_request_id) in X-Request-Id. */
 const char *exchange_request_id(const struct exchange *exchange);
 
 /* A handler's own state; `release` (may be NULL) runs when the exchange ends, on every path. */
 void exchange_set_data(struct exchange *exchange, void *data, void (*release)(void *data));
 void *exchange_data(const struct exchange *exchange);
 
-/* Collects the body (at most max bytes, else 413) and calls back once with it whole; the bytes live
- * until the exchange ends. A request without a body calls back with len 0. */
+/* Collects the body (at most max bytes, else 413) and calls back once, from the loop, with it whole
+ * and NUL-terminated; the bytes live until the exchange ends. A request without a body calls back
+ * with len 0. When the body does not come whole the server itself answers and ends the exchange. */
 typedef void exchange_body_fn(struct exchange *exchange, const char *body, size_t len, void *ctx);
 void exchange_read_body(
     struct exchange *exchange, uint64_t max, exchange_body_fn *on_body, void *ctx);
 
 /* Hands the body over as it comes; len 0 means it is complete. The pace is set with
- * exchange_pause / exchange_resume. The peer is read from while an answer is streamed to it. */
+ * exchange_pause / exchange_resume. The peer is read from while an answer is streamed to it. A body
+ * that goes wrong (cut, too long, too slow) shows as exchange_on_close, which such a handler must
+ * set: the exchange is still the handler's to end. */
 void exchange_stream_body(
     struct exchange *exchange, uint64_t max, exchange_body_fn *on_piece, void *ctx);
 void exchange_pause(struct exchange *exchange);
@@ -138,8 +152,8 @@ void exchange_resume(struct exchange *exchange);
 /* Gives this request another whole deadline, from now. */
 void exchange_extend_deadline(struct exchange *exchange, unsigned ms);
 
-/* Answers, once. Adds Date, Content-Length, Connection, X-Request-Id... a HEAD gets no body. After
- * it the exchange must not be touched. */
+/* Answers, once. Adds Date, Content-Length, Connection, X-Request-Id; a HEAD gets no body. After
+ * it the exchange must not be touched, nor its data: `release` has run. */
 void exchange_answer(struct exchange *exchange, const struct server_answer *answer);
 /* Answers with a stream: head now (chunked for 1.1, close for 1.0), then pieces, then the end. */
 void exchange_begin(struct exchange *exchange, const struct server_answer *answer);
@@ -148,12 +162,16 @@ void exchange_begin(struct exchange *exchange, const struct server_answer *answe
 enum err exchange_write(struct exchange *exchange, const void *bytes, size_t len);
 /* Bytes accepted by exchange_write that have not reached the kernel. */
 size_t exchange_unsent(const struct exchange *exchange);
+/* Calls back, from the loop, each time that everything written so far has reached the kernel. */
+void exchange_on_sent(
+    struct exchange *exchange, void (*on_sent)(struct exchange *exchange, void *ctx), void *ctx);
 /* Ends a stream, once. `complete` 0 cuts the connection so that the peer sees a cut answer.
  * After it the exchange must not be touched. */
 void exchange_end(struct exchange *exchange, int complete);
-/* 1 once the peer is gone. The exchange must be answered or ended all the same. */
+/* 1 once the peer is gone, or was given up (a deadline, a broken body). The exchange must be
+ * answered or ended all the same. */
 int exchange_is_closed(const struct exchange *exchange);
-/* Calls back once when the peer is gone before the answer was out. */
+/* Calls back once, from the loop, when exchange_is_closed becomes 1 before the answer was given. */
 void exchange_on_close(
     struct exchange *exchange, void (*on_close)(struct exchange *exchange, void *ctx), void *ctx);
 

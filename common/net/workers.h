@@ -47,8 +47,14 @@ struct workers_config {
  * (EX_CONFIG) ends the daemon. */
 int workers_run(const struct workers_config *config);
 
-/* In a worker: calls `on_drain` once when the parent asks it to drain (or dies), then expects the
- * loop to end by itself. Also restores default signal handling. Returns an opaque handle to free.
+/* 1 in a worker that drains because the whole daemon stops or its parent died, 0 when another
+ * generation takes over (or in a process that is no worker). */
+int worker_is_stopping(void);
+
+/* In a worker, when it is ready to serve: calls `on_drain` once when the parent asks it to drain
+ * (or dies), then expects the loop to end by itself. SIGPIPE, SIGINT and SIGHUP are ignored from
+ * here on (the last two are the parent's to act on). A generation counts as up when all its workers
+ * have called this. Returns an opaque handle to free.
  */
 struct worker_signals;
 struct worker_signals *worker_signals_new(

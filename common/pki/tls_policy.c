@@ -13,22 +13,22 @@
 
 enum { KEY_FILE_MAX = 64 * 1024, CHAIN_DEPTH_MAX = 3 };
 
-static const char GROUPS[] = "X25519:P-256:P-384";
 static const char SUITES_TLS12[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
 				   "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
 				   "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 static const char SUITES_TLS13[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-/* What certificates and handshakes may be signed with: no SHA-1, no RSA below what level 2 asks. */
-static const char SIGNATURES[] = "ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA-PSS+SHA384:"
-				 "RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512";
 
-/* Says what is wrong, with OpenSSL's last reason when it has one, and empties its queue. */
+/* Says what is wrong, with the system's or OpenSSL's reason when there is one, and empties its
+ * queue.
+ */
 static enum err refuse(
     enum err err, char *why, size_t why_len, const char *path, const char *problem)
 {
-	unsigned long code = ERR_peek_last_error();
-	const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+	unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
+	const char *reason = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+			     : last != 0             ? ERR_reason_error_string(last)
+						     : NULL;
 
 	snprintf(why, why_len, "%s: %s%s%s", path, problem, reason != NULL ? ": " : "",
 	    reason != NULL ? reason : "");
@@ -38,15 +38,20 @@ static enum err refuse(
 
 static SSL_CTX *context_new(const SSL_METHOD *method)
 {
+	/* Not const, because OpenSSL's macros for the two lists cast it away. What certificates and
+	 * handshakes may be signed with: no SHA-1, no RSA below what level 2 asks. */
+	char groups[] = "X25519:P-256:P-384";
+	char signatures[] = "ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA-PSS+SHA384:"
+			    "RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512";
 	SSL_CTX *context = SSL_CTX_new(method);
 
 	CHECK(context != NULL);
 	CHECK(SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1);
 	CHECK(SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1);
-	CHECK(SSL_CTX_set1_groups_list(context, GROUPS) == 1);
+	CHECK(SSL_CTX_set1_groups_list(context, groups) == 1);
 	CHECK(SSL_CTX_set_cipher_list(context, SUITES_TLS12) == 1);
 	CHECK(SSL_CTX_set_ciphersuites(context, SUITES_TLS13) == 1);
-	CHECK(SSL_CTX_set1_sigalgs_list(context, SIGNATURES) == 1);
+	CHECK(SSL_CTX_set1_sigalgs_list(context, signatures) == 1);
 	SSL_CTX_set_security_level(context, 2);
 	SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
 					 SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
@@ -109,10 +114,19 @@ enum err tls_server_context(
 {
 	SSL_CTX *made = context_new(TLS_server_method());
 	enum err err = ERR_OK;
+	int first_type = 0;
 
 	CHECK(policy->pair_count > 0);
-	for (size_t i = 0; err == ERR_OK && i < policy->pair_count; i++)
+	for (size_t i = 0; err == ERR_OK && i < policy->pair_count; i++) {
 		err = context_use_pair(made, &policy->pairs[i], why, why_len);
+		int type = err == ERR_OK ? EVP_PKEY_get_base_id(SSL_CTX_get0_privatekey(made)) : 0;
+		/* OpenSSL would put it in the place of the first without a word. */
+		if (err == ERR_OK && (i > 1 || (i > 0 && type == first_type)))
+			err = refuse(ERR_REFUSED, why, why_len, policy->pairs[i].certificate_path,
+			    "a second key pair of the same kind; one RSA and one ECDSA pair may "
+			    "stand side by side");
+		first_type = type;
+	}
 	if (err == ERR_OK && policy->client_auth != TLS_CLIENT_NONE) {
 		X509_VERIFY_PARAM *param = SSL_CTX_get0_param(made);
 		err = context_trust(made, policy->client_ca_path, why, why_len);

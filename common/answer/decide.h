@@ -1,0 +1,96 @@
+/*
+ * What a phone is answered: from who it is, what it asks and what is on record, to an answer or the
+ * reason for none.
+ *
+ * The request comes from the Internet, the identity from a verified certificate, the record from
+ * PostgreSQL. Pure: the caller has looked everything up and tells the time. There are three
+ * outcomes for a phone whose certificate verified: its answer, the common 404 (the same bytes for
+ * every reason), and 403 for naming another phone; 405 and 503 come before and after.
+ */
+#ifndef FIRSTRING_ANSWER_DECIDE_H
+#define FIRSTRING_ANSWER_DECIDE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/answer/format.h"
+#include "common/base/err.h"
+#include "common/base/mac.h"
+
+enum decide_reason {
+	DECIDE_ANSWER, /* 200 */
+	/* 405 and 403: from the request and the certificate alone (decide_before_lookup). */
+	DECIDE_METHOD,
+	DECIDE_OTHER_MAC,
+	/* The common 404. */
+	DECIDE_NOT_LIVE, /* the certificate verifies and is not live on record */
+	DECIDE_OTHER_DEVICE, /* on record for another MAC than it says */
+	DECIDE_WEAK_LISTENER, /* the phone can do better than this listener */
+	DECIDE_UNKNOWN_FILE,
+	DECIDE_COMMON_FILE,
+	DECIDE_UNCLAIMED,
+	DECIDE_SUSPENDED,
+	DECIDE_ITSP_SUSPENDED,
+	DECIDE_WINDOW_CLOSED, /* redelivery `window`, and it is over */
+	/* 503: nothing is able to answer now. */
+	DECIDE_UNAVAILABLE, /* no lookup database answered */
+	DECIDE_NO_FORMAT, /* the model's format is not among ours */
+	DECIDE_POLICY, /* a delivery policy that this release does not serve */
+	DECIDE_RECORD, /* the record is incomplete, or does not open or render */
+	DECIDE_REASON_COUNT,
+};
+
+/* A stable snake_case name such as "not_live", for logs, counters and event details. */
+const char *decide_reason_name(enum decide_reason reason);
+/* 200, 403, 404, 405 or 503. */
+int decide_status(enum decide_reason reason);
+/* The kind of security event that a refusal for this reason is, or NULL. */
+const char *decide_security_kind(enum decide_reason reason);
+
+/* Before any lookup: DECIDE_ANSWER means go on. Method first, so that an upload is refused whatever
+ * it names. `path` is decoded, `query` is not. */
+MUST_CHECK enum decide_reason decide_before_lookup(const char *method, size_t method_len,
+    const struct mac *mac, const char *path, const char *query, size_t query_len);
+
+enum delivery { DELIVERY_DIRECT, DELIVERY_STAGED };
+enum redelivery { REDELIVERY_ALWAYS, REDELIVERY_ONCE, REDELIVERY_WINDOW };
+
+/* A phone as it is on record; text is borrowed and not NULL where its comment does not say so. */
+struct decide_device {
+	struct mac mac;
+	const char *serial_number;
+	const char *model;
+	const struct format *format; /* NULL: not among ours */
+	int tls_compatible; /* the model is allowed on a listener of the compatible floor */
+	int claimed; /* 0: nothing below is set */
+	int suspended;
+	int itsp_suspended;
+	const char *provisioning_url; /* template */
+	enum delivery delivery;
+	enum redelivery redelivery;
+	int64_t window_hours;
+	int64_t armed_at_us;
+};
+
+struct decide_policy {
+	int listener_compatible; /* the listener's TLS floor is the compatible one */
+};
+
+struct decide_request {
+	const struct mac *mac; /* the certificate's */
+	const char *path; /* decoded */
+	const char *query;
+	size_t query_len;
+};
+
+struct decision {
+	enum decide_reason reason;
+	enum file_kind file; /* FILE_UNKNOWN when no format was there to ask */
+	unsigned body; /* with DECIDE_ANSWER: what to render */
+};
+
+/* `device` NULL: the certificate is not live on record. */
+struct decision decide_answer(const struct decide_request *request,
+    const struct decide_device *device, const struct decide_policy *policy, int64_t now_us);
+
+#endif

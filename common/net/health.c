@@ -1,0 +1,127 @@
+/*
+ * The worker that tells how a daemon is: metrics for a collector, health for a supervisor.
+ *
+ * It listens on loopback, for people and tools of the machine; it holds no key and no database
+ * connection, and knows only what the other processes wrote into shared memory. It never refuses
+ * /healthz while it lives, so that "alive" and "able" stay different questions.
+ */
+#include "common/net/health.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "common/base/log.h"
+#include "common/net/metrics.h"
+#include "common/net/router.h"
+#include "common/net/server.h"
+
+struct health {
+	struct server *server;
+	int draining;
+};
+
+static void answer_metrics(struct health *health, struct exchange *exchange)
+{
+	struct buf text = {0};
+	(void)health;
+	metrics_write(&text);
+	struct server_answer answer = {.status = 200,
+	    .content_type = "text/plain; version=0.0.4",
+	    .body = text.bytes,
+	    .body_len = text.len};
+	exchange_answer(exchange, &answer);
+	buf_free(&text);
+}
+
+static void answer_healthz(struct health *health, struct exchange *exchange)
+{
+	static const char body[] = "{\"status\":\"alive\",\"version\":\"" FIRSTRING_VERSION "\"}\n";
+	struct server_answer answer = {.status = 200,
+	    .content_type = "application/json",
+	    .body = body,
+	    .body_len = sizeof(body) - 1};
+	(void)health;
+	exchange_answer(exchange, &answer);
+}
+
+static void answer_readyz(struct health *health, struct exchange *exchange)
+{
+	struct buf text = {0};
+	int ready = metrics_is_ready(&text) && !health->draining;
+	if (ready)
+		buf_put_str(&text, "ready\n");
+	if (health->draining)
+		buf_put_str(&text, "draining\n");
+	struct server_answer answer = {.status = ready ? 200 : 503,
+	    .content_type = "text/plain",
+	    .body = text.bytes,
+	    .body_len = text.len};
+	exchange_answer(exchange, &answer);
+	buf_free(&text);
+}
+
+struct operation {
+	void (*answer)(struct health *health, struct exchange *exchange);
+};
+
+static const struct operation METRICS = {answer_metrics}, HEALTHZ = {answer_healthz},
+			      READYZ = {answer_readyz};
+
+static const struct route ROUTES[] = {
+    {"GET", "/metrics", &METRICS},
+    {"GET", "/healthz", &HEALTHZ},
+    {"GET", "/readyz", &READYZ},
+};
+
+static void on_request(struct exchange *exchange, void *ctx)
+{
+	struct router_match match;
+	struct server_answer refusal = {.status = 404};
+	enum router_result result = router_match(
+	    ROUTES, sizeof(ROUTES) / sizeof(ROUTES[0]), exchange_head(exchange), &match);
+	if (result == ROUTER_FOUND) {
+		((const struct operation *)match.route->target)->answer(ctx, exchange);
+		return;
+	}
+	if (result == ROUTER_METHOD) {
+		refusal.status = 405;
+		refusal.headers[refusal.header_count++] =
+		    (struct http1_field){{"Allow", 5}, {match.allow, strlen(match.allow)}};
+	}
+	exchange_answer(exchange, &refusal);
+}
+
+static void on_drain(void *ctx)
+{
+	struct health *health = ctx;
+	health->draining = 1;
+	server_drain(health->server);
+}
+
+int health_run(const struct worker *worker, int listen_fd)
+{
+	static const struct server_handler HANDLER = {.on_request = on_request};
+	struct event_base *base = event_base_new();
+	struct health health = {0};
+	struct server_config config = {
+	    .base = base,
+	    .name = "health",
+	    .listen_fd = listen_fd,
+	    .transport = SERVER_PLAIN,
+	    .limits = SERVER_LIMITS_DEFAULT,
+	    .handler = &HANDLER,
+	    .ctx = &health,
+	};
+	(void)worker;
+	CHECK(base != NULL);
+	config.limits.connections = 64;
+	health.server = server_new(&config);
+	struct worker_signals *signals = worker_signals_new(base, on_drain, &health);
+	event_base_dispatch(base);
+	worker_signals_free(signals);
+	server_free(health.server);
+	event_base_free(base);
+	return EX_OK;
+}

@@ -1,0 +1,232 @@
+/*
+ * factory-ca publish: puts the CA certificates and CRLs where the world can have them: files in
+ * published_dir (for web servers, phones' verifiers and the daemons), and rows in the database (for
+ * the status worker). Idempotent; run after init and whenever a CRL was made. An older CRL never
+ * replaces a newer one. It makes nothing.
+ */
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "common/base/file.h"
+#include "common/db/row.h"
+#include "factory-ca/commands.h"
+#include "factory-ca/commands/command.h"
+#include "factory-ca/signer/authority.h"
+#include "queries_factory-ca.h"
+
+enum { OBJECT_MAX = 64 * 1024 * 1024 };
+
+struct objects {
+	struct authority authority; /* certificates only, no key */
+	struct buf root_crl, issuing_crl;
+};
+
+static enum err read_state_file(
+    const struct factory_config *config, const char *name, struct buf *out, char *why)
+{
+	char path[FACTORY_PATH_MAX];
+	enum err err;
+
+	factory_state_path(config, name, path);
+	err = file_read(path, OBJECT_MAX, out);
+	if (err)
+		snprintf(why, AUTHORITY_WHY_LEN, "%s cannot be read: %s", path, strerror(errno));
+	return err;
+}
+
+static enum err read_objects(
+    const struct factory_config *config, struct objects *objects, char *why)
+{
+	enum err err = authority_open(config, NULL, 0, &objects->authority, why);
+
+	if (!err)
+		err = authority_become_keeper(config, why);
+	if (err)
+		return err;
+	err = read_state_file(config, "ca/root.crl", &objects->root_crl, why);
+	if (!err)
+		err = read_state_file(config, "ca/issuing-0.crl", &objects->issuing_crl, why);
+	authority_become_ourselves();
+	return err;
+}
+
+static void free_objects(struct objects *objects)
+{
+	authority_close(&objects->authority);
+	buf_free(&objects->root_crl);
+	buf_free(&objects->issuing_crl);
+}
+
+static enum err write_published(
+    const struct factory_config *config, enum factory_file file, const struct buf *bytes)
+{
+	char path[FACTORY_PATH_MAX];
+	enum err err;
+
+	factory_file_path(config, file, path);
+	err = file_write(path, 0644, bytes->bytes, bytes->len);
+	if (err)
+		command_say("%s cannot be written: %s", path, strerror(errno));
+	return err;
+}
+
+static enum err write_files(const struct factory_config *config, const struct objects *objects)
+{
+	const struct authority *authority = &objects->authority;
+	struct buf root = {0}, issuing = {0}, line_access = {0}, chain = {0}, crls = {0};
+	enum err err;
+
+	command_put_pem(&root, "CERTIFICATE", &authority->root);
+	command_put_pem(&issuing, "CERTIFICATE", &authority->issuing);
+	command_put_pem(&line_access, "CERTIFICATE", &authority->line_access);
+	command_put_pem(&chain, "CERTIFICATE", &authority->issuing);
+	command_put_pem(&chain, "CERTIFICATE", &authority->root);
+	command_put_pem(&crls, "X509 CRL", &objects->issuing_crl);
+	command_put_pem(&crls, "X509 CRL", &objects->root_crl);
+	err = write_published(config, FACTORY_FILE_ROOT, &root);
+	if (!err)
+		err = write_published(config, FACTORY_FILE_ISSUING, &issuing);
+	if (!err)
+		err = write_published(config, FACTORY_FILE_LINE_ACCESS, &line_access);
+	if (!err)
+		err = write_published(config, FACTORY_FILE_CHAIN, &chain);
+	if (!err)
+		err = write_published(config, FACTORY_FILE_ROOT_CRL, &objects->root_crl);
+	if (!err)
+		err = write_published(config, FACTORY_FILE_ISSUING_CRL, &objects->issuing_crl);
+	if (!err)
+		err = write_published(config, FACTORY_FILE_CRL_BUNDLE, &crls);
+	buf_free(&root);
+	buf_free(&issuing);
+	buf_free(&line_access);
+	buf_free(&chain);
+	buf_free(&crls);
+	return err;
+}
+
+int command_publish_files(const struct factory_config *config)
+{
+	struct objects objects = {0};
+	char why[AUTHORITY_WHY_LEN] = "";
+	enum err err = read_objects(config, &objects, why);
+
+	if (err)
+		command_say("%s", why);
+	if (!err && mkdir(config->published_dir, 0755) != 0 && errno != EEXIST) {
+		command_say("%s cannot be made: %s", config->published_dir, strerror(errno));
+		err = ERR_IO;
+	}
+	if (!err && chmod(config->published_dir, 0755) != 0) {
+		command_say("%s: %s", config->published_dir, strerror(errno));
+		err = ERR_IO;
+	}
+	if (!err)
+		err = write_files(config, &objects);
+	free_objects(&objects);
+	return command_status(err);
+}
+
+/* cRLNumber and nextUpdate of a CRL of ours. */
+static enum err read_crl(const struct buf *der, int64_t *number, int64_t *next_update_us)
+{
+	const unsigned char *next = der->bytes;
+	X509_CRL *crl = d2i_X509_CRL(NULL, &next, (long)der->len);
+	ASN1_INTEGER *integer = NULL;
+	struct tm tm = {0};
+	enum err err = ERR_SYNTAX;
+
+	if (crl)
+		integer = X509_CRL_get_ext_d2i(crl, NID_crl_number, NULL, NULL);
+	if (integer && ASN1_INTEGER_get_int64(number, integer) == 1 &&
+	    ASN1_TIME_to_tm(X509_CRL_get0_nextUpdate(crl), &tm) == 1) {
+		*next_update_us = (int64_t)timegm(&tm) * 1000000;
+		err = ERR_OK;
+	}
+	ASN1_INTEGER_free(integer);
+	X509_CRL_free(crl);
+	ERR_clear_error();
+	return err;
+}
+
+static void show_outcome(const struct pg_rows *const *rows, size_t count, void *ctx)
+{
+	const char *kind = ctx;
+
+	if (count == 1 && row_count(rows[0]) == 1)
+		printf("%s: %s\n", kind, row_text(rows[0], 0, row_column(rows[0], "outcome")));
+}
+
+static enum err put_object(
+    const struct factory_config *config, char *kind, const struct buf *content, int is_crl)
+{
+	struct pg_params *params = pg_params_new();
+	int64_t number = 0, next_update_us = 0;
+
+	pg_param_text(params, kind);
+	pg_param_int(params, 0);
+	pg_param_bytea(params, content->bytes, content->len);
+	if (is_crl) {
+		CHECK(!read_crl(content, &number, &next_update_us));
+		pg_param_int(params, number);
+		pg_param_time_us(params, next_update_us);
+	} else {
+		pg_param_null(params);
+		pg_param_null(params);
+	}
+	command_actor_params(params);
+	return command_query(config, &query_pki_object_put, params, show_outcome, kind);
+}
+
+static enum err put_objects(const struct factory_config *config, const struct objects *objects)
+{
+	char root[] = "root_certificate", issuing[] = "issuing_certificate",
+	     line[] = "line_certificate", chain_kind[] = "chain", root_crl[] = "root_crl",
+	     issuing_crl[] = "issuing_crl";
+	struct buf chain = {0};
+	enum err err;
+
+	command_put_pem(&chain, "CERTIFICATE", &objects->authority.issuing);
+	command_put_pem(&chain, "CERTIFICATE", &objects->authority.root);
+	err = put_object(config, root, &objects->authority.root, 0);
+	if (!err)
+		err = put_object(config, issuing, &objects->authority.issuing, 0);
+	if (!err)
+		err = put_object(config, line, &objects->authority.line_access, 0);
+	if (!err)
+		err = put_object(config, chain_kind, &chain, 0);
+	if (!err)
+		err = put_object(config, root_crl, &objects->root_crl, 1);
+	if (!err)
+		err = put_object(config, issuing_crl, &objects->issuing_crl, 1);
+	buf_free(&chain);
+	return err;
+}
+
+int command_publish(const struct command_context *context, int argc, char **argv)
+{
+	struct objects objects = {0};
+	char why[AUTHORITY_WHY_LEN] = "";
+	int status;
+	enum err err;
+
+	if (argc > 1) {
+		command_say("publish: %s: publish takes nothing", argv[1]);
+		return EX_USAGE;
+	}
+	status = command_publish_files(context->config);
+	if (status)
+		return status;
+	err = read_objects(context->config, &objects, why);
+	if (err)
+		command_say("publish: %s", why);
+	else
+		err = put_objects(context->config, &objects);
+	free_objects(&objects);
+	return command_status(err);
+}

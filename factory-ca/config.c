@@ -1,0 +1,273 @@
+/*
+ * The table of factory-ca.yaml, and the names that follow from it. The file is the
+ * administrator's. Runs in every process of factory-ca, before it does anything else.
+ */
+#include "factory-ca/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "factory-ca/signer/profile.h"
+#include "factory-ca/signer/x509_write.h"
+#include "factory-ca/statement.h"
+
+#define MEMBER(name) offsetof(struct factory_config, name)
+#define DAYS(count) ((int64_t)(count)*24 * 60 * 60 * 1000)
+
+/* The longest file name that is put behind a folder. */
+enum { FILE_NAME_ROOM = 64 };
+
+static const struct conf_field fields[] = {
+    {.name = "pki.state_dir",
+	.type = CONF_PATH,
+	.offset = MEMBER(state_dir),
+	.help = "the signer's folder: sealed keys, ledger, journal; made by init"},
+    {.name = "pki.published_dir",
+	.type = CONF_PATH,
+	.offset = MEMBER(published_dir),
+	.help = "where certificates and CRLs are put for everybody to read"},
+    {.name = "pki.passphrase_file",
+	.type = CONF_PATH,
+	.offset = MEMBER(passphrase_file),
+	.help = "credential that opens the key store; mode 0600"},
+    {.name = "pki.organisation",
+	.type = CONF_STRING,
+	.offset = MEMBER(organisation),
+	.help = "O of the CAs and of every phone; keep it short and for ever"},
+    {.name = "pki.root_name",
+	.type = CONF_STRING,
+	.offset = MEMBER(root_name),
+	.default_value = "Device Root CA",
+	.help = "CN of the root"},
+    {.name = "pki.issuing_name",
+	.type = CONF_STRING,
+	.offset = MEMBER(issuing_name),
+	.default_value = "Device Issuing CA 1",
+	.help = "CN of this factory's issuing CA; some ITSPs compare it"},
+    {.name = "pki.line_access_name",
+	.type = CONF_STRING,
+	.offset = MEMBER(line_access_name),
+	.default_value = "Line Access CA",
+	.help = "CN of the CA of stations and operators"},
+    {.name = "pki.oid_arc",
+	.type = CONF_STRING,
+	.offset = MEMBER(oid_arc),
+	.help = "your private arc (1.3.6.1.4.1.N...): policy .1.1, station .2.1, operator .2.2, "
+		"hardware type .3.1"},
+    {.name = "pki.crl_base_url",
+	.type = CONF_URL,
+	.offset = MEMBER(crl_base_url),
+	.help = "where CRLs will be served as long as phones live; http, no slash at the end"},
+    {.name = "pki.aia_base_url",
+	.type = CONF_URL,
+	.offset = MEMBER(aia_base_url),
+	.help = "where CA certificates will be served; http, no slash at the end"},
+    {.name = "pki.ocsp_url",
+	.type = CONF_STRING, /* may be empty; see check() */
+	.offset = MEMBER(ocsp_url),
+	.default_value = "",
+	.help = "OCSP responder; empty: none is named in certificates"},
+    {.name = "pki.station_lifetime",
+	.type = CONF_DURATION,
+	.offset = MEMBER(station_lifetime_ms),
+	.default_value = "90d",
+	.min = DAYS(1),
+	.max = DAYS(90),
+	.help = "of a station's certificate"},
+    {.name = "pki.operator_lifetime",
+	.type = CONF_DURATION,
+	.offset = MEMBER(operator_lifetime_ms),
+	.default_value = "90d",
+	.min = DAYS(1),
+	.max = DAYS(90),
+	.help = "of an operator's certificate"},
+    {.name = "signer.socket",
+	.type = CONF_PATH,
+	.offset = MEMBER(signer_socket),
+	.help = "Unix socket between front and signer"},
+    {.name = "signer.user",
+	.type = CONF_STRING,
+	.offset = MEMBER(signer_user),
+	.default_value = "",
+	.help = "user that the signer becomes and that owns state_dir; empty: stay"},
+    {.name = "signer.peer_user",
+	.type = CONF_STRING,
+	.offset = MEMBER(signer_peer_user),
+	.default_value = "",
+	.help = "user of the front, who may connect beside the signer's own; empty: nobody"},
+    {.name = "database.conninfo",
+	.type = CONF_STRING,
+	.offset = MEMBER(database_conninfo),
+	.secret = 1,
+	.help = "PostgreSQL as role firstring_factory: Unix socket folder or hostaddr; not used by "
+		"the signer"},
+    {.name = "database.prepare",
+	.type = CONF_BOOL,
+	.offset = MEMBER(database_prepare),
+	.default_value = "true",
+	.help = "false behind PgBouncer before 1.21: statements are sent as text each time"},
+    {.name = "front.listen",
+	.type = CONF_ADDRESS,
+	.offset = MEMBER(front_listen),
+	.default_value = "*:8443",
+	.help = "where stations and operators connect (mutual TLS)"},
+    {.name = "front.health_listen",
+	.type = CONF_ADDRESS,
+	.offset = MEMBER(front_health_listen),
+	.default_value = "127.0.0.1:9443",
+	.help = "metrics, healthz and readyz; plain http, keep it on loopback"},
+    {.name = "front.workers",
+	.type = CONF_INT,
+	.offset = MEMBER(front_workers),
+	.default_value = "2",
+	.min = 1,
+	.max = 64,
+	.reloadable = 1,
+	.help = "processes that serve the line; one for each core"},
+    {.name = "front.certificate",
+	.type = CONF_PATH,
+	.offset = MEMBER(front_certificate),
+	.default_value = "",
+	.reloadable = 1,
+	.help = "the front's server certificate and its chain (PEM)"},
+    {.name = "front.key",
+	.type = CONF_PATH,
+	.offset = MEMBER(front_key),
+	.default_value = "",
+	.reloadable = 1,
+	.help = "its key (PEM, mode 0600)"},
+    {.name = "front.user",
+	.type = CONF_STRING,
+	.offset = MEMBER(front_user),
+	.default_value = "",
+	.help = "user that the front's workers become; empty: stay"},
+    {.name = "front.drain",
+	.type = CONF_DURATION,
+	.offset = MEMBER(front_drain_ms),
+	.default_value = "30s",
+	.min = 1000,
+	.max = 600000,
+	.help = "time that requests in flight have at a stop or reload"},
+    {.name = "front.url",
+	.type = CONF_URL,
+	.offset = MEMBER(front_url),
+	.default_value = "https://localhost:8443",
+	.help = "where order and code find the front: https://host[:port]"},
+    {.name = "front.server_ca",
+	.type = CONF_PATH,
+	.offset = MEMBER(front_server_ca),
+	.default_value = "",
+	.help = "PEM that the front's certificate chains to, for order and code"},
+};
+
+static enum err refuse(char *why, size_t why_len, const char *key, const char *what)
+{
+	snprintf(why, why_len, "%s: %s", key, what);
+	return ERR_RANGE;
+}
+
+static int url_is_base(const char *url)
+{
+	size_t len = strlen(url);
+
+	/* Clients fetch CRLs to verify certificates: https would need a certificate verified. */
+	return strncmp(url, "http://", 7) == 0 && len > 7 && len <= 128 && url[len - 1] != '/';
+}
+
+static enum err check(const void *values, char *why, size_t why_len)
+{
+	static const char name_rule[] = "1 to 64 printable ASCII characters without , / + \\ =";
+	static const char url_rule[] = "http://..., at most 128 characters, no slash at the end";
+	const struct factory_config *config = values;
+	const struct {
+		const char *key, *value;
+	} names[] = {{"pki.organisation", config->organisation},
+	    {"pki.root_name", config->root_name}, {"pki.issuing_name", config->issuing_name},
+	    {"pki.line_access_name", config->line_access_name}};
+	struct oid arc;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!profile_name_is_valid(names[i].value))
+			return refuse(why, why_len, names[i].key, name_rule);
+	if (!url_is_base(config->crl_base_url))
+		return refuse(why, why_len, "pki.crl_base_url", url_rule);
+	if (!url_is_base(config->aia_base_url))
+		return refuse(why, why_len, "pki.aia_base_url", url_rule);
+	if (*config->ocsp_url && !url_is_base(config->ocsp_url))
+		return refuse(why, why_len, "pki.ocsp_url", url_rule);
+	if (oid_parse(config->oid_arc, &arc) || arc.len > X509_OID_MAX / 2)
+		return refuse(why, why_len, "pki.oid_arc",
+		    "an object identifier of dotted numbers, such as 1.3.6.1.4.1.32473");
+	if (strlen(config->state_dir) + FILE_NAME_ROOM >= FACTORY_PATH_MAX)
+		return refuse(why, why_len, "pki.state_dir", "too long");
+	if (strlen(config->published_dir) + FILE_NAME_ROOM >= FACTORY_PATH_MAX)
+		return refuse(why, why_len, "pki.published_dir", "too long");
+	return ERR_OK;
+}
+
+const struct conf_table factory_config_table = {
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
+    .struct_size = sizeof(struct factory_config),
+    .check = check,
+};
+
+static void join(char path[FACTORY_PATH_MAX], const char *folder, const char *name)
+{
+	int n = snprintf(path, FACTORY_PATH_MAX, "%s/%s", folder, name);
+
+	CHECK(n > 0 && n < FACTORY_PATH_MAX);
+}
+
+void factory_file_path(
+    const struct factory_config *config, enum factory_file file, char path[FACTORY_PATH_MAX])
+{
+	static const char *const names[FACTORY_FILE_COUNT] = {
+	    [FACTORY_FILE_CHAIN] = "chain.pem",
+	    [FACTORY_FILE_ROOT] = "root.pem",
+	    [FACTORY_FILE_ISSUING] = "issuing.pem",
+	    [FACTORY_FILE_LINE_ACCESS] = "line-access.pem",
+	    [FACTORY_FILE_ROOT_CRL] = "root.crl",
+	    [FACTORY_FILE_ISSUING_CRL] = "issuing-0.crl",
+	    [FACTORY_FILE_CRL_BUNDLE] = "crls.pem",
+	};
+
+	join(path, config->published_dir, names[file]);
+}
+
+void factory_state_path(
+    const struct factory_config *config, const char *name, char path[FACTORY_PATH_MAX])
+{
+	join(path, config->state_dir, name);
+}
+
+void factory_url(
+    const struct factory_config *config, enum factory_url which, char url[FACTORY_URL_MAX])
+{
+	static const char *const names[] = {
+	    [FACTORY_URL_ROOT_CRL] = "root.crl",
+	    [FACTORY_URL_ISSUING_CRL] = "issuing-0.crl",
+	    [FACTORY_URL_ROOT] = "root.cer",
+	    [FACTORY_URL_ISSUING] = "issuing.cer",
+	};
+	int is_crl = which == FACTORY_URL_ROOT_CRL || which == FACTORY_URL_ISSUING_CRL;
+	int n = snprintf(url, FACTORY_URL_MAX, "%s/%s",
+	    is_crl ? config->crl_base_url : config->aia_base_url, names[which]);
+
+	CHECK(n > 0 && n < FACTORY_URL_MAX);
+}
+
+void factory_oid(
+    const struct factory_config *config, enum factory_oid oid, char dotted[FACTORY_OID_LEN])
+{
+	static const char *const below[] = {
+	    [FACTORY_OID_POLICY] = "1.1",
+	    [FACTORY_OID_STATION] = "2.1",
+	    [FACTORY_OID_OPERATOR] = "2.2",
+	    [FACTORY_OID_HARDWARE] = "3.1",
+	};
+	int n = snprintf(dotted, FACTORY_OID_LEN, "%s.%s", config->oid_arc, below[oid]);
+
+	CHECK(n > 0 && n < FACTORY_OID_LEN);
+}

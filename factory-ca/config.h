@@ -1,0 +1,85 @@
+/*
+ * factory-ca.yaml: one file for the signer, the front and the commands.
+ *
+ * The table in config.c is the documentation; this struct is what it fills. The administrator's
+ * file: trusted, not believed to be right. Each process reads only what concerns it.
+ */
+#ifndef FIRSTRING_FACTORY_CA_CONFIG_H
+#define FIRSTRING_FACTORY_CA_CONFIG_H
+
+#include <stdint.h>
+
+#include "common/conf/conf.h"
+
+struct factory_config {
+	/* pki */
+	char *state_dir; /* keys/, ledger, journal, ca/; the signer's, mode 0700 */
+	char *published_dir; /* chain PEM files and CRLs, for everybody to read */
+	char *passphrase_file; /* credential that opens the key store */
+	char *organisation; /* O of CAs and devices */
+	char *root_name, *issuing_name, *line_access_name; /* CN of the CAs */
+	char *oid_arc; /* private arc, dotted: see factory_oid */
+	char *crl_base_url, *aia_base_url; /* http, no slash at the end */
+	char *ocsp_url; /* "" : no OCSP in AIA */
+	int64_t station_lifetime_ms, operator_lifetime_ms;
+	/* signer */
+	char *signer_socket;
+	char *signer_user; /* "" : stay */
+	char *signer_peer_user; /* who may connect beside ourselves; "" : nobody */
+	/* database */
+	char *database_conninfo; /* of the front and of the commands */
+	int database_prepare;
+	/* front */
+	struct conf_address front_listen, front_health_listen;
+	int64_t front_workers;
+	char *front_certificate, *front_key; /* PEM; "" where no front runs */
+	char *front_user; /* "" : stay */
+	int64_t front_drain_ms;
+	/* where the operator's commands find the front */
+	char *front_url;
+	char *front_server_ca; /* PEM; "" : --server-ca must be given */
+};
+
+extern const struct conf_table factory_config_table;
+
+/* File names under the folders above; they fit because conf_load() checked the folders. */
+enum { FACTORY_PATH_MAX = 4096 };
+enum factory_file {
+	FACTORY_FILE_CHAIN, /* published/chain.pem: issuing CA, then root */
+	FACTORY_FILE_ROOT, /* published/root.pem */
+	FACTORY_FILE_ISSUING, /* published/issuing.pem */
+	FACTORY_FILE_LINE_ACCESS, /* published/line-access.pem */
+	FACTORY_FILE_ROOT_CRL, /* published/root.crl (DER) */
+	FACTORY_FILE_ISSUING_CRL, /* published/issuing-0.crl (DER): shard 0 */
+	FACTORY_FILE_CRL_BUNDLE, /* published/crls.pem: both */
+	FACTORY_FILE_COUNT,
+};
+void factory_file_path(
+    const struct factory_config *config, enum factory_file file, char path[FACTORY_PATH_MAX]);
+/* A file of the signer's own: "keys", "ca/issuing.pem". */
+void factory_state_path(
+    const struct factory_config *config, const char *name, char path[FACTORY_PATH_MAX]);
+
+/* What certificates name: where the status worker serves CRLs and CA certificates. */
+enum factory_url {
+	FACTORY_URL_ROOT_CRL, /* crl_base_url/root.crl */
+	FACTORY_URL_ISSUING_CRL, /* crl_base_url/issuing-0.crl: shard 0 */
+	FACTORY_URL_ROOT, /* aia_base_url/root.cer, DER */
+	FACTORY_URL_ISSUING, /* aia_base_url/issuing.cer, DER */
+};
+enum { FACTORY_URL_MAX = 192 };
+void factory_url(
+    const struct factory_config *config, enum factory_url which, char url[FACTORY_URL_MAX]);
+
+/* Object identifiers under the private arc, dotted. */
+enum factory_oid {
+	FACTORY_OID_POLICY, /* arc.1.1: certificate policy of devices */
+	FACTORY_OID_STATION, /* arc.2.1: EKU of stations */
+	FACTORY_OID_OPERATOR, /* arc.2.2: EKU of operators */
+	FACTORY_OID_HARDWARE, /* arc.3.1: hwType in a phone's hardwareModuleName */
+};
+enum { FACTORY_OID_LEN = 128 };
+void factory_oid(
+    const struct factory_config *config, enum factory_oid oid, char dotted[FACTORY_OID_LEN]);
+
+#endif

@@ -1,0 +1,15 @@
+/* Out of a certificate of our own making, read back from the record. Pure. */
+#ifndef FIRSTRING_FACTORY_CA_FRONT_CERTIFICATE_H
+#define FIRSTRING_FACTORY_CA_FRONT_CERTIFICATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "factory-ca/signer/protocol.h"
+
+/* The serial number, 16 octets by our profile; ERR_SYNTAX for anything else. */
+MUST_CHECK enum err certificate_serial(
+    const void *der, size_t len, uint8_t serial[SIGNER_SERIAL_LEN]);
+
+#endif

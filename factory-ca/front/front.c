@@ -1,0 +1,245 @@
+/*
+ * factory-ca front: the network side of the CA.
+ *
+ * One parent that binds, and workers that see hostile bytes from the line: TLS, HTTP, EST, CSRs.
+ * A worker holds the front's own TLS key, a connection to PostgreSQL as firstring_factory, and a
+ * socket to the signer; no CA key, and no way to have anything signed but what the signer
+ * itself decides to build. A health worker of its own answers on loopback.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/net/health.h"
+#include "common/net/sandbox.h"
+#include "common/net/server.h"
+#include "common/net/workers.h"
+#include "factory-ca/commands.h"
+#include "factory-ca/front/call.h"
+#include "factory-ca/front/front.h"
+#include "factory-ca/front/metrics.h"
+#include "factory-ca/front/state.h"
+#include "queries_factory-ca.h"
+
+enum {
+	CONNECT_MS = 3000,
+	STATEMENT_MS = 5000,
+	SUBMISSIONS_MAX = 1024,
+	SIGNER_MS = 5000,
+	SIGNER_PENDING_MAX = 256,
+};
+
+/* The sockets outlive every generation of workers. */
+struct parent {
+	const char *config_path;
+	int listen_fd, health_fd;
+};
+/* Workers are started without an argument of their own but the state. */
+static struct parent parent;
+
+/* --- a worker ------------------------------------------------------------------------------- */
+
+struct running {
+	struct front front;
+	struct server *server;
+	struct worker_signals *signals;
+};
+
+static void on_database(int ready, void *ctx)
+{
+	(void)ctx;
+	metrics_set_ready("database", ready);
+}
+
+static void on_signer(int ready, void *ctx)
+{
+	(void)ctx;
+	metrics_set_ready("signer", ready);
+}
+
+static void on_drained(void *ctx)
+{
+	struct running *running = ctx;
+
+	event_base_loopbreak(running->front.base);
+}
+
+static void on_drain(void *ctx)
+{
+	struct running *running = ctx;
+
+	server_drain(running->server);
+}
+
+static void connect_neighbours(struct front *front)
+{
+	const struct factory_config *config = &front->state->config;
+	struct pg_config database = {
+	    .base = front->base,
+	    .conninfo = config->database_conninfo,
+	    .statements = queries_factory_ca,
+	    .prepare = config->database_prepare,
+	    .connect_ms = CONNECT_MS,
+	    .deadline_ms = STATEMENT_MS,
+	    .queue_max = SUBMISSIONS_MAX,
+	    .on_state = on_database,
+	};
+	struct signer_client_config signer = {
+	    .base = front->base,
+	    .socket_path = config->signer_socket,
+	    .issuing_ca = front->state->issuing_ca,
+	    .deadline_ms = SIGNER_MS,
+	    .pending_max = SIGNER_PENDING_MAX,
+	    .on_state = on_signer,
+	};
+
+	metrics_set_ready("database", 0);
+	metrics_set_ready("signer", 0);
+	front->pg = pg_new(&database);
+	front->signer = signer_client_new(&signer);
+}
+
+static void serve(struct running *running)
+{
+	struct server_config config = {
+	    .base = running->front.base,
+	    .name = "factory",
+	    .listen_fd = parent.listen_fd,
+	    .transport = SERVER_TLS,
+	    .tls = running->front.state->tls,
+	    .limits = SERVER_LIMITS_DEFAULT,
+	    .show_request_id = 1,
+	    .handler = &CALL_SERVER_HANDLER,
+	    .ctx = &running->front,
+	};
+
+	/* EST clients of a whole line keep their connections open. */
+	config.limits.requests_per_connection = 100000;
+	running->server = server_new(&config);
+	server_on_drained(running->server, on_drained, running);
+	running->signals = worker_signals_new(running->front.base, on_drain, running);
+}
+
+static int run_worker(const struct worker *worker, void *state)
+{
+	struct running running = {.front = {.state = state}};
+	enum err err;
+
+	(void)worker;
+	log_set_program("factory-ca-front");
+	sandbox_harden();
+	err = sandbox_drop_privileges(running.front.state->config.front_user);
+	if (err != ERR_OK) {
+		LOG_ERROR("privileges_not_dropped",
+		    log_str("front.user", running.front.state->config.front_user), log_err(err));
+		return EX_CONFIG;
+	}
+	running.front.base = event_base_new();
+	CHECK(running.front.base != NULL);
+	connect_neighbours(&running.front);
+	serve(&running);
+	event_base_dispatch(running.front.base);
+	/* Nobody waits for an answer any more; what still runs for a station that has gone is told
+	 * that it is over, and cleans up in a last turn of the loop. */
+	pg_free(running.front.pg);
+	signer_client_free(running.front.signer);
+	event_base_loop(running.front.base, EVLOOP_NONBLOCK);
+	server_free(running.server);
+	worker_signals_free(running.signals);
+	event_base_free(running.front.base);
+	return EX_OK;
+}
+
+static int run_health(const struct worker *worker, void *state)
+{
+	const struct front_state *front_state = state;
+	enum err err;
+
+	log_set_program("factory-ca-front");
+	sandbox_harden();
+	err = sandbox_drop_privileges(front_state->config.front_user);
+	if (err != ERR_OK)
+		return EX_CONFIG;
+	return health_run(worker, parent.health_fd);
+}
+
+/* --- the parent ----------------------------------------------------------------------------- */
+
+static enum err bind_once(const struct conf_address *address, const char *key, int *fd)
+{
+	char why[256];
+	enum err err;
+
+	if (*fd >= 0)
+		return ERR_OK;
+	err = server_listen(address->host, address->port, fd, why, sizeof(why));
+	if (err != ERR_OK)
+		LOG_ERROR("not_listening", log_str("key", key), log_str("detail", why));
+	return err;
+}
+
+static enum err load(void *ctx, void *previous, void **loaded)
+{
+	struct front_state *state = NULL;
+	enum err err;
+
+	(void)ctx;
+	err = front_state_load(parent.config_path, previous, &state);
+	if (err != ERR_OK)
+		return err;
+	err = bind_once(&state->config.front_listen, "front.listen", &parent.listen_fd);
+	if (err == ERR_OK)
+		err = bind_once(
+		    &state->config.front_health_listen, "front.health_listen", &parent.health_fd);
+	if (err != ERR_OK) {
+		front_state_free(state);
+		return err;
+	}
+	*loaded = state;
+	return ERR_OK;
+}
+
+static void release(void *state)
+{
+	front_state_free(state);
+}
+
+static size_t kinds(void *state, struct worker_kind list[WORKERS_KINDS_MAX])
+{
+	const struct front_state *front_state = state;
+
+	list[0] = (struct worker_kind){
+	    "front", (unsigned)front_state->config.front_workers, run_worker};
+	list[1] = (struct worker_kind){"health", 1, run_health};
+	return 2;
+}
+
+int command_front(const struct command_context *context, int argc, char **argv)
+{
+	struct workers_config config = {.program = "factory-ca-front",
+	    .load = load,
+	    .release = release,
+	    .kinds = kinds,
+	    .drain_ms = (unsigned)context->config->front_drain_ms};
+	int status;
+
+	(void)argv;
+	if (argc > 1) {
+		fprintf(stderr, "factory-ca front takes no arguments; it serves the line as"
+				" front.listen in the configuration says\n");
+		return EX_USAGE;
+	}
+	log_set_program("factory-ca-front");
+	parent = (struct parent){
+	    .config_path = context->config_path, .listen_fd = -1, .health_fd = -1};
+	metrics_init(FRONT_METRICS, FRONT_METRIC_COUNT);
+	status = workers_run(&config);
+	if (parent.listen_fd >= 0)
+		close(parent.listen_fd);
+	if (parent.health_fd >= 0)
+		close(parent.health_fd);
+	return status;
+}

@@ -1,0 +1,34 @@
+/*
+ * What one worker of the front holds: its loop, its database connection, its line to the signer.
+ * Private to factory-ca/front.
+ */
+#ifndef FIRSTRING_FACTORY_CA_FRONT_FRONT_H
+#define FIRSTRING_FACTORY_CA_FRONT_FRONT_H
+
+#include <event2/event.h>
+#include <openssl/ssl.h>
+
+#include "common/base/buf.h"
+#include "common/db/pg.h"
+#include "common/pki/digest.h"
+#include "factory-ca/config.h"
+#include "factory-ca/front/signer_client.h"
+
+/* Read from files in the parent, at start and on reload; shared read-only by its workers. */
+struct front_state {
+	struct factory_config config;
+	SSL_CTX *tls;
+	struct buf cacerts; /* EST's answer, ready */
+	struct fingerprint issuing_ca;
+	ASN1_OBJECT *station_eku, *operator_eku;
+};
+
+struct front {
+	struct event_base *base;
+	const struct front_state *state;
+	struct pg *pg;
+	struct signer_client *signer;
+	unsigned batches; /* in flight in this worker */
+};
+
+#endif

@@ -1,0 +1,16 @@
+/* The operations of the front, one file each kind; call.c routes to them. Private. */
+#ifndef FIRSTRING_FACTORY_CA_FRONT_HANDLERS_H
+#define FIRSTRING_FACTORY_CA_FRONT_HANDLERS_H
+
+#include "factory-ca/front/call.h"
+
+/* est_handler.c */
+call_handler_fn handle_cacerts, handle_csrattrs, handle_enroll;
+/* batch.c */
+call_handler_fn handle_batch;
+/* order_handler.c: what stations and operators read */
+call_handler_fn handle_order_read, handle_device_read, handle_model_read;
+/* statement_handler.c: what operators sign */
+call_handler_fn handle_order_open, handle_order_close;
+
+#endif

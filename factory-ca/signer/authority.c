@@ -1,0 +1,211 @@
+/*
+ * Opening the CA: passphrase, key store, certificates. Files are the administrator's, and their
+ * owner and mode are checked where they hold secrets. Runs at the start of the signer and in the
+ * ceremony's commands.
+ */
+#include "factory-ca/signer/authority.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "factory-ca/signer/x509_write.h"
+
+enum { CERTIFICATE_MAX = 16 * 1024, PASSPHRASE_MAX = 1024, SECURE_HEAP = 64 * 1024 };
+
+enum err authority_lock_memory(void)
+{
+	/* OpenSSL keeps the private numbers of EC keys there. */
+	if (secret_locking_works() && CRYPTO_secure_malloc_init(SECURE_HEAP, 32) == 1)
+		return ERR_OK;
+	LOG_WARN("memory_not_locked", log_str("detail", "raise RLIMIT_MEMLOCK to 1 MiB or more"));
+	return ERR_DENIED;
+}
+
+/* *user is NULL when there is nobody to become. */
+static enum err find_keeper(
+    const struct factory_config *config, const struct passwd **user, char *why)
+{
+	*user = NULL;
+	if (geteuid() != 0 || !*config->signer_user)
+		return ERR_OK;
+	*user = getpwnam(config->signer_user);
+	if (*user)
+		return ERR_OK;
+	snprintf(why, AUTHORITY_WHY_LEN, "signer.user: there is no user %s", config->signer_user);
+	return ERR_NOT_FOUND;
+}
+
+enum err authority_become_keeper(const struct factory_config *config, char why[AUTHORITY_WHY_LEN])
+{
+	const struct passwd *user = NULL;
+	enum err err = find_keeper(config, &user, why);
+
+	if (user)
+		CHECK(setegid(user->pw_gid) == 0 && seteuid(user->pw_uid) == 0);
+	return err;
+}
+
+enum err authority_give_to_keeper(
+    const struct factory_config *config, const char *path, char why[AUTHORITY_WHY_LEN])
+{
+	const struct passwd *user = NULL;
+	enum err err = find_keeper(config, &user, why);
+
+	if (user && chown(path, user->pw_uid, user->pw_gid) != 0) {
+		snprintf(why, AUTHORITY_WHY_LEN, "%s cannot be given to %s: %s", path,
+		    config->signer_user, strerror(errno));
+		err = ERR_IO;
+	}
+	return err;
+}
+
+void authority_become_ourselves(void)
+{
+	if (getuid() == 0 && geteuid() != 0)
+		CHECK(seteuid(0) == 0 && setegid(getgid()) == 0);
+}
+
+enum err authority_passphrase(
+    const struct factory_config *config, struct secret *passphrase, char why[AUTHORITY_WHY_LEN])
+{
+	enum err err = secret_read_file(config->passphrase_file, PASSPHRASE_MAX, passphrase);
+
+	if (!err && passphrase->len == 0) {
+		secret_free(passphrase);
+		err = ERR_SYNTAX;
+	}
+	if (err == ERR_IO)
+		snprintf(why, AUTHORITY_WHY_LEN, "the passphrase file %s cannot be read: %s",
+		    config->passphrase_file, strerror(errno));
+	else if (err == ERR_DENIED)
+		snprintf(why, AUTHORITY_WHY_LEN,
+		    "the passphrase file %s must be a regular file that only its owner can read "
+		    "(mode 0600)",
+		    config->passphrase_file);
+	else if (err)
+		snprintf(why, AUTHORITY_WHY_LEN, "the passphrase file %s is empty or too long",
+		    config->passphrase_file);
+	return err;
+}
+
+X509 *authority_certificate(const struct buf *der)
+{
+	const unsigned char *next = der->bytes;
+	X509 *certificate = d2i_X509(NULL, &next, (long)der->len);
+
+	CHECK(certificate != NULL);
+	return certificate;
+}
+
+static enum err read_certificate(
+    const struct factory_config *config, const char *name, struct buf *der, char *why)
+{
+	char path[FACTORY_PATH_MAX];
+	struct buf pem = {0};
+	unsigned char *bytes = NULL;
+	X509 *certificate = NULL;
+	BIO *bio = NULL;
+	enum err err;
+	int len;
+
+	factory_state_path(config, name, path);
+	err = file_read(path, CERTIFICATE_MAX, &pem);
+	if (err) {
+		snprintf(why, AUTHORITY_WHY_LEN,
+		    "%s cannot be read: %s; has \"factory-ca init\" run?", path, strerror(errno));
+		return ERR_NOT_FOUND;
+	}
+	bio = BIO_new_mem_buf(pem.bytes, (int)pem.len);
+	certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	len = certificate ? i2d_X509(certificate, &bytes) : 0;
+	if (len > 0) {
+		buf_put(der, bytes, (size_t)len);
+	} else {
+		snprintf(why, AUTHORITY_WHY_LEN, "%s is no certificate in PEM", path);
+		err = ERR_SYNTAX;
+	}
+	OPENSSL_free(bytes);
+	X509_free(certificate);
+	BIO_free(bio);
+	buf_free(&pem);
+	ERR_clear_error();
+	return err;
+}
+
+static int certificate_is_of(struct authority *authority, enum ca_key key)
+{
+	const struct buf *der = key == CA_KEY_ROOT      ? &authority->root
+				: key == CA_KEY_ISSUING ? &authority->issuing
+							: &authority->line_access;
+	X509 *certificate = authority_certificate(der);
+	int fits = EVP_PKEY_eq(X509_get0_pubkey(certificate),
+		       keystore_public_key(authority->store, key)) == 1;
+
+	X509_free(certificate);
+	return fits;
+}
+
+static enum err open_as_keeper(const struct factory_config *config, const struct secret *passphrase,
+    const enum ca_key *keys, size_t count, struct authority *authority, char *why)
+{
+	char folder[FACTORY_PATH_MAX];
+	enum err err;
+	size_t i;
+
+	err = read_certificate(config, "ca/root.pem", &authority->root, why);
+	if (!err)
+		err = read_certificate(config, "ca/issuing.pem", &authority->issuing, why);
+	if (!err)
+		err = read_certificate(config, "ca/line-access.pem", &authority->line_access, why);
+	if (err)
+		return err;
+	factory_state_path(config, "keys", folder);
+	authority->store = keystore_file_new(folder, passphrase, KEYSTORE_SCRYPT_LOG2_N);
+	for (i = 0; i < count && !err; i++) {
+		err = keystore_load(authority->store, keys[i], why);
+		if (!err && ca_key_algorithm(keys[i]) != CA_ALGORITHM_HMAC_SHA256 &&
+		    !certificate_is_of(authority, keys[i])) {
+			snprintf(why, AUTHORITY_WHY_LEN,
+			    "ca/%s.pem is not the certificate of the %s key", ca_key_name(keys[i]),
+			    ca_key_name(keys[i]));
+			err = ERR_SIGNATURE;
+		}
+	}
+	return err;
+}
+
+enum err authority_open(const struct factory_config *config, const enum ca_key *keys, size_t count,
+    struct authority *authority, char why[AUTHORITY_WHY_LEN])
+{
+	struct secret passphrase = {0};
+	enum err err = authority_passphrase(config, &passphrase, why);
+
+	memset(authority, 0, sizeof(*authority));
+	if (!err)
+		err = authority_become_keeper(config, why);
+	if (!err) {
+		err = open_as_keeper(config, &passphrase, keys, count, authority, why);
+		authority_become_ourselves();
+	}
+	secret_free(&passphrase);
+	if (err)
+		authority_close(authority);
+	return err;
+}
+
+void authority_close(struct authority *authority)
+{
+	keystore_free(authority->store);
+	buf_free(&authority->root);
+	buf_free(&authority->issuing);
+	buf_free(&authority->line_access);
+	authority->store = NULL;
+}

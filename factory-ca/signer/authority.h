@@ -1,0 +1,53 @@
+/*
+ * The CA as this program finds it on disk: key store and CA certificates, opened together.
+ *
+ * Used by the signer and by the ceremony's commands. The state folder belongs to the signer's user;
+ * a command that was started as root reads it as that user, so that the owner check holds.
+ */
+#ifndef FIRSTRING_FACTORY_CA_SIGNER_AUTHORITY_H
+#define FIRSTRING_FACTORY_CA_SIGNER_AUTHORITY_H
+
+#include <openssl/x509.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "factory-ca/config.h"
+#include "factory-ca/signer/keystore.h"
+
+enum { AUTHORITY_WHY_LEN = KEYSTORE_WHY_LEN };
+
+struct authority {
+	struct keystore *store;
+	struct buf root, issuing, line_access; /* certificates, DER */
+};
+
+/*
+ * Opens key store and certificates and loads `count` keys. ERR_NOT_FOUND before init; else see
+ * keystore_load(). `why` has a sentence. A certificate that is not that of its loaded key is
+ * ERR_SIGNATURE.
+ */
+MUST_CHECK enum err authority_open(const struct factory_config *config, const enum ca_key *keys,
+    size_t count, struct authority *authority, char why[AUTHORITY_WHY_LEN]);
+void authority_close(struct authority *authority);
+
+/* OpenSSL's private heap, locked in memory: before the first key. A failure is logged; ERR_DENIED.
+ */
+MUST_CHECK enum err authority_lock_memory(void);
+
+/* For what touches the state folder: becomes signer.user for a while when root was given to us,
+ * else does nothing. ERR_NOT_FOUND: no such user. */
+MUST_CHECK enum err authority_become_keeper(
+    const struct factory_config *config, char why[AUTHORITY_WHY_LEN]);
+void authority_become_ourselves(void);
+/* Makes signer.user the owner of a file that we made as root; else does nothing. */
+MUST_CHECK enum err authority_give_to_keeper(
+    const struct factory_config *config, const char *path, char why[AUTHORITY_WHY_LEN]);
+
+/* Reads the passphrase file. */
+MUST_CHECK enum err authority_passphrase(
+    const struct factory_config *config, struct secret *passphrase, char why[AUTHORITY_WHY_LEN]);
+
+/* Borrowed DER as an X509 of the caller's; ours, so that failing aborts. */
+X509 *authority_certificate(const struct buf *der);
+
+#endif

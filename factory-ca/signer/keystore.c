@@ -1,0 +1,85 @@
+/*
+ * What every key store has in common: the names of the keys, and the way to the back-end. No key
+ * material passes here. Runs in the signer and in the ceremony's commands.
+ */
+#include "factory-ca/signer/keystore.h"
+
+static const struct {
+	const char *name;
+	enum ca_key_algorithm algorithm;
+} keys[CA_KEY_COUNT] = {
+    [CA_KEY_ROOT] = {"root", CA_ALGORITHM_P384},
+    [CA_KEY_ISSUING] = {"issuing", CA_ALGORITHM_P256},
+    [CA_KEY_LINE_ACCESS] = {"line-access", CA_ALGORITHM_P256},
+    [CA_KEY_CLAIM_CODE] = {"claim-code", CA_ALGORITHM_HMAC_SHA256},
+};
+
+const char *ca_key_name(enum ca_key key)
+{
+	CHECK(key < CA_KEY_COUNT);
+	return keys[key].name;
+}
+
+enum ca_key_algorithm ca_key_algorithm(enum ca_key key)
+{
+	CHECK(key < CA_KEY_COUNT);
+	return keys[key].algorithm;
+}
+
+const char *ca_key_algorithm_name(enum ca_key_algorithm algorithm)
+{
+	switch (algorithm) {
+	case CA_ALGORITHM_P256:
+		return "p256";
+	case CA_ALGORITHM_P384:
+		return "p384";
+	case CA_ALGORITHM_HMAC_SHA256:
+		break;
+	}
+	return "hmac-sha256";
+}
+
+void keystore_free(struct keystore *store)
+{
+	if (store)
+		store->backend->free(store);
+}
+
+enum err keystore_generate(struct keystore *store, enum ca_key key, char *why)
+{
+	CHECK(key < CA_KEY_COUNT);
+	return store->backend->generate(store, key, why);
+}
+
+enum err keystore_load(struct keystore *store, enum ca_key key, char *why)
+{
+	CHECK(key < CA_KEY_COUNT);
+	return store->backend->load(store, key, why);
+}
+
+enum err keystore_describe(
+    struct keystore *store, enum ca_key key, struct ca_key_info *info, char *why)
+{
+	CHECK(key < CA_KEY_COUNT);
+	return store->backend->describe(store, key, info, why);
+}
+
+enum err keystore_sign(
+    struct keystore *store, enum ca_key key, const void *bytes, size_t len, struct buf *signature)
+{
+	CHECK(ca_key_algorithm(key) != CA_ALGORITHM_HMAC_SHA256);
+	return store->backend->sign(store, key, bytes, len, signature);
+}
+
+enum err keystore_hmac(struct keystore *store, enum ca_key key, const void *bytes, size_t len,
+    uint8_t digest[SHA256_LEN])
+{
+	CHECK(ca_key_algorithm(key) == CA_ALGORITHM_HMAC_SHA256);
+	return store->backend->hmac(store, key, bytes, len, digest);
+}
+
+EVP_PKEY *keystore_public_key(struct keystore *store, enum ca_key key)
+{
+	CHECK(ca_key_algorithm(key) != CA_ALGORITHM_HMAC_SHA256);
+	return store->backend->public_key(store, key);
+}

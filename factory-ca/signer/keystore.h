@@ -1,0 +1,98 @@
+/*
+ * The keys of the factory, behind one interface.
+ *
+ * A key is named by what it is for; it signs or authenticates, and never leaves. Back-ends: sealed
+ * files (keystore_file.c); a PKCS#11 module fits the same table. Used by the signer and by the
+ * ceremony's commands, in processes that are hardened before a key is unlocked. There is no
+ * export, and no way to use a key by anything but its name.
+ */
+#ifndef FIRSTRING_FACTORY_CA_SIGNER_KEYSTORE_H
+#define FIRSTRING_FACTORY_CA_SIGNER_KEYSTORE_H
+
+#include <openssl/evp.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/base/secret.h"
+#include "common/pki/digest.h"
+
+enum ca_key {
+	CA_KEY_ROOT, /* signs the issuing CA and the root's CRL; needed at ceremonies only */
+	CA_KEY_ISSUING, /* signs devices and their CRL */
+	CA_KEY_LINE_ACCESS, /* signs stations and operators */
+	CA_KEY_CLAIM_CODE, /* derives claim codes */
+	CA_KEY_COUNT
+};
+
+enum ca_key_algorithm { CA_ALGORITHM_P256, CA_ALGORITHM_P384, CA_ALGORITHM_HMAC_SHA256 };
+
+/* "root", "issuing", "line-access", "claim-code". */
+const char *ca_key_name(enum ca_key key);
+/* Fixed by what the key is for. */
+enum ca_key_algorithm ca_key_algorithm(enum ca_key key);
+/* "p256", "p384", "hmac-sha256". */
+const char *ca_key_algorithm_name(enum ca_key_algorithm algorithm);
+
+enum { KEYSTORE_WHY_LEN = 512, CA_KEY_ID_LEN = 16 };
+
+/* What may be told about a key without unlocking it. */
+struct ca_key_info {
+	enum ca_key_algorithm algorithm;
+	uint8_t id[CA_KEY_ID_LEN]; /* random, made with the key */
+	uint8_t spki_sha256[SHA256_LEN]; /* zero for a symmetric key */
+};
+
+struct keystore;
+
+/* What a back-end offers; see the functions below for what each must do. */
+struct keystore_backend {
+	enum err (*generate)(struct keystore *store, enum ca_key key, char *why);
+	enum err (*load)(struct keystore *store, enum ca_key key, char *why);
+	enum err (*describe)(
+	    struct keystore *store, enum ca_key key, struct ca_key_info *info, char *why);
+	enum err (*sign)(struct keystore *store, enum ca_key key, const void *bytes, size_t len,
+	    struct buf *signature);
+	enum err (*hmac)(struct keystore *store, enum ca_key key, const void *bytes, size_t len,
+	    uint8_t digest[SHA256_LEN]);
+	EVP_PKEY *(*public_key)(struct keystore *store, enum ca_key key);
+	void (*free)(struct keystore *store);
+};
+
+/* Each back-end's own struct begins with this. */
+struct keystore {
+	const struct keystore_backend *backend;
+};
+
+/* Sealed files. The passphrase is copied. `scrypt_log2_n` seals new keys: KEYSTORE_SCRYPT_LOG2_N
+ * but in tests. No file is read yet. */
+enum { KEYSTORE_SCRYPT_LOG2_N = 17, KEYSTORE_SCRYPT_LOG2_N_MIN = 14 };
+struct keystore *keystore_file_new(
+    const char *folder, const struct secret *passphrase, unsigned scrypt_log2_n);
+void keystore_free(struct keystore *store);
+
+/*
+ * All take `why` (KEYSTORE_WHY_LEN) for a sentence that says which file or token, what is wrong
+ * with it, and what would be right.
+ */
+
+/* Makes the key, stores it durably and has it loaded. ERR_EXISTS when there is one. */
+MUST_CHECK enum err keystore_generate(struct keystore *store, enum ca_key key, char *why);
+/* Unlocks the key. ERR_NOT_FOUND; ERR_DENIED: owner or mode; ERR_SYNTAX: truncated or no key file;
+ * ERR_SIGNATURE: wrong passphrase, or altered. Loading twice is fine. */
+MUST_CHECK enum err keystore_load(struct keystore *store, enum ca_key key, char *why);
+/* Needs no passphrase. */
+MUST_CHECK enum err keystore_describe(
+    struct keystore *store, enum ca_key key, struct ca_key_info *info, char *why);
+
+/* Appends the signature over `bytes`: ECDSA (DER) with SHA-256 on P-256, SHA-384 on P-384. The key
+ * is loaded. */
+MUST_CHECK enum err keystore_sign(
+    struct keystore *store, enum ca_key key, const void *bytes, size_t len, struct buf *signature);
+MUST_CHECK enum err keystore_hmac(struct keystore *store, enum ca_key key, const void *bytes,
+    size_t len, uint8_t digest[SHA256_LEN]);
+/* Borrowed; of a loaded key that is not symmetric. */
+EVP_PKEY *keystore_public_key(struct keystore *store, enum ca_key key);
+
+#endif

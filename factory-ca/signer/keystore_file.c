@@ -1,0 +1,507 @@
+/*
+ * The key store of sealed files: one file per key, AES-256-GCM under a key that scrypt (RFC 7914)
+ * derives from the passphrase. Runs in the signer and in the ceremony's commands. Files are the
+ * administrator's; an altered one must not open. It never writes a key unsealed and never
+ * overwrites one.
+ *
+ * A file is, big-endian: "firstring key 1\n"; u8 key, u8 algorithm; 16 bytes key id; 32 bytes
+ * SHA-256 of the SPKI; u8 log2 N, u8 r, u8 p, 16 bytes salt; 12 bytes nonce; u32 length of what
+ * is sealed. All of this is the associated data of the ciphertext and 16 bytes of tag that follow.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/x509.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/file.h"
+#include "common/base/text.h"
+#include "factory-ca/signer/keystore.h"
+
+static const char magic[] = "firstring key 1\n";
+
+enum {
+	MAGIC_LEN = 16,
+	SALT_LEN = 16,
+	NONCE_LEN = 12,
+	TAG_LEN = 16,
+	KEK_LEN = 32,
+	HMAC_KEY_LEN = 32,
+	HEADER_LEN = MAGIC_LEN + 2 + CA_KEY_ID_LEN + SHA256_LEN + 3 + SALT_LEN + NONCE_LEN + 4,
+	FILE_MAX = 4096,
+	PATH_LEN = 4096,
+	SCRYPT_R = 8,
+	SCRYPT_P = 1,
+};
+
+struct key_header {
+	struct ca_key_info info;
+	enum ca_key key;
+	unsigned log2_n;
+	uint8_t salt[SALT_LEN];
+	uint8_t nonce[NONCE_LEN];
+	size_t sealed_len; /* without the tag */
+};
+
+struct keystore_file {
+	struct keystore base;
+	char *folder;
+	struct secret passphrase;
+	unsigned log2_n;
+	EVP_PKEY *pairs[CA_KEY_COUNT]; /* of loaded asymmetric keys */
+	struct secret symmetric[CA_KEY_COUNT]; /* of loaded symmetric ones */
+};
+
+static struct keystore_file *file_of(struct keystore *store)
+{
+	return (struct keystore_file *)store;
+}
+
+static enum err fail(enum err err, char *why, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static enum err fail(enum err err, char *why, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, KEYSTORE_WHY_LEN, format, args);
+	va_end(args);
+	ERR_clear_error();
+	return err;
+}
+
+static enum err key_path(
+    const struct keystore_file *store, enum ca_key key, char path[PATH_LEN], char *why)
+{
+	int n = snprintf(path, PATH_LEN, "%s/%s.key", store->folder, ca_key_name(key));
+
+	if (n < 0 || n >= PATH_LEN)
+		return fail(ERR_TOO_LONG, why, "the name of the key folder is too long");
+	return ERR_OK;
+}
+
+static void put_header(struct buf *out, const struct key_header *header)
+{
+	buf_put(out, magic, MAGIC_LEN);
+	buf_put_u8(out, (uint8_t)header->key);
+	buf_put_u8(out, (uint8_t)header->info.algorithm);
+	buf_put(out, header->info.id, CA_KEY_ID_LEN);
+	buf_put(out, header->info.spki_sha256, SHA256_LEN);
+	buf_put_u8(out, (uint8_t)header->log2_n);
+	buf_put_u8(out, SCRYPT_R);
+	buf_put_u8(out, SCRYPT_P);
+	buf_put(out, header->salt, SALT_LEN);
+	buf_put(out, header->nonce, NONCE_LEN);
+	buf_put_u32(out, (uint32_t)header->sealed_len);
+}
+
+static void get_bytes(struct cursor *in, uint8_t *to, size_t len)
+{
+	const uint8_t *bytes = cursor_bytes(in, len);
+
+	if (bytes)
+		memcpy(to, bytes, len);
+}
+
+static enum err get_header(struct cursor *in, struct key_header *header)
+{
+	const uint8_t *begin = cursor_bytes(in, MAGIC_LEN);
+	uint8_t key = cursor_u8(in), algorithm = cursor_u8(in), r, p;
+
+	get_bytes(in, header->info.id, CA_KEY_ID_LEN);
+	get_bytes(in, header->info.spki_sha256, SHA256_LEN);
+	header->log2_n = cursor_u8(in);
+	r = cursor_u8(in);
+	p = cursor_u8(in);
+	get_bytes(in, header->salt, SALT_LEN);
+	get_bytes(in, header->nonce, NONCE_LEN);
+	header->sealed_len = cursor_u32(in);
+	if (in->err || !begin || memcmp(begin, magic, MAGIC_LEN) != 0 || key >= CA_KEY_COUNT ||
+	    r != SCRYPT_R || p != SCRYPT_P || header->log2_n < KEYSTORE_SCRYPT_LOG2_N_MIN ||
+	    header->log2_n > KEYSTORE_SCRYPT_LOG2_N)
+		return ERR_SYNTAX;
+	header->key = key;
+	if (algorithm != ca_key_algorithm(header->key))
+		return ERR_SYNTAX;
+	header->info.algorithm = algorithm;
+	return ERR_OK;
+}
+
+/* Owner and mode first: what others could have read or written is not a key any more. */
+static enum err read_key_file(const char *path, struct buf *bytes, char *why)
+{
+	struct stat st;
+	enum err err = ERR_OK;
+	ssize_t len;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+
+	if (fd < 0 && errno == ENOENT)
+		return fail(ERR_NOT_FOUND, why, "%s is not there", path);
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		err = fail(ERR_IO, why, "%s cannot be read: %s", path, strerror(errno));
+	} else if (!S_ISREG(st.st_mode)) {
+		err = fail(ERR_DENIED, why, "%s is not a regular file", path);
+	} else if (st.st_uid != geteuid()) {
+		err = fail(ERR_DENIED, why, "%s belongs to user %u, and this process is user %u",
+		    path, st.st_uid, geteuid());
+	} else if (st.st_mode & 077) {
+		err = fail(ERR_DENIED, why,
+		    "%s has mode %04o: others can reach it; if nobody did, chmod 0600", path,
+		    st.st_mode & 07777);
+	} else {
+		uint8_t content[FILE_MAX + 1];
+
+		len = read(fd, content, sizeof(content));
+		if (len < 0)
+			err = fail(ERR_IO, why, "%s cannot be read: %s", path, strerror(errno));
+		else if (len > FILE_MAX)
+			err = fail(ERR_SYNTAX, why, "%s is too long for a key file", path);
+		else
+			buf_put(bytes, content, (size_t)len);
+	}
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static enum err derive_kek(
+    const struct keystore_file *store, const struct key_header *header, struct secret *kek)
+{
+	const uint64_t n = 1ULL << header->log2_n;
+
+	secret_alloc(kek, KEK_LEN);
+	/* 128 * N * r bytes are what scrypt works on; a little more is what OpenSSL asks for. */
+	if (EVP_PBE_scrypt((const char *)store->passphrase.bytes, store->passphrase.len,
+		header->salt, SALT_LEN, n, SCRYPT_R, SCRYPT_P, 256 * n * SCRYPT_R, kek->bytes,
+		KEK_LEN) == 1)
+		return ERR_OK;
+	secret_free(kek);
+	ERR_clear_error();
+	return ERR_CRYPTO;
+}
+
+static enum err gcm_seal(const struct secret *kek, const struct key_header *header,
+    const struct buf *associated, const struct secret *plain, struct buf *out)
+{
+	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+	uint8_t sealed[FILE_MAX], tag[TAG_LEN];
+	enum err err = ERR_CRYPTO;
+	int len = 0;
+
+	CHECK(plain->len <= sizeof(sealed));
+	if (context &&
+	    EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, kek->bytes, header->nonce) == 1 &&
+	    EVP_EncryptUpdate(context, NULL, &len, associated->bytes, (int)associated->len) == 1 &&
+	    EVP_EncryptUpdate(context, sealed, &len, plain->bytes, (int)plain->len) == 1 &&
+	    EVP_EncryptFinal_ex(context, sealed + len, &len) == 1 &&
+	    EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG_LEN, tag) == 1) {
+		buf_put(out, sealed, plain->len);
+		buf_put(out, tag, TAG_LEN);
+		err = ERR_OK;
+	}
+	EVP_CIPHER_CTX_free(context);
+	return err;
+}
+
+static enum err gcm_open(const struct secret *kek, const struct key_header *header,
+    const uint8_t *file, struct secret *plain)
+{
+	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+	uint8_t tag[TAG_LEN];
+	enum err err = ERR_SIGNATURE;
+	int len = 0;
+
+	memcpy(tag, file + HEADER_LEN + header->sealed_len, TAG_LEN);
+	secret_alloc(plain, header->sealed_len);
+	if (context &&
+	    EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, kek->bytes, header->nonce) == 1 &&
+	    EVP_DecryptUpdate(context, NULL, &len, file, HEADER_LEN) == 1 &&
+	    EVP_DecryptUpdate(
+		context, plain->bytes, &len, file + HEADER_LEN, (int)header->sealed_len) == 1 &&
+	    EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG_LEN, tag) == 1 &&
+	    EVP_DecryptFinal_ex(context, plain->bytes + len, &len) == 1)
+		err = ERR_OK;
+	EVP_CIPHER_CTX_free(context);
+	if (err)
+		secret_free(plain);
+	return err;
+}
+
+static enum err spki_digest(EVP_PKEY *pair, uint8_t digest[SHA256_LEN])
+{
+	unsigned char *der = NULL;
+	int len = i2d_PUBKEY(pair, &der);
+
+	if (len <= 0)
+		return ERR_CRYPTO;
+	sha256(der, (size_t)len, digest);
+	OPENSSL_free(der);
+	return ERR_OK;
+}
+
+/* PKCS#8, so that a key file is what other tools call a private key, once opened. */
+static enum err pair_to_plain(EVP_PKEY *pair, struct secret *plain)
+{
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pair);
+	unsigned char *der = NULL;
+	int len = info ? i2d_PKCS8_PRIV_KEY_INFO(info, &der) : 0;
+
+	PKCS8_PRIV_KEY_INFO_free(info);
+	if (len <= 0)
+		return ERR_CRYPTO;
+	secret_set(plain, der, (size_t)len);
+	OPENSSL_clear_free(der, (size_t)len);
+	return ERR_OK;
+}
+
+static enum err pair_from_plain(
+    const struct secret *plain, const struct key_header *header, EVP_PKEY **pair)
+{
+	const unsigned char *der = plain->bytes;
+	PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &der, (long)plain->len);
+	EVP_PKEY *found = info ? EVP_PKCS82PKEY(info) : NULL;
+	uint8_t digest[SHA256_LEN];
+
+	PKCS8_PRIV_KEY_INFO_free(info);
+	if (!found || spki_digest(found, digest) ||
+	    memcmp(digest, header->info.spki_sha256, SHA256_LEN) != 0) {
+		EVP_PKEY_free(found);
+		return ERR_SYNTAX;
+	}
+	*pair = found;
+	return ERR_OK;
+}
+
+static enum err make_key(
+    struct keystore_file *store, struct key_header *header, struct secret *plain)
+{
+	EVP_PKEY *pair = NULL;
+	enum err err;
+
+	if (header->info.algorithm == CA_ALGORITHM_HMAC_SHA256) {
+		secret_alloc(plain, HMAC_KEY_LEN);
+		random_fill(plain->bytes, HMAC_KEY_LEN);
+		secret_set(&store->symmetric[header->key], plain->bytes, plain->len);
+		return ERR_OK;
+	}
+	pair = EVP_EC_gen(header->info.algorithm == CA_ALGORITHM_P384 ? "P-384" : "P-256");
+	if (!pair || spki_digest(pair, header->info.spki_sha256) || pair_to_plain(pair, plain)) {
+		EVP_PKEY_free(pair);
+		return ERR_CRYPTO;
+	}
+	err = ERR_OK;
+	store->pairs[header->key] = pair;
+	return err;
+}
+
+static void forget(struct keystore_file *store, enum ca_key key)
+{
+	EVP_PKEY_free(store->pairs[key]);
+	store->pairs[key] = NULL;
+	secret_free(&store->symmetric[key]);
+}
+
+static enum err file_generate(struct keystore *base, enum ca_key key, char *why)
+{
+	struct keystore_file *store = file_of(base);
+	struct key_header header = {.key = key, .log2_n = store->log2_n};
+	struct secret plain = {0}, kek = {0};
+	struct buf bytes = {0};
+	char path[PATH_LEN];
+	enum err err;
+
+	err = key_path(store, key, path, why);
+	if (err)
+		return err;
+	if (store->pairs[key] || store->symmetric[key].bytes || access(path, F_OK) == 0)
+		return fail(ERR_EXISTS, why, "%s is there already and is never overwritten", path);
+	header.info.algorithm = ca_key_algorithm(key);
+	random_fill(header.info.id, CA_KEY_ID_LEN);
+	random_fill(header.salt, SALT_LEN);
+	random_fill(header.nonce, NONCE_LEN);
+	err = make_key(store, &header, &plain);
+	if (!err)
+		err = derive_kek(store, &header, &kek);
+	if (!err) {
+		header.sealed_len = plain.len;
+		put_header(&bytes, &header);
+		err = gcm_seal(&kek, &header, &bytes, &plain, &bytes);
+	}
+	if (err) {
+		fail(err, why, "the %s key cannot be made", ca_key_name(key));
+		goto out;
+	}
+	err = file_write_new(path, 0600, bytes.bytes, bytes.len);
+	if (err)
+		fail(err, why, "%s cannot be written: %s", path,
+		    err == ERR_EXISTS ? "it is there already" : strerror(errno));
+out:
+	if (err)
+		forget(store, key);
+	secret_free(&plain);
+	secret_free(&kek);
+	buf_free(&bytes);
+	return err;
+}
+
+/* The file of that key with its header understood; `bytes` is the caller's to free. */
+static enum err open_key_file(struct keystore_file *store, enum ca_key key, struct buf *bytes,
+    struct key_header *header, char path[PATH_LEN], char *why)
+{
+	struct cursor in;
+	enum err err;
+
+	err = key_path(store, key, path, why);
+	if (!err)
+		err = read_key_file(path, bytes, why);
+	if (err)
+		return err;
+	in = cursor_of(bytes->bytes, bytes->len);
+	if (bytes->len < HEADER_LEN + TAG_LEN)
+		return fail(ERR_SYNTAX, why,
+		    "%s is truncated (%zu bytes); put it back from its backup", path, bytes->len);
+	if (get_header(&in, header))
+		return fail(ERR_SYNTAX, why, "%s is not a key file of this version", path);
+	if (header->key != key)
+		return fail(ERR_SYNTAX, why, "%s holds the %s key", path, ca_key_name(header->key));
+	if (header->sealed_len > FILE_MAX || cursor_left(&in) != header->sealed_len + TAG_LEN)
+		return fail(ERR_SYNTAX, why,
+		    "%s is truncated, or something follows its end; put it back from its backup",
+		    path);
+	return ERR_OK;
+}
+
+static enum err file_load(struct keystore *base, enum ca_key key, char *why)
+{
+	struct keystore_file *store = file_of(base);
+	struct key_header header = {0};
+	struct secret plain = {0}, kek = {0};
+	struct buf bytes = {0};
+	char path[PATH_LEN];
+	enum err err;
+
+	if (store->pairs[key] || store->symmetric[key].bytes)
+		return ERR_OK;
+	err = open_key_file(store, key, &bytes, &header, path, why);
+	if (err)
+		goto out;
+	err = derive_kek(store, &header, &kek);
+	if (err) {
+		fail(err, why, "%s: scrypt failed; it needs 128 MiB of memory", path);
+		goto out;
+	}
+	err = gcm_open(&kek, &header, bytes.bytes, &plain);
+	if (err) {
+		fail(err, why, "%s does not open: the passphrase is wrong, or the file was altered",
+		    path);
+		goto out;
+	}
+	if (header.info.algorithm == CA_ALGORITHM_HMAC_SHA256)
+		secret_set(&store->symmetric[key], plain.bytes, plain.len);
+	else
+		err = pair_from_plain(&plain, &header, &store->pairs[key]);
+	if (err)
+		fail(err, why, "%s: what is sealed in it is not the key of its header", path);
+out:
+	secret_free(&plain);
+	secret_free(&kek);
+	buf_free(&bytes);
+	ERR_clear_error();
+	return err;
+}
+
+static enum err file_describe(
+    struct keystore *base, enum ca_key key, struct ca_key_info *info, char *why)
+{
+	struct key_header header = {0};
+	struct buf bytes = {0};
+	char path[PATH_LEN];
+	enum err err = open_key_file(file_of(base), key, &bytes, &header, path, why);
+
+	buf_free(&bytes);
+	if (!err)
+		*info = header.info;
+	return err;
+}
+
+static enum err file_sign(
+    struct keystore *base, enum ca_key key, const void *bytes, size_t len, struct buf *signature)
+{
+	EVP_PKEY *pair = file_of(base)->pairs[key];
+	const EVP_MD *digest =
+	    ca_key_algorithm(key) == CA_ALGORITHM_P384 ? EVP_sha384() : EVP_sha256();
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	uint8_t made[256];
+	size_t made_len = sizeof(made);
+	enum err err = ERR_CRYPTO;
+
+	CHECK(pair != NULL);
+	if (context && EVP_DigestSignInit(context, NULL, digest, NULL, pair) == 1 &&
+	    EVP_DigestSign(context, made, &made_len, bytes, len) == 1) {
+		buf_put(signature, made, made_len);
+		err = signature->err;
+	}
+	EVP_MD_CTX_free(context);
+	ERR_clear_error();
+	return err;
+}
+
+static enum err file_hmac(struct keystore *base, enum ca_key key, const void *bytes, size_t len,
+    uint8_t digest[SHA256_LEN])
+{
+	const struct secret *secret = &file_of(base)->symmetric[key];
+
+	CHECK(secret->bytes != NULL);
+	hmac_sha256(secret->bytes, secret->len, bytes, len, digest);
+	return ERR_OK;
+}
+
+static EVP_PKEY *file_public_key(struct keystore *base, enum ca_key key)
+{
+	return file_of(base)->pairs[key];
+}
+
+static void file_free(struct keystore *base)
+{
+	struct keystore_file *store = file_of(base);
+	int i;
+
+	for (i = 0; i < CA_KEY_COUNT; i++)
+		forget(store, (enum ca_key)i);
+	secret_free(&store->passphrase);
+	free(store->folder);
+	free(store);
+}
+
+static const struct keystore_backend file_backend = {
+    .generate = file_generate,
+    .load = file_load,
+    .describe = file_describe,
+    .sign = file_sign,
+    .hmac = file_hmac,
+    .public_key = file_public_key,
+    .free = file_free,
+};
+
+struct keystore *keystore_file_new(
+    const char *folder, const struct secret *passphrase, unsigned scrypt_log2_n)
+{
+	struct keystore_file *store = calloc(1, sizeof(*store));
+
+	CHECK(store != NULL);
+	store->base.backend = &file_backend;
+	store->folder = strdup(folder);
+	CHECK(store->folder != NULL);
+	store->log2_n = scrypt_log2_n;
+	if (passphrase && passphrase->len)
+		secret_set(&store->passphrase, passphrase->bytes, passphrase->len);
+	return &store->base;
+}

@@ -1,0 +1,205 @@
+/* The table of redirector.yaml: documentation, defaults and checks in one. */
+#include "redirector/config.h"
+
+#include <stdio.h>
+
+#include "common/db/pg.h"
+
+static const char *const PROXY_WORDS[] = {"off", "required", NULL};
+
+static const struct conf_field LISTENER_FIELDS[] = {
+    {.name = "name",
+	.type = CONF_STRING,
+	.offset = offsetof(struct listener_config, name),
+	.help = "how the log names this listener"},
+    {.name = "address",
+	.type = CONF_ADDRESS,
+	.offset = offsetof(struct listener_config, address),
+	.help = "address and port, such as *:443"},
+    {.name = "proxy_protocol",
+	.type = CONF_WORD,
+	.offset = offsetof(struct listener_config, proxy),
+	.words = PROXY_WORDS,
+	.default_value = "off",
+	.help = "PROXY protocol v1 or v2 from a balancer: off or required, never guessed"},
+};
+static const struct conf_table LISTENER_TABLE = {LISTENER_FIELDS,
+    sizeof LISTENER_FIELDS / sizeof LISTENER_FIELDS[0], sizeof(struct listener_config), NULL};
+
+static const struct conf_field KEY_PAIR_FIELDS[] = {
+    {.name = "certificate",
+	.type = CONF_PATH,
+	.offset = offsetof(struct key_pair_config, certificate),
+	.reloadable = 1,
+	.help = "PEM: the server's certificate, then its intermediates"},
+    {.name = "key",
+	.type = CONF_PATH,
+	.offset = offsetof(struct key_pair_config, key),
+	.reloadable = 1,
+	.help = "PEM: its key, readable by its owner only"},
+};
+static const struct conf_table KEY_PAIR_TABLE = {KEY_PAIR_FIELDS,
+    sizeof KEY_PAIR_FIELDS / sizeof KEY_PAIR_FIELDS[0], sizeof(struct key_pair_config), NULL};
+
+#define FIELD(member) .offset = offsetof(struct redirector_config, member)
+
+static const struct conf_field FIELDS[] = {
+    {.name = "listeners",
+	.type = CONF_SECTIONS,
+	FIELD(listeners),
+	.section = &LISTENER_TABLE,
+	.help = "where phones come in"},
+    {.name = "key_pairs",
+	.type = CONF_SECTIONS,
+	FIELD(key_pairs),
+	.section = &KEY_PAIR_TABLE,
+	.reloadable = 1,
+	.help = "server certificates: one ECDSA, one RSA, or both side by side"},
+    {.name = "device_ca",
+	.type = CONF_PATH,
+	FIELD(device_ca),
+	.reloadable = 1,
+	.help = "PEM of the issuing CAs whose phones are known; each is trusted by itself"},
+    {.name = "formats",
+	.type = CONF_PATH,
+	FIELD(formats_dir),
+	.reloadable = 1,
+	.help = "folder of the answer formats (*.format)"},
+    {.name = "seal_ring",
+	.type = CONF_PATH,
+	FIELD(seal_ring),
+	.reloadable = 1,
+	.help = "credential file: the keys that open admin passwords"},
+    {.name = "databases",
+	.type = CONF_STRINGS,
+	FIELD(databases),
+	.reloadable = 1,
+	.help = "connection strings in order of preference: the primary, then standbys"},
+    {.name = "prepare",
+	.type = CONF_BOOL,
+	FIELD(prepare),
+	.default_value = "true",
+	.reloadable = 1,
+	.help = "false behind a PgBouncer older than 1.21"},
+    {.name = "lookup_deadline",
+	.type = CONF_DURATION,
+	FIELD(lookup_deadline_ms),
+	.min = 50,
+	.max = 10000,
+	.default_value = "1s",
+	.reloadable = 1,
+	.help = "for one database; then the next one is asked"},
+    {.name = "event_interval",
+	.type = CONF_DURATION,
+	FIELD(event_interval_ms),
+	.min = 10,
+	.max = 5000,
+	.default_value = "250ms",
+	.reloadable = 1,
+	.help = "how long an event waits to be written with others"},
+    {.name = "event_queue",
+	.type = CONF_INT,
+	FIELD(event_queue),
+	.min = 100,
+	.max = 1000000,
+	.default_value = "20000",
+	.reloadable = 1,
+	.help = "events a worker holds while the primary is away; past it they are dropped and "
+		"counted"},
+    {.name = "workers",
+	.type = CONF_INT,
+	FIELD(workers),
+	.min = 1,
+	.max = 256,
+	.default_value = "2",
+	.reloadable = 1,
+	.help = "processes that serve phones"},
+    {.name = "user",
+	.type = CONF_STRING,
+	FIELD(user),
+	.default_value = "",
+	.help = "whom workers become when started as root"},
+    {.name = "health",
+	.type = CONF_ADDRESS,
+	FIELD(health),
+	.help = "loopback address of /metrics, /healthz and /readyz"},
+    {.name = "limits.connections",
+	.type = CONF_INT,
+	FIELD(connections),
+	.min = 0,
+	.max = 1000000,
+	.default_value = "0",
+	.reloadable = 1,
+	.help = "per worker; 0: what the limit of open files allows"},
+    {.name = "limits.handshake",
+	.type = CONF_DURATION,
+	FIELD(handshake_ms),
+	.min = 100,
+	.max = 60000,
+	.default_value = "5s",
+	.reloadable = 1,
+	.help = "for the TLS handshake, PROXY header included"},
+    {.name = "limits.head",
+	.type = CONF_DURATION,
+	FIELD(head_ms),
+	.min = 100,
+	.max = 60000,
+	.default_value = "10s",
+	.reloadable = 1,
+	.help = "from the first byte of a request to its whole head"},
+    {.name = "limits.request",
+	.type = CONF_DURATION,
+	FIELD(request_ms),
+	.min = 100,
+	.max = 600000,
+	.default_value = "20s",
+	.reloadable = 1,
+	.help = "from the first byte of a request to the end of its answer"},
+    {.name = "limits.idle",
+	.type = CONF_DURATION,
+	FIELD(idle_ms),
+	.min = 100,
+	.max = 600000,
+	.default_value = "30s",
+	.reloadable = 1,
+	.help = "between two requests of a connection"},
+    {.name = "limits.drain",
+	.type = CONF_DURATION,
+	FIELD(drain_ms),
+	.min = 1000,
+	.max = 600000,
+	.default_value = "30s",
+	.help = "how long a leaving worker may finish what it has begun"},
+};
+
+static enum err check_count(size_t count, size_t max, const char *name, char *why, size_t why_len)
+{
+	if (count >= 1 && count <= max)
+		return ERR_OK;
+	snprintf(why, why_len, "%s: 1 to %zu are needed, not %zu", name, max, count);
+	return ERR_RANGE;
+}
+
+static enum err check(const void *values, char *why, size_t why_len)
+{
+	const struct redirector_config *config = values;
+	char problem[160];
+
+	enum err err = check_count(
+	    config->listeners.count, REDIRECTOR_LISTENERS_MAX, "listeners", why, why_len);
+	if (err == ERR_OK)
+		err = check_count(
+		    config->key_pairs.count, REDIRECTOR_KEY_PAIRS_MAX, "key_pairs", why, why_len);
+	if (err == ERR_OK)
+		err = check_count(
+		    config->databases.count, REDIRECTOR_DATABASES_MAX, "databases", why, why_len);
+	for (size_t i = 0; err == ERR_OK && i < config->databases.count; i++) {
+		err = pg_check_conninfo(config->databases.items[i], problem, sizeof problem);
+		if (err != ERR_OK)
+			snprintf(why, why_len, "databases[%zu]: %s", i, problem);
+	}
+	return err;
+}
+
+const struct conf_table redirector_config_table = {
+    FIELDS, sizeof FIELDS / sizeof FIELDS[0], sizeof(struct redirector_config), check};

@@ -1,0 +1,45 @@
+/*
+ * redirector.yaml: what the table in config.c binds. The administrator's file: meant, not
+ * necessarily right.
+ */
+#ifndef FIRSTRING_REDIRECTOR_CONFIG_H
+#define FIRSTRING_REDIRECTOR_CONFIG_H
+
+#include <stdint.h>
+
+#include "common/conf/conf.h"
+#include "common/net/server.h"
+
+enum { REDIRECTOR_LISTENERS_MAX = 8, REDIRECTOR_DATABASES_MAX = 8, REDIRECTOR_KEY_PAIRS_MAX = 4 };
+
+struct listener_config {
+	char *name;
+	struct conf_address address;
+	int proxy; /* enum server_proxy */
+};
+
+struct key_pair_config {
+	char *certificate, *key; /* PEM paths */
+};
+
+struct redirector_config {
+	struct conf_sections listeners; /* struct listener_config */
+	struct conf_sections key_pairs; /* struct key_pair_config */
+	char *device_ca; /* PEM of the issuing CAs */
+	char *formats_dir;
+	char *seal_ring;
+	struct conf_strings databases; /* conninfo, in order of preference */
+	int prepare; /* 0 behind PgBouncer before 1.21 */
+	int64_t lookup_deadline_ms; /* for one database; then the next one is asked */
+	int64_t event_interval_ms; /* how long an event waits for company */
+	int64_t event_queue; /* events held while the primary is away */
+	int64_t workers;
+	char *user;
+	struct conf_address health;
+	int64_t connections; /* per worker; 0: what RLIMIT_NOFILE allows */
+	int64_t handshake_ms, head_ms, request_ms, idle_ms, drain_ms;
+};
+
+extern const struct conf_table redirector_config_table;
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * What phones did, on its way to the primary: gathered for a fraction of a second, written in
+ * batches, tried again while the primary is away.
+ *
+ * Each event carries its own time and id, so that a batch whose answer was lost is written again
+ * without being counted twice. The queue is bounded; past it events are dropped and counted, never
+ * answers. Runs in workers.
+ */
+#ifndef FIRSTRING_REDIRECTOR_EVENTS_H
+#define FIRSTRING_REDIRECTOR_EVENTS_H
+
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "common/base/mac.h"
+#include "common/db/pg.h"
+#include "common/pki/digest.h"
+
+struct events;
+
+/* Writes over a connection of its own: a batch that waits for a lock must not delay lookups. */
+struct events *events_new(struct event_base *base, const char *conninfo, int prepare,
+    unsigned interval_ms, size_t queue_max);
+/* What is still queued is lost; see events_drain. */
+void events_free(struct events *events);
+/* Writes what is queued now; `done` is called once when nothing is left, or nothing more can be
+ * done. */
+void events_drain(struct events *events, void (*done)(void *ctx), void *ctx);
+
+/* A contact of a known phone. `kind`: "contacted", "delivered", "refused". Texts are copied;
+ * claim_id may be NULL; `detail` is a short literal such as the format's name or the reason. */
+struct device_event {
+	struct mac mac;
+	const char *kind, *source, *detail;
+	const uint8_t *claim_id;
+	int64_t password_version; /* of "delivered" */
+};
+void events_add(struct events *events, const struct device_event *event);
+
+/* Something to look at. `kind`: "mac_mismatch", "certificate_not_live". */
+struct security_event {
+	const char *kind, *source, *detail;
+	struct mac mac;
+	struct fingerprint fingerprint;
+};
+void events_add_security(struct events *events, const struct security_event *event);
+
+#endif

@@ -1,0 +1,273 @@
+/* The way of a request through the redirector. See handler.h. */
+#include "redirector/handler.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/answer/decide.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/net/metrics.h"
+#include "common/pki/device_id.h"
+#include "redirector/answer.h"
+#include "redirector/metrics.h"
+
+enum { RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 25, ANSWER_MAX = 256 * 1024 };
+
+/* One request while its record is looked up; owned by the exchange. */
+struct call {
+	const struct handler *handler;
+	struct exchange *exchange;
+	struct device_id id;
+	char path[HTTP1_TARGET_MAX + 1]; /* decoded; as sent when it does not decode */
+	int64_t begun_us;
+};
+
+static const struct device_id *peer_identity(const struct server_peer *peer, struct device_id *id)
+{
+	enum device_id_reason reason =
+	    device_id_from_certificate(peer->certificate, peer->verify_result, id);
+
+	if (reason == DEVICE_ID_OK)
+		return id;
+	metrics_add(METRIC_CERTIFICATES_REFUSED, reason, 1);
+	LOG_WARN("certificate_refused", log_str("peer", peer->text),
+	    log_str("reason", device_id_reason_name(reason)));
+	return NULL;
+}
+
+/* Decodes segment by segment: a "%2F" is no separator and no part of a name that we know. What does
+ * not decode stays as it is: no file of ours has such a name, and a MAC in it is still seen. */
+static void decode_path(struct span encoded, char path[HTTP1_TARGET_MAX + 1])
+{
+	const char *next = encoded.text, *end = next + encoded.len;
+	char *out = path;
+
+	while (next < end) {
+		*out++ = *next++; /* the slash */
+		const char *slash = memchr(next, '/', (size_t)(end - next));
+		struct span segment = {next, (size_t)((slash != NULL ? slash : end) - next)};
+		if (http1_decode(segment, out, (size_t)(path + HTTP1_TARGET_MAX + 1 - out)) !=
+		    ERR_OK) {
+			memcpy(path, encoded.text, encoded.len);
+			path[encoded.len] = '\0';
+			return;
+		}
+		out += strlen(out);
+		next = slash != NULL ? slash : end;
+	}
+	*out = '\0';
+}
+
+static void log_request(
+    const struct call *call, enum decide_reason reason, int status, const char *format)
+{
+	const struct http1_head *head = exchange_head(call->exchange);
+	struct span agent = {"", 0};
+
+	if (http1_field(head, "User-Agent", &agent) != ERR_OK)
+		agent = (struct span){"", 0};
+	LOG_INFO("request", log_str("id", exchange_request_id(call->exchange)),
+	    log_str("peer", exchange_peer(call->exchange)->text), log_mac("mac", &call->id.mac),
+	    log_bytes("method", head->method.text, head->method.len),
+	    log_bytes("path", head->path.text, head->path.len),
+	    log_bytes("user_agent", agent.text, agent.len), log_int("status", status),
+	    log_str("reason", decide_reason_name(reason)), log_str("format", format),
+	    log_int("us", clock_unix_us() - call->begun_us));
+}
+
+/* The end of every request. `body` and `content_type` are those of a 200. */
+static void answer(struct call *call, enum decide_reason reason, const struct format *format,
+    const struct buf *body)
+{
+	static const char *const TEXTS[] = {[0] = "Not Found\n",
+	    [1] = "Forbidden\n",
+	    [2] = "Method Not Allowed\n",
+	    [3] = "Service Unavailable\n"};
+	int status = decide_status(reason);
+	const char *text = TEXTS[status == 403 ? 1 : status == 405 ? 2 : status == 503 ? 3 : 0];
+	struct server_answer reply = {.status = status,
+	    .content_type = status == 200 ? format_content_type(format) : "text/plain",
+	    .headers = {{{"Cache-Control", 13}, {"no-store", 8}}},
+	    .header_count = 1,
+	    .body = status == 200 ? (const char *)body->bytes : text,
+	    .body_len = status == 200 ? body->len : strlen(text)};
+	char seconds[16];
+
+	if (status == 405)
+		reply.headers[reply.header_count++] =
+		    (struct http1_field){{"Allow", 5}, {"GET, HEAD", 9}};
+	if (status == 503) {
+		/* Spread, so that a storm of phones does not come back in step. */
+		int len = snprintf(seconds, sizeof seconds, "%u",
+		    RETRY_AFTER_MIN_S + random_below(RETRY_AFTER_SPREAD_S));
+		reply.headers[reply.header_count++] =
+		    (struct http1_field){{"Retry-After", 11}, {seconds, (size_t)len}};
+	}
+	metrics_add(METRIC_ANSWERS, reason, 1);
+	log_request(call, reason, status, format != NULL ? format_name(format) : NULL);
+	exchange_answer(call->exchange, &reply);
+}
+
+static void tell_security(const struct call *call, enum decide_reason reason)
+{
+	const char *kind = decide_security_kind(reason);
+
+	if (kind == NULL)
+		return;
+	events_add_security(
+	    call->handler->events, &(struct security_event){.kind = kind,
+				       .source = exchange_peer(call->exchange)->text,
+				       .detail = decide_reason_name(reason),
+				       .mac = call->id.mac,
+				       .fingerprint = call->id.fingerprint});
+}
+
+static void tell_owner(const struct call *call, const struct lookup_row *row, const char *kind,
+    enum decide_reason reason)
+{
+	int delivered = strcmp(kind, "delivered") == 0;
+
+	events_add(
+	    call->handler->events, &(struct device_event){.mac = call->id.mac,
+				       .kind = kind,
+				       .source = exchange_peer(call->exchange)->text,
+				       .detail = decide_reason_name(reason),
+				       .claim_id = row->is_claimed ? row->claim_id : NULL,
+				       .password_version = delivered ? row->password_version : 0});
+}
+
+/* What a known phone's coming means for its owner. A phone asks for several files in turn; the one
+ * of its own is the contact. */
+static void tell_contact(const struct call *call, const struct lookup_row *row,
+    const struct decision *decision, int delivered)
+{
+	if (decision->reason == DECIDE_OTHER_DEVICE || decision->reason == DECIDE_UNKNOWN_FILE ||
+	    decision->reason == DECIDE_COMMON_FILE)
+		return;
+	tell_owner(call, row, "contacted", decision->reason);
+	if (delivered)
+		tell_owner(call, row, "delivered", decision->reason);
+	else if (row->is_claimed && decision->reason != DECIDE_ANSWER)
+		tell_owner(call, row, "refused", decision->reason);
+}
+
+static void device_from_row(
+    const struct lookup_row *row, const struct format_set *formats, struct decide_device *device)
+{
+	*device = (struct decide_device){.mac = row->mac,
+	    .serial_number = row->serial_number,
+	    .model = row->model,
+	    .format = format_set_find(formats, row->format),
+	    .tls_compatible = row->tls_compatible,
+	    .claimed = row->is_claimed};
+	if (!row->is_claimed)
+		return;
+	device->suspended = !row->claim_live;
+	device->itsp_suspended = row->itsp_suspended;
+	device->provisioning_url = (const char *)row->provisioning_url.bytes;
+	device->delivery = strcmp(row->delivery, "staged") == 0 ? DELIVERY_STAGED : DELIVERY_DIRECT;
+	device->redelivery = strcmp(row->redelivery, "once") == 0     ? REDELIVERY_ONCE
+			     : strcmp(row->redelivery, "window") == 0 ? REDELIVERY_WINDOW
+								      : REDELIVERY_ALWAYS;
+	device->window_hours = row->window_hours;
+	device->armed_at_us = row->armed_at_us;
+}
+
+static enum err render(const struct call *call, const struct lookup_row *row,
+    const struct format *format, unsigned body, struct buf *out)
+{
+	const char *field = "";
+	enum err err = answer_render(format, body, row, call->handler->state->ring, out, &field);
+
+	if (err != ERR_OK)
+		LOG_ERROR("answer_not_rendered", log_str("id", exchange_request_id(call->exchange)),
+		    log_mac("mac", &row->mac), log_str("format", format_name(format)),
+		    log_str("field", field), log_err(err));
+	return err;
+}
+
+static struct decision decide(const struct call *call, const struct decide_device *device)
+{
+	const struct http1_head *head = exchange_head(call->exchange);
+
+	return decide_answer(&(struct decide_request){.mac = &call->id.mac,
+				 .path = call->path,
+				 .query = head->query.text,
+				 .query_len = head->query.len},
+	    device, &(struct decide_policy){.listener_compatible = 0}, clock_unix_us());
+}
+
+static void on_lookup(enum lookup_result result, const struct lookup_row *row, void *ctx)
+{
+	struct call *call = ctx;
+	struct decide_device device;
+	struct buf body = {.max = ANSWER_MAX};
+
+	if (result == LOOKUP_UNAVAILABLE) {
+		answer(call, DECIDE_UNAVAILABLE, NULL, NULL);
+		return;
+	}
+	if (row == NULL) {
+		struct decision decision = decide(call, NULL);
+		tell_security(call, decision.reason);
+		answer(call, decision.reason, NULL, NULL);
+		return;
+	}
+	device_from_row(row, call->handler->state->formats, &device);
+	struct decision decision = decide(call, &device);
+	if (decision.reason == DECIDE_ANSWER &&
+	    render(call, row, device.format, decision.body, &body) != ERR_OK)
+		decision.reason = DECIDE_RECORD;
+	int delivered = decision.reason == DECIDE_ANSWER &&
+			format_body_delivers(device.format, decision.body) &&
+			span_equal(exchange_head(call->exchange)->method, "GET");
+	tell_security(call, decision.reason);
+	tell_contact(call, row, &decision, delivered);
+	answer(call, decision.reason, device.format, &body);
+	buf_wipe(&body);
+}
+
+static void on_request(struct exchange *exchange, void *ctx)
+{
+	struct call *call = calloc(1, sizeof *call);
+	const struct http1_head *head = exchange_head(exchange);
+
+	CHECK(call != NULL);
+	call->handler = ctx;
+	call->exchange = exchange;
+	call->begun_us = clock_unix_us();
+	exchange_set_data(exchange, call, free);
+	/* The handshake was let through on these same checks; without an identity nothing is said.
+	 */
+	CHECK(peer_identity(exchange_peer(exchange), &call->id) != NULL);
+	decode_path(head->path, call->path);
+	enum decide_reason reason = decide_before_lookup(head->method.text, head->method.len,
+	    &call->id.mac, call->path, head->query.text, head->query.len);
+	if (reason != DECIDE_ANSWER) {
+		tell_security(call, reason);
+		answer(call, reason, NULL, NULL);
+		return;
+	}
+	lookup_request(call->handler->lookup, &call->id.fingerprint, on_lookup, call);
+}
+
+static int on_handshake(const struct server_peer *peer, void *ctx)
+{
+	struct device_id id;
+
+	(void)ctx;
+	return peer_identity(peer, &id) != NULL;
+}
+
+static void on_refusal(
+    enum server_refusal refusal, const char *detail, const struct server_peer *peer, void *ctx)
+{
+	(void)detail, (void)peer, (void)ctx;
+	metrics_add(METRIC_CONNECTIONS_REFUSED, refusal, 1);
+}
+
+const struct server_handler redirector_handler = {
+    .on_request = on_request, .on_handshake = on_handshake, .on_refusal = on_refusal};

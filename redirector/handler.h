@@ -1,0 +1,23 @@
+/*
+ * One phone's request, from its head to its answer: identity from the certificate, a lookup, a
+ * decision, a rendering. The request is the Internet's; only the certificate is believed, and only
+ * after device_id.h has looked at it. Runs in workers.
+ */
+#ifndef FIRSTRING_REDIRECTOR_HANDLER_H
+#define FIRSTRING_REDIRECTOR_HANDLER_H
+
+#include "common/net/server.h"
+#include "redirector/events.h"
+#include "redirector/lookup.h"
+#include "redirector/state.h"
+
+/* What a handler works with: the ctx of redirector_handler. */
+struct handler {
+	const struct state *state;
+	struct lookup *lookup;
+	struct events *events;
+};
+
+extern const struct server_handler redirector_handler;
+
+#endif

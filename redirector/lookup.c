@@ -1,0 +1,282 @@
+/* Lookups by fingerprint, gathered by loop turn, failing over in order of preference. What comes
+ * from the network here is a hash; what comes back is the database's word. */
+#include "redirector/lookup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/db/row.h"
+#include "common/net/metrics.h"
+#include "queries_redirector.h"
+#include "redirector/config.h"
+#include "redirector/metrics.h"
+
+enum { BATCH_MAX = 256, QUEUE_MAX = 1024, CONNECT_MS = 2000 };
+
+struct request {
+	struct fingerprint fingerprint;
+	lookup_fn *done;
+	void *ctx;
+};
+
+/* Requests that travel together. */
+struct batch {
+	struct lookup *lookup;
+	struct request requests[BATCH_MAX];
+	size_t count;
+	size_t database; /* the one that is being asked */
+	int64_t begun_us;
+};
+
+struct lookup {
+	struct event_base *base;
+	struct pg *databases[REDIRECTOR_DATABASES_MAX];
+	size_t database_count;
+	struct batch *gathering; /* NULL: nothing since the last turn */
+	struct event *flush;
+};
+
+static void batch_ask(struct batch *batch, size_t first);
+
+static void row_free(struct lookup_row *row)
+{
+	buf_free(&row->provisioning_url);
+	for (size_t i = 0; i < LOOKUP_FALLBACKS_MAX; i++)
+		buf_free(&row->fallback_urls[i]);
+	buf_free(&row->trust_anchors);
+	buf_free(&row->sealed_password);
+}
+
+/* A column that must fit: the schema's checks bound it. */
+static void take_text(
+    const struct pg_rows *rows, size_t at, const char *column, char *text, size_t size)
+{
+	const char *value = row_text(rows, at, row_column(rows, column));
+
+	CHECK(strlen(value) < size);
+	strcpy(text, value);
+}
+
+static void take_fallback(const char *text, void *ctx)
+{
+	struct lookup_row *row = ctx;
+
+	if (row->fallback_count < LOOKUP_FALLBACKS_MAX)
+		buf_put_str(&row->fallback_urls[row->fallback_count++], text);
+}
+
+static void take_claim(const struct pg_rows *rows, size_t at, struct lookup_row *row)
+{
+	int pending = row_column(rows, "pending_sealed_password");
+	int has_pending = !row_is_null(rows, at, pending);
+
+	row_uuid(rows, at, row_column(rows, "claim_id"), row->claim_id);
+	row->claim_version = row_int(rows, at, row_column(rows, "claim_version"));
+	row->claim_live = strcmp(row_text(rows, at, row_column(rows, "claim_state")), "live") == 0;
+	row->itsp_suspended = row_bool(rows, at, row_column(rows, "itsp_suspended"));
+	buf_put_str(
+	    &row->provisioning_url, row_text(rows, at, row_column(rows, "provisioning_url")));
+	row_strings(rows, at, row_column(rows, "fallback_urls"), take_fallback, row);
+	buf_put_str(&row->trust_anchors, row_text(rows, at, row_column(rows, "trust_anchors")));
+	take_text(rows, at, "delivery", row->delivery, sizeof row->delivery);
+	take_text(rows, at, "redelivery", row->redelivery, sizeof row->redelivery);
+	row->window_hours = row_int(rows, at, row_column(rows, "window_hours"));
+	row->armed_at_us = row_time_us(rows, at, row_column(rows, "armed_at"));
+	row_bytes(rows, at, has_pending ? pending : row_column(rows, "sealed_password"),
+	    &row->sealed_password);
+	row->password_version = row_int(
+	    rows, at, row_column(rows, has_pending ? "pending_version" : "password_version"));
+}
+
+static void take_row(const struct pg_rows *rows, size_t at, struct lookup_row *row)
+{
+	row_mac(rows, at, row_column(rows, "mac"), &row->mac);
+	take_text(rows, at, "serial_number", row->serial_number, sizeof row->serial_number);
+	take_text(rows, at, "model", row->model, sizeof row->model);
+	take_text(rows, at, "format", row->format, sizeof row->format);
+	take_text(rows, at, "admin_user", row->admin_user, sizeof row->admin_user);
+	row->tls_compatible =
+	    strcmp(row_text(rows, at, row_column(rows, "tls_floor")), "compatible") == 0;
+	row->is_claimed = !row_is_null(rows, at, row_column(rows, "claim_id"));
+	if (row->is_claimed)
+		take_claim(rows, at, row);
+}
+
+static void batch_fail(struct batch *batch)
+{
+	static struct log_gate gate;
+
+	if (log_gate_open(&gate))
+		LOG_ERROR("lookup_unavailable", log_uint("phones", batch->count),
+		    log_uint("suppressed", gate.suppressed));
+	metrics_add(METRIC_LOOKUPS_FAILED, 0, batch->count);
+	for (size_t i = 0; i < batch->count; i++)
+		batch->requests[i].done(LOOKUP_UNAVAILABLE, NULL, batch->requests[i].ctx);
+	free(batch);
+}
+
+/* Tells one request of its row, counted from 1; 0: there is none. */
+static void request_tell(
+    const struct request *request, const struct pg_rows *rows, size_t place, int is_standby)
+{
+	struct lookup_row row = {0};
+
+	if (place > 0)
+		take_row(rows, place - 1, &row);
+	if (is_standby && !row.is_claimed)
+		request->done(LOOKUP_UNAVAILABLE, NULL, request->ctx);
+	else if (place == 0)
+		request->done(LOOKUP_NOT_LIVE, NULL, request->ctx);
+	else
+		request->done(LOOKUP_FOUND, &row, request->ctx);
+	row_free(&row);
+}
+
+static void batch_tell(struct batch *batch, const struct pg_rows *rows)
+{
+	int ordinal = row_column(rows, "ordinal");
+	size_t place[BATCH_MAX] = {0}; /* the row of each request, counted from 1 */
+
+	for (size_t at = 0; at < row_count(rows); at++) {
+		int64_t number = row_int(rows, at, ordinal);
+		CHECK(number >= 1 && (size_t)number <= batch->count);
+		place[number - 1] = at + 1;
+	}
+	for (size_t i = 0; i < batch->count; i++)
+		request_tell(&batch->requests[i], rows, place[i], batch->database > 0);
+	metrics_observe_us(METRIC_LOOKUP_SECONDS, 0, (uint64_t)(clock_unix_us() - batch->begun_us));
+	free(batch);
+}
+
+static void on_rows(
+    const struct pg_error *error, const struct pg_rows *const *rows, size_t count, void *ctx)
+{
+	static struct log_gate gate;
+	struct batch *batch = ctx;
+
+	(void)count;
+	if (error == NULL) {
+		batch_tell(batch, rows[0]);
+		return;
+	}
+	if (log_gate_open(&gate))
+		LOG_WARN("lookup_failed", log_uint("database", batch->database),
+		    log_err(error->err), log_str("message", error->message),
+		    log_uint("suppressed", gate.suppressed));
+	if (error->err == ERR_CLOSED)
+		batch_fail(batch);
+	else
+		batch_ask(batch, batch->database + 1);
+}
+
+/* Asks the first usable database from `first` on. At the first try, when none is usable yet, the
+ * most preferred one has its deadline to become so. */
+static void batch_ask(struct batch *batch, size_t first)
+{
+	struct lookup *lookup = batch->lookup;
+	size_t database = first;
+
+	while (database < lookup->database_count && !pg_is_ready(lookup->databases[database]))
+		database++;
+	if (database == lookup->database_count) {
+		if (first > 0) {
+			batch_fail(batch);
+			return;
+		}
+		database = 0;
+	}
+	batch->database = database;
+	struct pg_params *params = pg_params_new();
+	pg_param_array_begin(params, PG_ARRAY_BYTEA);
+	for (size_t i = 0; i < batch->count; i++)
+		pg_param_bytea(params, batch->requests[i].fingerprint.bytes, SHA256_LEN);
+	pg_param_array_end(params);
+	pg_submit(lookup->databases[database], &(struct pg_call){&query_device_lookup, params}, 1,
+	    on_rows, batch);
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *ctx)
+{
+	struct lookup *lookup = ctx;
+	struct batch *batch = lookup->gathering;
+
+	(void)fd, (void)what;
+	lookup->gathering = NULL;
+	if (batch != NULL)
+		batch_ask(batch, 0);
+}
+
+void lookup_request(
+    struct lookup *lookup, const struct fingerprint *fingerprint, lookup_fn *done, void *ctx)
+{
+	struct batch *batch = lookup->gathering;
+
+	if (batch != NULL && batch->count == BATCH_MAX) {
+		on_flush(-1, 0, lookup);
+		batch = NULL;
+	}
+	if (batch == NULL) {
+		batch = calloc(1, sizeof *batch);
+		CHECK(batch != NULL);
+		batch->lookup = lookup;
+		batch->begun_us = clock_unix_us();
+		lookup->gathering = batch;
+		event_active(lookup->flush, EV_TIMEOUT, 0);
+	}
+	batch->requests[batch->count++] =
+	    (struct request){.fingerprint = *fingerprint, .done = done, .ctx = ctx};
+}
+
+static void on_state(int ready, void *ctx)
+{
+	(void)ready;
+	metrics_set_ready("database", lookup_is_ready(ctx));
+}
+
+struct lookup *lookup_new(struct event_base *base, const char *const *conninfos, size_t count,
+    int prepare, unsigned deadline_ms)
+{
+	struct lookup *lookup = calloc(1, sizeof *lookup);
+
+	CHECK(lookup != NULL && count >= 1 && count <= REDIRECTOR_DATABASES_MAX);
+	lookup->base = base;
+	lookup->flush = event_new(base, -1, 0, on_flush, lookup);
+	CHECK(lookup->flush != NULL);
+	metrics_set_ready("database", 0);
+	for (size_t i = 0; i < count; i++) {
+		lookup->databases[i] = pg_new(&(struct pg_config){.base = base,
+		    .conninfo = conninfos[i],
+		    .statements = queries_redirector,
+		    .prepare = prepare,
+		    .connect_ms = CONNECT_MS,
+		    .deadline_ms = deadline_ms,
+		    .queue_max = QUEUE_MAX,
+		    .on_state = on_state,
+		    .ctx = lookup});
+		lookup->database_count++;
+	}
+	return lookup;
+}
+
+void lookup_free(struct lookup *lookup)
+{
+	if (lookup == NULL)
+		return;
+	if (lookup->gathering != NULL)
+		batch_fail(lookup->gathering);
+	for (size_t i = 0; i < lookup->database_count; i++)
+		pg_free(lookup->databases[i]);
+	event_free(lookup->flush);
+	free(lookup);
+}
+
+int lookup_is_ready(const struct lookup *lookup)
+{
+	for (size_t i = 0; i < lookup->database_count; i++) {
+		if (pg_is_ready(lookup->databases[i]))
+			return 1;
+	}
+	return 0;
+}

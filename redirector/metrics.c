@@ -1,0 +1,46 @@
+/* The table of the redirector's metrics. Pure but for the shared memory. */
+#include "redirector/metrics.h"
+
+#include "common/answer/decide.h"
+#include "common/net/metrics.h"
+#include "common/net/server.h"
+#include "common/pki/device_id.h"
+
+static const char *answer_labels[DECIDE_REASON_COUNT + 1];
+static const char *refusal_labels[SERVER_REFUSED_COUNT + 1];
+static const char *certificate_labels[DEVICE_ID_REASON_COUNT + 1];
+
+static const struct metric METRICS[METRIC_COUNT] = {
+    [METRIC_ANSWERS] = {.name = "firstring_redirector_answers_total",
+	.help = "Requests by what was decided.",
+	.label = "reason",
+	.label_values = answer_labels},
+    [METRIC_CONNECTIONS_REFUSED] = {.name = "firstring_redirector_connections_refused_total",
+	.help = "Connections that ended without an answer.",
+	.label = "cause",
+	.label_values = refusal_labels},
+    [METRIC_CERTIFICATES_REFUSED] = {.name = "firstring_redirector_certificates_refused_total",
+	.help = "Verified certificates that are no phone's.",
+	.label = "reason",
+	.label_values = certificate_labels},
+    [METRIC_LOOKUP_SECONDS] = {.name = "firstring_redirector_lookup_seconds",
+	.type = METRIC_HISTOGRAM,
+	.help = "From asking for a phone's record to having it."},
+    [METRIC_LOOKUPS_FAILED] = {.name = "firstring_redirector_lookups_failed_total",
+	.help = "Lookups that no database answered."},
+    [METRIC_EVENTS_WRITTEN] = {.name = "firstring_redirector_events_written_total",
+	.help = "Events made durable."},
+    [METRIC_EVENTS_DROPPED] = {.name = "firstring_redirector_events_dropped_total",
+	.help = "Events lost because the queue was full or the database refused them."},
+};
+
+void redirector_metrics_init(void)
+{
+	for (unsigned i = 0; i < DECIDE_REASON_COUNT; i++)
+		answer_labels[i] = decide_reason_name((enum decide_reason)i);
+	for (unsigned i = 0; i < SERVER_REFUSED_COUNT; i++)
+		refusal_labels[i] = server_refusal_name((enum server_refusal)i);
+	for (unsigned i = 0; i < DEVICE_ID_REASON_COUNT; i++)
+		certificate_labels[i] = device_id_reason_name((enum device_id_reason)i);
+	metrics_init(METRICS, METRIC_COUNT);
+}

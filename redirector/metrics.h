@@ -1,0 +1,19 @@
+/* What the redirector counts; see the table in metrics.c for what each means. */
+#ifndef FIRSTRING_REDIRECTOR_METRICS_H
+#define FIRSTRING_REDIRECTOR_METRICS_H
+
+enum redirector_metric {
+	METRIC_ANSWERS, /* by enum decision_reason */
+	METRIC_CONNECTIONS_REFUSED, /* by enum server_refusal */
+	METRIC_CERTIFICATES_REFUSED, /* by enum device_id_reason */
+	METRIC_LOOKUP_SECONDS,
+	METRIC_LOOKUPS_FAILED,
+	METRIC_EVENTS_WRITTEN,
+	METRIC_EVENTS_DROPPED,
+	METRIC_COUNT,
+};
+
+/* Declares them; once, before the first fork. */
+void redirector_metrics_init(void);
+
+#endif
