@@ -138,14 +138,16 @@ static enum err open_socket(const struct https_place *place, int *fd, char *why)
 static enum err expect_name(SSL *ssl, const struct https_place *place)
 {
 	struct in6_addr literal;
+	char name[sizeof place->host]; /* OpenSSL's macro takes no const text */
 
+	strcpy(name, place->host);
 	if (inet_pton(AF_INET, place->host, &literal) == 1 ||
 	    inet_pton(AF_INET6, place->host, &literal) == 1)
 		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), place->host) == 1
 			   ? ERR_OK
 			   : ERR_CRYPTO;
 	return SSL_set1_host(ssl, place->host) == 1 &&
-		       SSL_set_tlsext_host_name(ssl, place->host) == 1
+		       SSL_set_tlsext_host_name(ssl, name) == 1
 		   ? ERR_OK
 		   : ERR_CRYPTO;
 }
