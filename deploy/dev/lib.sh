@@ -21,7 +21,8 @@ pid_of() { cat "$var/run/$1.pid" 2> /dev/null; }
 # Whether the process that the pid file names is that daemon of this instance, and alive.
 is_running() {
   local pid
-  pid=$(pid_of "$1") && [ -n "$pid" ] && tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null | grep -qF "$var/etc/$1.yaml"
+  pid=$(pid_of "$1") && [ -n "$pid" ] && [ -e "/proc/$pid/cmdline" ] \
+    && tr '\0' ' ' < "/proc/$pid/cmdline" | grep -qF "$var/etc/$1.yaml"
 }
 
 port_is_free() { ! (: < "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }

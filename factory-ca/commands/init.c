@@ -48,13 +48,15 @@ static enum err make_passphrase(const char *path)
 	base64url_encode(&text, bytes, sizeof(bytes));
 	buf_put_str(&text, "\n");
 	err = file_write_new(path, 0600, text.bytes, text.len);
-	if (err == ERR_EXISTS)
-		command_say(
-		    "init: %s is there already: init without --make-passphrase uses it", path);
-	else if (err)
+	if (err == ERR_EXISTS) {
+		/* From an init that failed later, or the officer's own: never overwritten. */
+		printf("passphrase: %s is there already and is used\n", path);
+		err = ERR_OK;
+	} else if (err) {
 		command_say("init: %s cannot be written: %s", path, strerror(errno));
-	else
+	} else {
 		printf("passphrase written to %s: keep a copy where this machine is not\n", path);
+	}
 	buf_wipe(&text);
 	bytes_wipe(bytes, sizeof(bytes));
 	return err;

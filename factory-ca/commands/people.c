@@ -188,6 +188,11 @@ static int add_person(const struct factory_config *config, struct person *person
 	err = authority_lock_memory();
 	(void)err;
 	err = certify(config, person, why);
+	if (!err && mkdir(person->folder, 0700) != 0 && errno != EEXIST) {
+		snprintf(
+		    why, sizeof(why), "%s cannot be made: %s", person->folder, strerror(errno));
+		err = ERR_IO;
+	}
 	if (!err)
 		err = write_person(person, why);
 	if (err) {
