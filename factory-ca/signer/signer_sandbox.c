@@ -3,6 +3,8 @@
  * forks, connects or changes who it is: keys and ledger are open before the list is in force.
  */
 #include <stddef.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include "common/net/sandbox.h"
 #include "factory-ca/signer/signer.h"
@@ -75,5 +77,8 @@ static const char *const allowed[] = {
 
 enum err signer_sandbox(void)
 {
+	/* Else the first conversion of a time reads /etc/localtime. */
+	CHECK(setenv("TZ", "UTC0", 1) == 0);
+	tzset();
 	return sandbox_allow_only(allowed);
 }
