@@ -85,3 +85,15 @@ up:  ## the same instance in the background; var/env.sh tells a client what it n
 
 down:  ## stop it
 	deploy/dev/down
+
+LINTS := $(wildcard tests/lint/*)
+lint:  ## the walls of the house: arrows, words, heads, format, shell scripts
+	@tests/lib/run-tests lint $(LINTS)
+
+format:  ## clang-format every C file
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+analyze:  ## gcc's and cppcheck's static analysis
+	$(MAKE) MODE=debug CC=gcc BUILD=build/analyze EXTRA_CFLAGS='-fanalyzer -Wno-analyzer-malloc-leak' all
+	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -I. \
+	  --suppress=missingIncludeSystem common factory-ca redirector portal-api

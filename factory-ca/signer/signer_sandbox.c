@@ -77,7 +77,8 @@ static const char *const allowed[] = {
 
 enum err signer_sandbox(void)
 {
-	/* Else the first conversion of a time reads /etc/localtime. */
+	/* The first gmtime_r() of a process, deep in OpenSSL's checks of validity, opens
+	 * /etc/localtime: now, while files can be opened. */
 	CHECK(setenv("TZ", "UTC0", 1) == 0);
 	tzset();
 	return sandbox_allow_only(allowed);

@@ -43,7 +43,7 @@ struct setup {
 	int refuse_handshake;
 };
 
-static char folder[64];
+static char root[32], folder[64]; /* of the whole run, and of the test in hand */
 static struct seen *seen;
 static pid_t server_pid;
 static int port;
@@ -374,7 +374,7 @@ static void wait_for(_Atomic int *counter, int value)
 
 static void set_up(void)
 {
-	strcpy(folder, "/tmp/firstring-net-XXXXXX");
+	snprintf(folder, sizeof(folder), "%s/XXXXXX", root);
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	test_pki_make(folder);
 	log_to_file();
@@ -385,11 +385,17 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	char command[128];
 	if (server_pid > 0)
 		kill(server_pid, SIGKILL);
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	ck_assert_int_eq(system(command), 0);
+}
+
+/* Runs "BEFORE<root>AFTER". */
+static void run_shell(const char *before, const char *after)
+{
+	char command[128];
+	snprintf(command, sizeof(command), "%s%s%s", before, root, after);
+	if (system(command) != 0)
+		fprintf(stderr, "failed: %s\n", command);
 }
 
 static const int VERSIONS[] = {TLS1_2_VERSION, TLS1_3_VERSION};
@@ -759,6 +765,7 @@ static void expect_echo(const char *path)
 	char head[128], piece[PIECE];
 	int paced = strcmp(path, "/paced") == 0;
 	setup.limits.request_ms = 5000;
+	setup.limits.idle_ms = 5000;
 	start(&setup);
 	open_tls(&client);
 	snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n",
@@ -1161,6 +1168,9 @@ static void add_tests(TCase *tcase)
 
 int main(void)
 {
+	strcpy(root, "/tmp/firstring-net-XXXXXX");
+	if (mkdtemp(root) == NULL)
+		return EXIT_FAILURE;
 	Suite *suite = suite_create("server");
 	TCase *tcase = tcase_create("connections");
 	tcase_set_timeout(tcase, 30);
@@ -1171,5 +1181,8 @@ int main(void)
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	if (failed > 0)
+		run_shell("tail -n 50 ", "/*/log >&2");
+	run_shell("rm -rf ", "");
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

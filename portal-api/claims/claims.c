@@ -1,0 +1,140 @@
+/* What the handlers of claims share; see claims.h. Runs in a portal worker, which holds the
+ * sealing ring; passwords are in memory only while one request needs them. */
+#include "portal-api/claims/claims.h"
+
+#include <string.h>
+
+#include "common/answer/password.h"
+#include "common/base/log.h"
+#include "queries_portal-api.h"
+
+const struct row_field claim_fields[CLAIM_FIELD_COUNT] = {
+    {"mac", "mac", ROW_MAC},
+    {"model", "model", ROW_TEXT},
+    {"serial_number", "serial_number", ROW_TEXT},
+    {"profile_id", "profile_id", ROW_TEXT},
+    {"state", "state", ROW_TEXT},
+    {"claimed_at", "claimed_at", ROW_TIME},
+    {"contacted_at", "contacted_at", ROW_TIME},
+    {"contacted_before_claim", "contacted_before_claim", ROW_BOOL},
+    {"delivered_at", "delivered_at", ROW_TIME},
+    {"armed_at", "armed_at", ROW_TIME},
+    {"pending_since", "pending_since", ROW_TIME},
+    {"version", "version", ROW_INT},
+};
+
+void claim_reply(struct request *request, int status, const struct pg_rows *rows)
+{
+	request->etag_version = (int)row_int(rows, 0, row_column(rows, "version"));
+	request_reply_json(request, status, row_object(rows, 0, claim_fields, CLAIM_FIELD_COUNT));
+}
+
+struct pg_call claim_read_call(const struct mac *mac)
+{
+	struct pg_params *params = pg_params_new();
+	pg_param_mac(params, mac);
+	return (struct pg_call){&query_claim_get, params};
+}
+
+struct pg_call profile_read_call(const char *profile_id)
+{
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, profile_id);
+	return (struct pg_call){&query_profile_get, params};
+}
+
+static void add_fallback(const char *url, void *ctx)
+{
+	struct carry *carry = ctx;
+	CHECK(carry->fallback_count < CARRY_FALLBACKS_MAX);
+	carry->fallback_urls[carry->fallback_count++] = url;
+}
+
+void carry_take_profile(struct carry *carry, const struct pg_rows *profile)
+{
+	carry->provisioning_url = row_text(profile, 0, row_column(profile, "provisioning_url"));
+	row_strings(profile, 0, row_column(profile, "fallback_urls"), add_fallback, carry);
+	carry->is_staged =
+	    strcmp(row_text(profile, 0, row_column(profile, "delivery")), "staged") == 0;
+}
+
+static enum err take_supplied(const struct carry *carry, const char *supplied,
+    struct secret *password, struct field_errors *errors)
+{
+	char mac[MAC_TEXT_LEN + 1];
+	mac_format(&carry->mac, mac);
+	enum password_problem problem =
+	    password_check(supplied, strlen(supplied), mac, carry->serial_number);
+	if (problem != PASSWORD_OK) {
+		field_error_add(errors, "admin_password", password_problem_code(problem),
+		    "The password %s.", password_problem_text(problem));
+		return ERR_REFUSED;
+	}
+	secret_set(password, supplied, strlen(supplied));
+	return ERR_OK;
+}
+
+enum err claim_password(const struct request *request, const struct carry *carry,
+    const char *format_name, const char *supplied, struct secret *password,
+    struct field_errors *errors)
+{
+	struct carry whole = *carry;
+	struct field_errors first = {0};
+	const struct format *format = format_set_find(request->portal->formats, format_name);
+	if (!format) {
+		LOG_ERROR("format_missing", log_str("format", format_name),
+		    log_str("model", carry->model));
+		field_error_add(errors, "profile_id", "no_format",
+		    "The answer format of model %s is not installed here.", carry->model);
+		return ERR_REFUSED;
+	}
+	if (supplied) {
+		if (take_supplied(carry, supplied, password, errors) != ERR_OK)
+			return ERR_REFUSED;
+		whole.admin_password = (const char *)password->bytes;
+		return carry_check(format, &whole, errors);
+	}
+	CHECK(password_generate((size_t)request->portal->config->password_length, password) ==
+	      ERR_OK);
+	whole.admin_password = (const char *)password->bytes;
+	if (carry_check(format, &whole, &first) == ERR_OK)
+		return ERR_OK;
+	/* Some models keep shorter passwords than the configured length. */
+	secret_free(password);
+	CHECK(password_generate(PASSWORD_LEN_MIN, password) == ERR_OK);
+	whole.admin_password = (const char *)password->bytes;
+	return carry_check(format, &whole, errors);
+}
+
+static struct seal_binding binding_of(const struct mac *mac, const uint8_t claim_id[16])
+{
+	struct seal_binding binding = {.mac = *mac};
+	memcpy(binding.claim_id, claim_id, sizeof(binding.claim_id));
+	return binding;
+}
+
+void claim_seal(const struct request *request, const struct mac *mac, const uint8_t claim_id[16],
+    const struct secret *password, struct buf *sealed)
+{
+	struct seal_binding binding = binding_of(mac, claim_id);
+	CHECK(seal(request->portal->ring, &binding, password, sealed) == ERR_OK);
+}
+
+int claim_open(const struct request *request, const struct mac *mac, const uint8_t claim_id[16],
+    const struct pg_rows *rows, const char *column, struct secret *password)
+{
+	struct seal_binding binding = binding_of(mac, claim_id);
+	struct buf sealed = {0};
+	int index = row_column(rows, column);
+	if (row_is_null(rows, 0, index))
+		return 0;
+	row_bytes(rows, 0, index, &sealed);
+	enum err err =
+	    seal_open(request->portal->ring, &binding, sealed.bytes, sealed.len, password);
+	buf_free(&sealed);
+	if (!err)
+		return 0;
+	LOG_ERROR("sealed_password_does_not_open", log_mac("mac", mac), log_str("column", column),
+	    log_err(err), log_str("request_id", exchange_request_id(request->exchange)));
+	return -1;
+}

@@ -1,0 +1,256 @@
+/*
+ * From a request head to its handler: route, token, scope, body, in this order.
+ *
+ * Everything here is the Internet's until a token was found on record; no body is read before
+ * that, and none that the route does not have. Runs in a portal worker. It decides nothing about
+ * claims or tenants: row-level security and the handlers do.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "portal-api/auth/token.h"
+#include "portal-api/http/media.h"
+#include "portal-api/http/request.h"
+#include "portal-api/json/bind.h"
+#include "portal-api/routes.h"
+#include "queries_portal-api.h"
+
+enum { EMPTY_BODY_MAX = 1024 };
+
+static void request_free(void *data)
+{
+	struct request *request = data;
+	if (request->state_free)
+		request->state_free(request->state);
+	json_decref(request->document);
+	buf_wipe(&request->reply);
+	free(request);
+}
+
+static void run_handler(struct request *request)
+{
+	if (request->operation->flags & OPERATION_MUTATES && request->idempotency_key[0])
+		idempotency_begin(request);
+	else
+		request->operation->handle(request);
+}
+
+static void on_body(struct exchange *exchange, const char *body, size_t len, void *ctx)
+{
+	(void)exchange;
+	struct request *request = ctx;
+	enum operation_body kind = request->operation->body;
+	request->body = body;
+	request->body_len = len;
+	if (kind == BODY_JSON || kind == BODY_MERGE_PATCH || (kind == BODY_NONE && len > 0)) {
+		char why[PROBLEM_DETAIL_MAX];
+		if (json_parse_object(body, len, &request->document, why, sizeof(why)) != ERR_OK) {
+			request_fail(request, PROBLEM_BAD_JSON, "%s", why);
+			return;
+		}
+	}
+	if (kind == BODY_NONE && json_object_size(request->document) > 0) {
+		request_fail(request, PROBLEM_BAD_REQUEST, "This operation takes no body.");
+		return;
+	}
+	run_handler(request);
+}
+
+/* Whether the declared type is one that the operation takes. */
+static int has_right_type(const struct operation *operation, const struct http1_head *head)
+{
+	struct span type;
+	if (http1_field(head, "content-type", &type) != ERR_OK)
+		return 0;
+	switch (operation->body) {
+	case BODY_NONE:
+	case BODY_JSON:
+		return media_type_is(type, "application/json");
+	case BODY_MERGE_PATCH:
+		return media_type_is(type, "application/merge-patch+json") ||
+		       media_type_is(type, "application/json");
+	case BODY_CSV:
+		return media_type_is(type, "text/csv");
+	case BODY_ROWS:
+		return media_type_is(type, "text/csv") ||
+		       media_type_is(type, "application/x-ndjson");
+	}
+	return 0;
+}
+
+static void read_body(struct request *request)
+{
+	const struct operation *operation = request->operation;
+	const struct http1_head *head = exchange_head(request->exchange);
+	int has_body = head->has_body && (head->chunked || head->content_length > 0);
+	if (operation->body == BODY_NONE && !has_body) {
+		run_handler(request);
+	} else if (operation->body == BODY_NONE && !(operation->flags & OPERATION_MUTATES)) {
+		request_fail(request, PROBLEM_BAD_REQUEST, "This operation takes no body.");
+	} else if (has_body && !has_right_type(operation, head)) {
+		request_fail(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Type must be %s.",
+		    operation_media_type(operation->body));
+	} else {
+		exchange_read_body(request->exchange,
+		    operation->body == BODY_NONE ? EMPTY_BODY_MAX : operation->body_max, on_body,
+		    request);
+	}
+}
+
+static void collect_scope(const char *name, void *ctx)
+{
+	struct principal *principal = ctx;
+	enum scope scope;
+	if (scope_parse(name, strlen(name), &scope) == ERR_OK)
+		principal->scopes |= scope;
+}
+
+static void copy_text(char *to, size_t size, const char *text)
+{
+	CHECK(strlen(text) < size);
+	memcpy(to, text, strlen(text) + 1);
+}
+
+static void refuse_audience(struct request *request)
+{
+	if (request->operation->audience == OPERATION_ITSP)
+		request_fail(request, PROBLEM_WRONG_AUDIENCE,
+		    "This operation is for ITSPs; the token is the manufacturer's.");
+	else
+		request_fail(request, PROBLEM_WRONG_AUDIENCE,
+		    "This operation is for the manufacturer; the token is an ITSP's.");
+}
+
+static void refuse_scope(struct request *request)
+{
+	char needed[SCOPES_TEXT_MAX];
+	scopes_format(request->operation->scopes, needed);
+	request_fail(request, PROBLEM_INSUFFICIENT_SCOPE, "The token needs %s of these scopes: %s.",
+	    request->operation->scopes & (request->operation->scopes - 1) ? "one" : "each", needed);
+}
+
+static void on_authenticated(
+    struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	const struct pg_rows *rows = results[0];
+	const struct operation *operation = request->operation;
+	struct principal *principal = &request->principal;
+	CHECK(count == 1);
+	if (row_count(rows) == 0) {
+		request_fail(
+		    request, PROBLEM_INVALID_TOKEN, "The token is unknown, revoked or expired.");
+		return;
+	}
+	copy_text(principal->token_id, sizeof(principal->token_id),
+	    row_text(rows, 0, row_column(rows, "token_id")));
+	copy_text(principal->itsp_id, sizeof(principal->itsp_id),
+	    row_text(rows, 0, row_column(rows, "itsp_id")));
+	copy_text(
+	    principal->name, sizeof(principal->name), row_text(rows, 0, row_column(rows, "name")));
+	principal->expires_at_us = row_time_us(rows, 0, row_column(rows, "expires_at"));
+	principal->audience = principal->itsp_id[0] ? AUDIENCE_ITSP : AUDIENCE_MANUFACTURER;
+	row_strings(rows, 0, row_column(rows, "scopes"), collect_scope, principal);
+
+	if ((operation->audience == OPERATION_ITSP && principal->audience != AUDIENCE_ITSP) ||
+	    (operation->audience == OPERATION_MANUFACTURER &&
+		principal->audience != AUDIENCE_MANUFACTURER))
+		refuse_audience(request);
+	else if (operation->scopes && !(operation->scopes & principal->scopes))
+		refuse_scope(request);
+	else if (operation->flags & OPERATION_MUTATES &&
+		 row_bool(rows, 0, row_column(rows, "itsp_suspended")))
+		request_fail_outcome(request, "itsp_suspended");
+	else
+		read_body(request);
+}
+
+/* A token in a URL ends in logs and histories: refused even beside a good one. */
+static int query_holds_token(struct span query)
+{
+	return memmem(query.text, query.len, "fst_", 4) ||
+	       memmem(query.text, query.len, "access_token", strlen("access_token"));
+}
+
+static void authenticate(struct request *request)
+{
+	const struct http1_head *head = exchange_head(request->exchange);
+	struct span value;
+	const char *token;
+	size_t len;
+	uint8_t digest[SHA256_LEN];
+	enum err err = http1_field(head, "authorization", &value);
+	if (err == ERR_NOT_FOUND) {
+		request_fail(request, PROBLEM_NO_TOKEN,
+		    "Send the token in the field Authorization: Bearer.");
+		return;
+	}
+	if (err || token_from_authorization(value.text, value.len, &token, &len) != ERR_OK ||
+	    token_check(token, len) != ERR_OK) {
+		request_fail(request, PROBLEM_INVALID_TOKEN,
+		    "What was sent is no token of ours, or it was cut or mistyped.");
+		return;
+	}
+	if (query_holds_token(head->query)) {
+		request_fail(request, PROBLEM_TOKEN_IN_QUERY,
+		    "Revoke the token that was in the URL: it may be in logs by now.");
+		return;
+	}
+	struct pg_params *params = pg_params_new();
+	token_digest(token, digest);
+	pg_param_bytea(params, digest, sizeof(digest));
+	request_authenticate(
+	    request, &(struct pg_call){&query_token_authenticate, params}, on_authenticated);
+}
+
+/* The key's syntax: up to 255 visible ASCII characters (draft-ietf-httpapi-idempotency-key-header).
+ */
+static int take_idempotency_key(struct request *request)
+{
+	struct span key;
+	enum err err = http1_field(exchange_head(request->exchange), "idempotency-key", &key);
+	if (err == ERR_NOT_FOUND)
+		return 0;
+	int good = err == ERR_OK && key.len >= 1 && key.len <= IDEMPOTENCY_KEY_MAX;
+	for (size_t i = 0; good && i < key.len; i++)
+		good = key.text[i] > ' ' && key.text[i] <= '~';
+	if (!good) {
+		request_fail(request, PROBLEM_BAD_REQUEST,
+		    "Idempotency-Key must be one word of 1 to %d visible ASCII characters.",
+		    IDEMPOTENCY_KEY_MAX);
+		return -1;
+	}
+	memcpy(request->idempotency_key, key.text, key.len);
+	return 0;
+}
+
+void request_start(struct exchange *exchange, void *portal)
+{
+	size_t count;
+	const struct route *routes = portal_routes(&count);
+	struct request *request = calloc(1, sizeof(*request));
+	CHECK(request);
+	request->portal = portal;
+	request->exchange = exchange;
+	request->started_ms = clock_monotonic_ms();
+	exchange_set_data(exchange, request, request_free);
+
+	switch (router_match(routes, count, exchange_head(exchange), &request->match)) {
+	case ROUTER_PATH:
+		request_fail(request, PROBLEM_NOT_FOUND,
+		    "There is nothing at this path; /openapi.json tells what there is.");
+		return;
+	case ROUTER_METHOD:
+		request_fail(
+		    request, PROBLEM_METHOD_NOT_ALLOWED, "Allowed here: %s.", request->match.allow);
+		return;
+	case ROUTER_FOUND:
+		break;
+	}
+	request->operation = request->match.route->target;
+	if (request->operation->audience == OPERATION_PUBLIC)
+		request->operation->handle(request);
+	else if (take_idempotency_key(request) == 0)
+		authenticate(request);
+}

@@ -1,0 +1,39 @@
+/* The table of outcomes; see outcome.h. Pure. */
+#include "portal-api/http/outcome.h"
+
+#include <string.h>
+
+static const struct outcome outcomes[] = {
+    {"not_found", PROBLEM_NOT_FOUND, NULL, NULL, "There is no such thing of yours."},
+    {"version_mismatch", PROBLEM_VERSION_MISMATCH, NULL, NULL,
+	"It was changed since you read it: read it again and decide anew."},
+    {"name_taken", PROBLEM_NAME_TAKEN, NULL, NULL, "Another one has this name."},
+    {"in_use", PROBLEM_IN_USE, NULL, NULL, "Something else still depends on it."},
+    {"purged", PROBLEM_PASSWORD_PURGED, NULL, NULL,
+	"The password was purged after its delivery; rotate makes a new one."},
+    {"itsp_suspended", PROBLEM_ITSP_SUSPENDED, NULL, NULL,
+	"The manufacturer has suspended this ITSP: nothing can be changed."},
+    {"claim_differs", PROBLEM_CLAIM_DIFFERS, NULL, NULL,
+	"You hold this phone with other values; PATCH changes a claim."},
+    {"claimed_elsewhere", PROBLEM_CLAIMED_ELSEWHERE, NULL, NULL,
+	"Your proof is right, and another provider holds this phone."},
+    {"rate_limited", PROBLEM_TOO_MANY_WRONG_CODES, NULL, NULL,
+	"Too many wrong claim codes in the last hour: codes are not looked at for a while."},
+    {"unknown_profile", PROBLEM_INVALID, "profile_id", "unknown_profile",
+	"There is no such profile of yours."},
+    {"unknown_itsp", PROBLEM_INVALID, "itsp_id", "unknown_itsp", "There is no such ITSP."},
+    {"unknown_format", PROBLEM_INVALID, "format", "unknown_format", "There is no such format."},
+    {"bad_key_type", PROBLEM_INVALID, "key_types", "bad_key_type", "A key type is not known."},
+    {"bad_scope", PROBLEM_INVALID, "scopes", "bad_scope", "A scope is not one for this token."},
+    {"url_not_approved", PROBLEM_INVALID, "provisioning_url", "not_approved",
+	"The host is not under a domain that the manufacturer approved for you."},
+    {"not_receiving", PROBLEM_NOT_READY, NULL, NULL, "The job was already handed in."},
+};
+
+const struct outcome *outcome_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
+		if (strcmp(outcomes[i].name, name) == 0)
+			return &outcomes[i];
+	return NULL;
+}

@@ -1,0 +1,170 @@
+/* The table of problems and their documents; see problem.h. Pure. */
+#include "portal-api/http/problem.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/err.h"
+
+static const struct {
+	int status;
+	const char *code, *title;
+} kinds[PROBLEM_KIND_COUNT] = {
+    [PROBLEM_BAD_REQUEST] = {400, "bad_request", "The request is not well-formed"},
+    [PROBLEM_BAD_JSON] = {400, "bad_json", "The body is not acceptable JSON"},
+    [PROBLEM_BAD_CSV] = {422, "bad_csv", "The body is not acceptable CSV"},
+    [PROBLEM_TOKEN_IN_QUERY] = {400, "token_in_query", "A token does not belong in a URL"},
+    [PROBLEM_NO_TOKEN] = {401, "no_token", "A bearer token is needed"},
+    [PROBLEM_INVALID_TOKEN] = {401, "invalid_token", "The bearer token is not valid"},
+    [PROBLEM_INSUFFICIENT_SCOPE] = {403, "insufficient_scope", "The token lacks the scope"},
+    [PROBLEM_WRONG_AUDIENCE] = {403, "wrong_audience", "The token is for other operations"},
+    [PROBLEM_ITSP_SUSPENDED] = {403, "itsp_suspended", "The ITSP is suspended"},
+    [PROBLEM_POSSESSION_NOT_PROVEN] = {403, "possession_not_proven", "Possession is not proven"},
+    [PROBLEM_NOT_FOUND] = {404, "not_found", "Not found"},
+    [PROBLEM_METHOD_NOT_ALLOWED] = {405, "method_not_allowed", "The method is not allowed here"},
+    [PROBLEM_REQUEST_TIMEOUT] = {408, "request_timeout", "The request came too slowly"},
+    [PROBLEM_NAME_TAKEN] = {409, "name_taken", "The name is taken"},
+    [PROBLEM_CLAIM_DIFFERS] = {409, "claim_differs", "The claim exists and differs"},
+    [PROBLEM_CLAIMED_ELSEWHERE] = {409, "claimed_elsewhere", "The phone is claimed elsewhere"},
+    [PROBLEM_IN_USE] = {409, "in_use", "Something else still uses it"},
+    [PROBLEM_REQUEST_IN_PROGRESS] = {409, "request_in_progress", "The same request is in progress"},
+    [PROBLEM_SECRET_ALREADY_SHOWN] = {409, "secret_already_shown", "The secret was shown once"},
+    [PROBLEM_ANSWER_NOT_KEPT] = {409, "answer_not_kept", "It was done; its answer was not kept"},
+    [PROBLEM_NOT_READY] = {409, "not_ready", "It is not ready yet"},
+    [PROBLEM_PASSWORD_PURGED] = {410, "password_purged", "The password was purged"},
+    [PROBLEM_VERSION_MISMATCH] = {412, "version_mismatch", "It was changed in the meantime"},
+    [PROBLEM_TOO_LARGE] = {413, "too_large", "The body is too large"},
+    [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = {415, "unsupported_media_type",
+	"The body is of another type than is taken here"},
+    [PROBLEM_INVALID] = {422, "invalid", "A value is not acceptable"},
+    [PROBLEM_BAD_CURSOR] = {422, "bad_cursor", "The cursor is not one of this list"},
+    [PROBLEM_IDEMPOTENCY_KEY_REUSED] = {422, "idempotency_key_reused",
+	"The idempotency key was used for another request"},
+    [PROBLEM_TOO_MANY_WRONG_CODES] = {429, "too_many_wrong_codes", "Too many wrong claim codes"},
+    [PROBLEM_INTERNAL] = {500, "internal", "An error on our side"},
+    [PROBLEM_UNAVAILABLE] = {503, "unavailable", "Not available for the moment"},
+    [PROBLEM_OUTCOME_UNKNOWN] = {503, "outcome_unknown", "The outcome is not known"},
+};
+
+int problem_status(enum problem_kind kind)
+{
+	CHECK(kind < PROBLEM_KIND_COUNT);
+	return kinds[kind].status;
+}
+
+const char *problem_code(enum problem_kind kind)
+{
+	CHECK(kind < PROBLEM_KIND_COUNT);
+	return kinds[kind].code;
+}
+
+const char *const *problem_codes(void)
+{
+	static const char *codes[PROBLEM_KIND_COUNT + 1];
+	for (unsigned i = 0; i < PROBLEM_KIND_COUNT; i++)
+		codes[i] = kinds[i].code;
+	return codes;
+}
+
+/* Cuts back to the start of a character, so that what is left stays UTF-8. */
+static void cut_to_character(char *text, size_t len)
+{
+	while (len > 0 && ((unsigned char)text[len - 1] & 0xc0) == 0x80)
+		len--;
+	if (len > 0 && (unsigned char)text[len - 1] >= 0xc0)
+		len--;
+	text[len] = '\0';
+}
+
+static void format_cut(char *text, size_t size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+static void format_cut(char *text, size_t size, const char *format, va_list args)
+{
+	int len = vsnprintf(text, size, format, args);
+	CHECK(len >= 0);
+	if ((size_t)len >= size)
+		cut_to_character(text, size - 1);
+}
+
+void field_error_add(
+    struct field_errors *errors, const char *field, const char *code, const char *detail, ...)
+{
+	if (errors->count++ >= FIELD_ERRORS_MAX)
+		return;
+	va_list args;
+	size_t i = errors->count - 1;
+	size_t field_len = strlen(field);
+	if (field_len < FIELD_PATH_MAX) {
+		memcpy(errors->items[i].field, field, field_len + 1);
+	} else {
+		memcpy(errors->items[i].field, field, FIELD_PATH_MAX - 1);
+		cut_to_character(errors->items[i].field, FIELD_PATH_MAX - 1);
+	}
+	errors->items[i].code = code;
+	va_start(args, detail);
+	format_cut(errors->items[i].detail, FIELD_DETAIL_MAX, detail, args);
+	va_end(args);
+}
+
+void problem_set(struct problem *problem, enum problem_kind kind, const char *detail, ...)
+{
+	va_list args;
+	problem->kind = kind;
+	va_start(args, detail);
+	format_cut(problem->detail, PROBLEM_DETAIL_MAX, detail, args);
+	va_end(args);
+}
+
+enum problem_kind problem_of_status(int status)
+{
+	switch (status) {
+	case 404:
+		return PROBLEM_NOT_FOUND;
+	case 405:
+		return PROBLEM_METHOD_NOT_ALLOWED;
+	case 408:
+		return PROBLEM_REQUEST_TIMEOUT;
+	case 413:
+		return PROBLEM_TOO_LARGE;
+	case 500:
+		return PROBLEM_INTERNAL;
+	case 503:
+		return PROBLEM_UNAVAILABLE;
+	default:
+		return PROBLEM_BAD_REQUEST;
+	}
+}
+
+static json_t *errors_json(const struct field_errors *errors)
+{
+	json_t *list = json_array();
+	CHECK(list);
+	for (size_t i = 0; i < errors->count && i < FIELD_ERRORS_MAX; i++) {
+		json_t *item = json_pack("{ss ss ss}", "field", errors->items[i].field, "code",
+		    errors->items[i].code, "detail", errors->items[i].detail);
+		CHECK(item && json_array_append_new(list, item) == 0);
+	}
+	return list;
+}
+
+void problem_write(
+    const struct problem *problem, int status, const char *request_id, struct buf *out)
+{
+	CHECK(problem->kind < PROBLEM_KIND_COUNT);
+	char type[64];
+	snprintf(type, sizeof(type), "urn:firstring:problem:%s", kinds[problem->kind].code);
+	json_t *document = json_pack("{ss ss si ss ss ss*}", "type", type, "title",
+	    kinds[problem->kind].title, "status", status ? status : kinds[problem->kind].status,
+	    "detail", problem->detail, "code", kinds[problem->kind].code, "request_id", request_id);
+	CHECK(document);
+	if (problem->errors.count > 0)
+		CHECK(json_object_set_new(document, "errors", errors_json(&problem->errors)) == 0);
+	char *text = json_dumps(document, JSON_COMPACT);
+	CHECK(text);
+	buf_put_str(out, text);
+	free(text);
+	json_decref(document);
+}

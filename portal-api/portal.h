@@ -1,0 +1,18 @@
+/* What one worker works with: handed to every request. */
+#ifndef FIRSTRING_PORTAL_PORTAL_H
+#define FIRSTRING_PORTAL_PORTAL_H
+
+#include "common/answer/format_set.h"
+#include "common/db/pg.h"
+#include "common/pki/seal.h"
+#include "portal-api/config.h"
+
+struct portal {
+	const struct portal_config *config;
+	const struct seal_ring *ring;
+	const struct format_set *formats;
+	struct pg *tenant; /* role firstring_portal: one ITSP's rows */
+	struct pg *admin; /* role firstring_admin */
+};
+
+#endif

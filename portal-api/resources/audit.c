@@ -1,0 +1,139 @@
+/* What the manufacturer only looks at: audit log, security events, orders, stations. */
+#include <string.h>
+
+#include "portal-api/http/list.h"
+#include "portal-api/resources/resources.h"
+#include "queries_portal-api.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct row_field audit_fields[] = {
+    {"id", "id", ROW_INT},
+    {"at", "at", ROW_TIME},
+    {"actor_kind", "actor_kind", ROW_TEXT},
+    {"actor_id", "actor_id", ROW_TEXT},
+    {"source_ip", "source_ip", ROW_TEXT},
+    {"request_id", "request_id", ROW_TEXT},
+    {"action", "action", ROW_TEXT},
+    {"object_kind", "object_kind", ROW_TEXT},
+    {"object_id", "object_id", ROW_TEXT},
+    {"itsp_id", "itsp_id", ROW_TEXT},
+    {"before", "before", ROW_JSON},
+    {"after", "after", ROW_JSON},
+    {"chain_seq", "chain_seq", ROW_INT},
+};
+static const struct list audit = {.name = "audit",
+    .statement = &query_audit_list,
+    .place_column = "id",
+    .fields = audit_fields,
+    .field_count = COUNT(audit_fields)};
+
+static const struct row_field security_fields[] = {
+    {"id", "id", ROW_INT},
+    {"at", "at", ROW_TIME},
+    {"kind", "kind", ROW_TEXT},
+    {"mac", "mac", ROW_MAC},
+    {"itsp_id", "itsp_id", ROW_TEXT},
+    {"fingerprint", "fingerprint", ROW_HEX},
+    {"source_ip", "source_ip", ROW_TEXT},
+    {"detail", "detail", ROW_JSON},
+};
+static const struct list security_events = {.name = "security_events",
+    .statement = &query_security_events_list,
+    .place_column = "id",
+    .fields = security_fields,
+    .field_count = COUNT(security_fields)};
+
+static const struct row_field order_fields[] = {
+    {"reference", "reference", ROW_TEXT},
+    {"model", "model", ROW_TEXT},
+    {"first_mac", "first_mac", ROW_MAC},
+    {"quantity", "quantity", ROW_INT},
+    {"issued", "issued", ROW_INT},
+    {"state", "state", ROW_TEXT},
+    {"opens_at", "opens_at", ROW_TIME},
+    {"closes_at", "closes_at", ROW_TIME},
+    {"stations", "stations", ROW_TEXTS},
+    {"created_at", "created_at", ROW_TIME},
+};
+static const struct list orders = {.name = "orders",
+    .statement = &query_admin_orders_list,
+    .place_column = "id",
+    .fields = order_fields,
+    .field_count = COUNT(order_fields)};
+
+static const struct row_field station_fields[] = {
+    {"name", "name", ROW_TEXT},
+    {"fingerprint", "fingerprint", ROW_HEX},
+    {"state", "state", ROW_TEXT},
+    {"not_after", "not_after", ROW_TIME},
+    {"created_at", "created_at", ROW_TIME},
+    {"revoked_at", "revoked_at", ROW_TIME},
+};
+
+static void add_filter(struct pg_params *params, const char *text)
+{
+	pg_param_text(params, text[0] ? text : NULL);
+}
+
+void audit_list(struct request *request)
+{
+	char kind[64], id[256 + 1];
+	if (request_query_text(request, "object_kind", kind, sizeof(kind)) ||
+	    request_query_text(request, "object_id", id, sizeof(id)))
+		return;
+	struct pg_params *params = list_params(request, &audit);
+	if (!params)
+		return;
+	add_filter(params, kind);
+	add_filter(params, id);
+	list_run(request, &audit, params);
+}
+
+void security_event_list(struct request *request)
+{
+	char kind[64], mac_text[32];
+	struct mac mac;
+	if (request_query_text(request, "kind", kind, sizeof(kind)) ||
+	    request_query_text(request, "mac", mac_text, sizeof(mac_text)))
+		return;
+	if (mac_text[0] && mac_parse(mac_text, strlen(mac_text), &mac) != ERR_OK) {
+		request_fail_field(request, "mac", "bad_mac", "This must be a phone's MAC.");
+		return;
+	}
+	struct pg_params *params = list_params(request, &security_events);
+	if (!params)
+		return;
+	add_filter(params, kind);
+	if (mac_text[0])
+		pg_param_mac(params, &mac);
+	else
+		pg_param_null(params);
+	list_run(request, &security_events, params);
+}
+
+void order_list(struct request *request)
+{
+	struct pg_params *params = list_params(request, &orders);
+	if (params)
+		list_run(request, &orders, params);
+}
+
+static void on_stations(struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	CHECK(count == 1);
+	request_reply_page(request, "stations",
+	    row_objects(results[0], SIZE_MAX, station_fields, COUNT(station_fields)), "stations",
+	    NULL);
+}
+
+void station_list(struct request *request)
+{
+	struct page page;
+	if (request_page(request, "stations", &page))
+		return;
+	struct pg_params *params = pg_params_new();
+	pg_param_int(params, page.limit);
+	request_query(
+	    request, &(struct pg_call){&query_admin_stations_list, params}, 1, on_stations);
+}

@@ -1,0 +1,94 @@
+/* Claims (/v1/claims): the tenant's own are read, listed, re-armed and given back. */
+#include <string.h>
+
+#include "portal-api/claims/claims.h"
+#include "portal-api/http/list.h"
+#include "portal-api/resources/resources.h"
+#include "queries_portal-api.h"
+
+static const struct list claims = {.name = "claims",
+    .statement = &query_claim_list,
+    .place_column = "mac",
+    .fields = claim_fields,
+    .field_count = CLAIM_FIELD_COUNT};
+
+void claim_list(struct request *request)
+{
+	char state[16];
+	if (request_query_text(request, "state", state, sizeof(state)))
+		return;
+	if (state[0] && strcmp(state, "live") != 0 && strcmp(state, "suspended") != 0) {
+		request_fail_field(
+		    request, "state", "not_one_of", "This must be one of: live, suspended.");
+		return;
+	}
+	struct pg_params *params = list_params(request, &claims);
+	if (!params)
+		return;
+	pg_param_text(params, state[0] ? state : NULL);
+	list_run(request, &claims, params);
+}
+
+static void on_claim(struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	CHECK(count == 1);
+	if (row_count(results[0]) == 0)
+		request_fail_outcome(request, "not_found");
+	else
+		claim_reply(request, 200, results[0]);
+}
+
+void claim_get(struct request *request)
+{
+	struct mac mac;
+	if (request_mac(request, 0, &mac))
+		return;
+	const struct pg_call call = claim_read_call(&mac);
+	request_query(request, &call, 1, on_claim);
+}
+
+static void on_released(struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	const char *outcome = row_text(results[0], 0, row_column(results[0], "outcome"));
+	CHECK(count == 1);
+	if (strcmp(outcome, "released") == 0 || strcmp(outcome, "already_released") == 0)
+		request_reply_empty(request);
+	else
+		request_fail_outcome(request, outcome);
+}
+
+void claim_release(struct request *request)
+{
+	struct mac mac;
+	int version;
+	if (request_mac(request, 0, &mac) || request_if_match(request, &version))
+		return;
+	struct pg_params *params = pg_params_new();
+	pg_param_mac(params, &mac);
+	request_param_version(params, version);
+	request_param_actor(request, params);
+	request_effect(request, &(struct pg_call){&query_claim_release, params}, 1, on_released);
+}
+
+static void on_rearmed(struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	const char *outcome = row_text(results[0], 0, row_column(results[0], "outcome"));
+	CHECK(count == 1);
+	if (strcmp(outcome, "rearmed") == 0)
+		claim_reply(request, 200, results[0]);
+	else
+		request_fail_outcome(request, outcome);
+}
+
+void claim_rearm(struct request *request)
+{
+	struct mac mac;
+	int version;
+	if (request_mac(request, 0, &mac) || request_if_match(request, &version))
+		return;
+	struct pg_params *params = pg_params_new();
+	pg_param_mac(params, &mac);
+	request_param_version(params, version);
+	request_param_actor(request, params);
+	request_effect(request, &(struct pg_call){&query_claim_rearm, params}, 1, on_rearmed);
+}

@@ -1,0 +1,174 @@
+/* Models of phones (/v1/admin/models): which format, keys and authentication each has. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/pki/key_type.h"
+#include "portal-api/http/list.h"
+#include "portal-api/json/bind.h"
+#include "portal-api/resources/resources.h"
+#include "queries_portal-api.h"
+
+static const struct row_field fields[] = {
+    {"name", "name", ROW_TEXT},
+    {"format", "format", ROW_TEXT},
+    {"key_types", "key_types", ROW_TEXTS},
+    {"authentication", "authentication", ROW_TEXT},
+    {"encrypt_answers", "encrypt_answers", ROW_BOOL},
+    {"tls_floor", "tls_floor", ROW_TEXT},
+    {"password_alphabet", "password_alphabet", ROW_TEXT},
+    {"admin_user", "admin_user", ROW_TEXT},
+    {"created_at", "created_at", ROW_TIME},
+};
+
+static const struct list models = {
+    .name = "models",
+    .statement = &query_model_list,
+    .first_place = "",
+    .place_column = "name",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
+};
+
+void model_list(struct request *request)
+{
+	struct pg_params *params = list_params(request, &models);
+	if (params)
+		list_run(request, &models, params);
+}
+
+struct model_body {
+	const char *name, *format, *authentication, *tls_floor, *password_alphabet, *admin_user;
+	json_t *key_types;
+	int encrypt_answers;
+};
+
+static const char *const authentications[] = {"certificate", "password", NULL};
+static const char *const tls_floors[] = {"modern", "compatible", NULL};
+
+#define OFFSET(member) offsetof(struct model_body, member)
+static const struct bind_field body_fields[] = {
+    {.name = "name",
+	.type = BIND_TEXT,
+	.flags = BIND_REQUIRED,
+	.offset = OFFSET(name),
+	.min = 1,
+	.max = 64},
+    {.name = "format",
+	.type = BIND_TEXT,
+	.flags = BIND_REQUIRED,
+	.offset = OFFSET(format),
+	.min = 1,
+	.max = 32},
+    {.name = "key_types",
+	.type = BIND_TEXTS,
+	.flags = BIND_REQUIRED,
+	.offset = OFFSET(key_types),
+	.min = 1,
+	.max = KEY_TYPE_COUNT,
+	.item_max = 16},
+    {.name = "authentication",
+	.type = BIND_WORD,
+	.flags = BIND_REQUIRED,
+	.offset = OFFSET(authentication),
+	.words = authentications},
+    {.name = "encrypt_answers", .type = BIND_BOOL, .offset = OFFSET(encrypt_answers)},
+    {.name = "tls_floor", .type = BIND_WORD, .offset = OFFSET(tls_floor), .words = tls_floors},
+    {.name = "password_alphabet",
+	.type = BIND_TEXT,
+	.flags = BIND_NULLABLE,
+	.offset = OFFSET(password_alphabet),
+	.min = 20,
+	.max = 62},
+    {.name = "admin_user", .type = BIND_TEXT, .offset = OFFSET(admin_user), .min = 1, .max = 32},
+};
+#undef OFFSET
+
+enum { LETTERS_DIGITS = 1, AND_DOTS = 2, AND_SPACES = 4 };
+
+/* The characters that the database and a certificate's subject take. */
+static int has_only(const char *text, unsigned classes)
+{
+	for (; *text; text++) {
+		int letter = (*text >= 'A' && *text <= 'Z') || (*text >= 'a' && *text <= 'z') ||
+			     (*text >= '0' && *text <= '9');
+		if (!letter && !(classes & AND_DOTS && strchr("._-", *text)) &&
+		    !(classes & AND_SPACES && strchr(" ()", *text)))
+			return 0;
+	}
+	return 1;
+}
+
+static void check_body(
+    const struct request *request, const struct model_body *body, struct field_errors *errors)
+{
+	if (!has_only(body->name, AND_DOTS | AND_SPACES) || strchr(" ._()-", body->name[0]))
+		field_error_add(errors, "name", "bad_text",
+		    "This may hold letters, digits, spaces and . _ ( ) - and begins with a letter "
+		    "or digit.");
+	if (!format_set_find(request->portal->formats, body->format))
+		field_error_add(errors, "format", "unknown_format", "There is no such format.");
+	for (size_t i = 0; i < json_array_size(body->key_types); i++) {
+		const json_t *item = json_array_get(body->key_types, i);
+		enum key_type type;
+		char path[32];
+		snprintf(path, sizeof(path), "key_types[%zu]", i);
+		if (key_type_parse(json_string_value(item), json_string_length(item), &type) !=
+		    ERR_OK)
+			field_error_add(errors, path, "bad_key_type",
+			    "This must be one of: p256, p384, rsa2048, rsa3072.");
+	}
+	if (body->password_alphabet && !has_only(body->password_alphabet, LETTERS_DIGITS))
+		field_error_add(
+		    errors, "password_alphabet", "bad_text", "Letters and digits only.");
+	if (body->admin_user && !has_only(body->admin_user, AND_DOTS))
+		field_error_add(
+		    errors, "admin_user", "bad_text", "Letters, digits and . _ - only.");
+	if (body->encrypt_answers && strcmp(body->authentication, "certificate") != 0)
+		field_error_add(errors, "encrypt_answers", "needs_certificate",
+		    "Answers can be encrypted to phones with a certificate only.");
+}
+
+static void on_created(struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	static const struct row_field created[] = {{"created_at", "created_at", ROW_TIME}};
+	const struct pg_rows *rows = results[0];
+	const char *outcome = row_text(rows, 0, row_column(rows, "outcome"));
+	int is_new = strcmp(outcome, "created") == 0;
+	CHECK(count == 1);
+	if (!is_new && strcmp(outcome, "existing") != 0) {
+		request_fail_outcome(request, outcome);
+		return;
+	}
+	json_t *document = row_object(rows, 0, created, 1);
+	json_object_update_missing(document, request->document);
+	if (is_new)
+		request_set_location(request, "/v1/admin/models");
+	request_reply_json(request, is_new ? 201 : 200, document);
+}
+
+void model_create(struct request *request)
+{
+	struct model_body body = {0};
+	struct field_errors *errors = &request->problem.errors;
+	if (bind_object(request->document, body_fields,
+		sizeof(body_fields) / sizeof(body_fields[0]), &body, errors) == ERR_OK)
+		check_body(request, &body, errors);
+	if (errors->count > 0) {
+		request_fail_fields(request);
+		return;
+	}
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, body.name);
+	pg_param_text(params, body.format);
+	pg_param_array_begin(params, PG_ARRAY_TEXT);
+	for (size_t i = 0; i < json_array_size(body.key_types); i++)
+		pg_param_text(params, json_string_value(json_array_get(body.key_types, i)));
+	pg_param_array_end(params);
+	pg_param_text(params, body.authentication);
+	pg_param_bool(params, body.encrypt_answers);
+	pg_param_text(params, body.tls_floor);
+	pg_param_text(params, body.password_alphabet);
+	pg_param_text(params, body.admin_user);
+	request_param_actor(request, params);
+	request_effect(request, &(struct pg_call){&query_model_create, params}, 1, on_created);
+}

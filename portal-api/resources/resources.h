@@ -1,0 +1,65 @@
+/*
+ * The handlers, one file per resource. A handler moves data between the request and the database;
+ * what may be stored and what is answered is decided in pure files and in SQL functions.
+ */
+#ifndef FIRSTRING_PORTAL_RESOURCES_H
+#define FIRSTRING_PORTAL_RESOURCES_H
+
+struct request;
+
+/* openapi.c, me.c */
+void openapi_get(struct request *request);
+void me_get(struct request *request);
+/* tokens.c */
+void token_list(struct request *request);
+void token_create(struct request *request);
+void token_revoke(struct request *request);
+void admin_token_list(struct request *request);
+void admin_token_create(struct request *request);
+void admin_token_revoke(struct request *request);
+void itsp_token_list(struct request *request);
+void itsp_token_create(struct request *request);
+/* profiles.c */
+void profile_list(struct request *request);
+void profile_create(struct request *request);
+void profile_get(struct request *request);
+void profile_patch(struct request *request);
+void profile_delete(struct request *request);
+/* claims.c: read and give back; claim_put.c: take; claim_change.c: change; claim_reveal.c */
+void claim_list(struct request *request);
+void claim_get(struct request *request);
+void claim_release(struct request *request);
+void claim_rearm(struct request *request);
+void claim_put(struct request *request);
+void claim_patch(struct request *request);
+void claim_rotate(struct request *request);
+void claim_reveal(struct request *request);
+/* claim_jobs.c */
+void claim_job_create(struct request *request);
+void claim_job_get(struct request *request);
+void claim_job_results(struct request *request);
+/* events.c */
+void event_list(struct request *request);
+/* models.c */
+void model_list(struct request *request);
+void model_create(struct request *request);
+/* itsps.c */
+void itsp_list(struct request *request);
+void itsp_create(struct request *request);
+void itsp_get(struct request *request);
+void itsp_patch(struct request *request);
+void itsp_domain_list(struct request *request);
+void itsp_domain_add(struct request *request);
+void itsp_domain_remove(struct request *request);
+/* shipments.c */
+void shipment_create(struct request *request);
+/* devices.c */
+void device_get(struct request *request);
+void device_import(struct request *request);
+/* audit.c: what is only looked at */
+void audit_list(struct request *request);
+void security_event_list(struct request *request);
+void order_list(struct request *request);
+void station_list(struct request *request);
+
+#endif
