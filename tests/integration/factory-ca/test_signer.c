@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "signer_process.h"
+#include "tests/integration/factory-ca/signer_process.h"
 
 static struct signer_process signer;
 static EVP_PKEY *phone, *other_phone;
