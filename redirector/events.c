@@ -14,6 +14,7 @@
 #include "queries_redirector.h"
 #include "redirector/metrics.h"
 
+enum { CONNECT_MS = 2000, DEADLINE_MS = 5000 };
 enum { BATCH_MAX = 500, SOURCE_LEN = 48, DETAIL_LEN = 64, DRAIN_TRIES = 3 };
 
 struct entry {
@@ -39,6 +40,7 @@ struct queue {
 	struct pg_params *(*params)(const struct entry_list *batch);
 	struct entry_list waiting, writing;
 	size_t count; /* of both lists */
+	size_t batch_max; /* smaller while one of the waiting is refused, to find which */
 	int busy;
 };
 
@@ -47,6 +49,7 @@ struct events {
 	struct event *timer;
 	struct timeval interval;
 	size_t queue_max;
+	int64_t last_us; /* so that events of one microsecond keep their order */
 	struct queue device, security;
 	void (*drained)(void *ctx);
 	void *drained_ctx;
@@ -129,17 +132,32 @@ static struct pg_params *security_params(const struct entry_list *batch)
 
 static void queue_write(struct queue *queue);
 
-/* Tells the one who drains, once, when there is nothing left or it was tried often enough. */
+/* Tells the one who drains, once: when there is nothing left, or nobody to write it to. */
 static void tell_if_drained(struct events *events)
 {
 	void (*done)(void *ctx) = events->drained;
+	size_t left = events->device.count + events->security.count;
+	int give_up = events->drain_failures >= DRAIN_TRIES || !pg_is_ready(events->primary);
 
-	if (done == NULL || events->device.busy || events->security.busy ||
-	    (events->device.count + events->security.count > 0 &&
-		events->drain_failures < DRAIN_TRIES))
+	if (done == NULL || (left > 0 && !give_up))
 		return;
+	if (left > 0) {
+		metrics_add(METRIC_EVENTS_DROPPED, 0, left);
+		LOG_ERROR("events_lost", log_uint("events", left));
+	}
 	events->drained = NULL;
 	done(events->drained_ctx);
+}
+
+static int is_refused(const struct pg_error *error)
+{
+	return error->err == ERR_REFUSED || error->err == ERR_DENIED;
+}
+
+static void queue_forget(struct queue *queue, size_t written)
+{
+	entries_free(&queue->writing);
+	queue->count -= written;
 }
 
 static void on_written(
@@ -155,27 +173,31 @@ static void on_written(
 	queue->busy = 0;
 	STAILQ_FOREACH(each, &queue->writing, link)
 	written++;
-	if (error == NULL || error->err == ERR_REFUSED || error->err == ERR_DENIED) {
+	if (error == NULL) {
+		metrics_add(METRIC_EVENTS_WRITTEN, 0, written);
+		queue_forget(queue, written);
+		queue->batch_max = BATCH_MAX;
+	} else if (is_refused(error) && written == 1) {
 		/* What the schema refuses today it refuses tomorrow: said, counted, not tried
 		 * again. */
-		if (error != NULL)
-			LOG_ERROR("events_refused", log_str("statement", queue->statement->name),
-			    log_uint("events", written), log_str("message", error->message));
-		metrics_add(
-		    error == NULL ? METRIC_EVENTS_WRITTEN : METRIC_EVENTS_DROPPED, 0, written);
-		entries_free(&queue->writing);
-		queue->count -= written;
+		LOG_ERROR("event_refused", log_str("statement", queue->statement->name),
+		    log_str("sqlstate", error->sqlstate), log_str("message", error->message));
+		metrics_add(METRIC_EVENTS_DROPPED, 0, 1);
+		queue_forget(queue, 1);
 	} else {
-		if (log_gate_open(&gate))
+		if (is_refused(error))
+			queue->batch_max = written / 2;
+		else if (log_gate_open(&gate))
 			LOG_WARN("events_delayed", log_str("statement", queue->statement->name),
-			    log_uint("queued", queue->count), log_err(error->err));
+			    log_uint("queued", queue->count), log_err(error->err),
+			    log_str("message", error->message));
 		STAILQ_CONCAT(&queue->writing, &queue->waiting);
 		STAILQ_CONCAT(&queue->waiting, &queue->writing);
-		events->drain_failures++;
+		events->drain_failures += !is_refused(error);
 	}
 	if (error != NULL && error->err == ERR_CLOSED)
 		return;
-	if (queue->count > 0 && error == NULL)
+	if (queue->count > 0 && (error == NULL || is_refused(error)))
 		queue_write(queue);
 	else if (queue->count > 0)
 		event_add(events->timer, &events->interval);
@@ -189,7 +211,7 @@ static void queue_write(struct queue *queue)
 
 	if (queue->busy || STAILQ_EMPTY(&queue->waiting))
 		return;
-	while (count < BATCH_MAX && (entry = STAILQ_FIRST(&queue->waiting)) != NULL) {
+	while (count < queue->batch_max && (entry = STAILQ_FIRST(&queue->waiting)) != NULL) {
 		STAILQ_REMOVE_HEAD(&queue->waiting, link);
 		STAILQ_INSERT_TAIL(&queue->writing, entry, link);
 		count++;
@@ -225,6 +247,9 @@ static struct entry *queue_add(struct queue *queue, const char *source, const ch
 	struct entry *entry = calloc(1, sizeof *entry);
 	CHECK(entry != NULL);
 	entry->at_us = clock_unix_us();
+	if (entry->at_us <= events->last_us)
+		entry->at_us = events->last_us + 1;
+	events->last_us = entry->at_us;
 	random_fill(entry->id, sizeof entry->id);
 	snprintf(entry->source, sizeof entry->source, "%s", source);
 	snprintf(entry->detail, sizeof entry->detail, "%s", detail != NULL ? detail : "");
@@ -268,17 +293,24 @@ static void queue_init(struct queue *queue, struct events *events,
 	queue->events = events;
 	queue->statement = statement;
 	queue->params = params;
+	queue->batch_max = BATCH_MAX;
 	STAILQ_INIT(&queue->waiting);
 	STAILQ_INIT(&queue->writing);
 }
 
-struct events *events_new(
-    struct event_base *base, struct pg *primary, unsigned interval_ms, size_t queue_max)
+struct events *events_new(struct event_base *base, const char *conninfo, int prepare,
+    unsigned interval_ms, size_t queue_max)
 {
 	struct events *events = calloc(1, sizeof *events);
 
 	CHECK(events != NULL);
-	events->primary = primary;
+	events->primary = pg_new(&(struct pg_config){.base = base,
+	    .conninfo = conninfo,
+	    .statements = queries_redirector,
+	    .prepare = prepare,
+	    .connect_ms = CONNECT_MS,
+	    .deadline_ms = DEADLINE_MS,
+	    .queue_max = 4});
 	events->interval.tv_sec = interval_ms / 1000;
 	events->interval.tv_usec = interval_ms % 1000 * 1000;
 	events->queue_max = queue_max;
@@ -302,6 +334,7 @@ void events_free(struct events *events)
 {
 	if (events == NULL)
 		return;
+	pg_free(events->primary);
 	entries_free(&events->device.waiting);
 	entries_free(&events->device.writing);
 	entries_free(&events->security.waiting);

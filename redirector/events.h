@@ -18,9 +18,9 @@
 
 struct events;
 
-/* The primary is borrowed and must outlive the handle. */
-struct events *events_new(
-    struct event_base *base, struct pg *primary, unsigned interval_ms, size_t queue_max);
+/* Writes over a connection of its own: a batch that waits for a lock must not delay lookups. */
+struct events *events_new(struct event_base *base, const char *conninfo, int prepare,
+    unsigned interval_ms, size_t queue_max);
 /* What is still queued is lost; see events_drain. */
 void events_free(struct events *events);
 /* Writes what is queued now; `done` is called once when nothing is left, or nothing more can be

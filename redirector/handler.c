@@ -6,23 +6,22 @@
 #include <string.h>
 
 #include "common/answer/decide.h"
-#include "common/answer/password.h"
-#include "common/answer/url_policy.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/net/metrics.h"
 #include "common/pki/device_id.h"
+#include "redirector/answer.h"
 #include "redirector/metrics.h"
 
-enum { RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 25, ANSWER_MAX = 64 * 1024 };
+enum { RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 25, ANSWER_MAX = 256 * 1024 };
 
 /* One request while its record is looked up; owned by the exchange. */
 struct call {
 	const struct handler *handler;
 	struct exchange *exchange;
 	struct device_id id;
-	char path[HTTP1_TARGET_MAX + 1]; /* decoded; "" when it does not decode */
+	char path[HTTP1_TARGET_MAX + 1]; /* decoded; as sent when it does not decode */
 	int64_t begun_us;
 };
 
@@ -39,7 +38,8 @@ static const struct device_id *peer_identity(const struct server_peer *peer, str
 	return NULL;
 }
 
-/* Decodes segment by segment: a "%2F" is no separator and no part of a name that we know. */
+/* Decodes segment by segment: a "%2F" is no separator and no part of a name that we know. What does
+ * not decode stays as it is: no file of ours has such a name, and a MAC in it is still seen. */
 static void decode_path(struct span encoded, char path[HTTP1_TARGET_MAX + 1])
 {
 	const char *next = encoded.text, *end = next + encoded.len;
@@ -51,7 +51,8 @@ static void decode_path(struct span encoded, char path[HTTP1_TARGET_MAX + 1])
 		struct span segment = {next, (size_t)((slash != NULL ? slash : end) - next)};
 		if (http1_decode(segment, out, (size_t)(path + HTTP1_TARGET_MAX + 1 - out)) !=
 		    ERR_OK) {
-			path[0] = '\0';
+			memcpy(path, encoded.text, encoded.len);
+			path[encoded.len] = '\0';
 			return;
 		}
 		out += strlen(out);
@@ -124,25 +125,33 @@ static void tell_security(const struct call *call, enum decide_reason reason)
 				       .fingerprint = call->id.fingerprint});
 }
 
-/* What a known phone's coming means for its owner. */
+static void tell_owner(const struct call *call, const struct lookup_row *row, const char *kind,
+    enum decide_reason reason)
+{
+	int delivered = strcmp(kind, "delivered") == 0;
+
+	events_add(
+	    call->handler->events, &(struct device_event){.mac = call->id.mac,
+				       .kind = kind,
+				       .source = exchange_peer(call->exchange)->text,
+				       .detail = decide_reason_name(reason),
+				       .claim_id = row->is_claimed ? row->claim_id : NULL,
+				       .password_version = delivered ? row->password_version : 0});
+}
+
+/* What a known phone's coming means for its owner. A phone asks for several files in turn; the one
+ * of its own is the contact. */
 static void tell_contact(const struct call *call, const struct lookup_row *row,
     const struct decision *decision, int delivered)
 {
-	int refused = decision->reason == DECIDE_SUSPENDED ||
-		      decision->reason == DECIDE_ITSP_SUSPENDED ||
-		      decision->reason == DECIDE_WINDOW_CLOSED;
-
-	if (decision->reason == DECIDE_NOT_LIVE || decision->reason == DECIDE_OTHER_DEVICE)
+	if (decision->reason == DECIDE_OTHER_DEVICE || decision->reason == DECIDE_UNKNOWN_FILE ||
+	    decision->reason == DECIDE_COMMON_FILE)
 		return;
-	events_add(
-	    call->handler->events, &(struct device_event){.mac = call->id.mac,
-				       .kind = delivered ? "delivered"
-					       : refused ? "refused"
-							 : "contacted",
-				       .source = exchange_peer(call->exchange)->text,
-				       .detail = decide_reason_name(decision->reason),
-				       .claim_id = row->is_claimed ? row->claim_id : NULL,
-				       .password_version = delivered ? row->password_version : 0});
+	tell_owner(call, row, "contacted", decision->reason);
+	if (delivered)
+		tell_owner(call, row, "delivered", decision->reason);
+	else if (row->is_claimed && decision->reason != DECIDE_ANSWER)
+		tell_owner(call, row, "refused", decision->reason);
 }
 
 static void device_from_row(
@@ -167,57 +176,16 @@ static void device_from_row(
 	device->armed_at_us = row->armed_at_us;
 }
 
-/* Expands the claim's URLs into `urls`, the first one and then the fallbacks. */
-static enum err expand_urls(const struct lookup_row *row, struct buf *urls)
-{
-	struct url_fields fields = {
-	    .mac = row->mac, .serial = row->serial_number, .model = row->model};
-	enum err err = url_expand((const char *)row->provisioning_url.bytes, &fields, &urls[0]);
-
-	for (size_t i = 0; err == ERR_OK && i < row->fallback_count; i++)
-		err = url_expand((const char *)row->fallback_urls[i].bytes, &fields, &urls[i + 1]);
-	return err;
-}
-
-/* Renders the phone's file. The admin password is open only in here. */
 static enum err render(const struct call *call, const struct lookup_row *row,
     const struct format *format, unsigned body, struct buf *out)
 {
-	struct seal_binding binding = {.mac = row->mac};
-	struct secret password = {0}, other = {0};
-	struct buf urls[1 + LOOKUP_FALLBACKS_MAX] = {{0}};
-	const char *fallbacks[LOOKUP_FALLBACKS_MAX], *field = "sealed_password";
+	const char *field = "";
+	enum err err = answer_render(format, body, row, call->handler->state->ring, out, &field);
 
-	memcpy(binding.claim_id, row->claim_id, sizeof binding.claim_id);
-	enum err err = seal_open(call->handler->state->ring, &binding, row->sealed_password.bytes,
-	    row->sealed_password.len, &password);
-	if (err == ERR_OK)
-		err = password_generate(PASSWORD_LEN_DEFAULT, &other);
-	if (err == ERR_OK) {
-		field = "provisioning_url";
-		err = expand_urls(row, urls);
-	}
-	for (size_t i = 0; i < row->fallback_count; i++)
-		fallbacks[i] = (const char *)urls[i + 1].bytes;
-	if (err == ERR_OK)
-		err = format_render(format, body,
-		    &(struct answer_values){.mac = row->mac,
-			.serial_number = row->serial_number,
-			.model = row->model,
-			.provisioning_url = (const char *)urls[0].bytes,
-			.fallback_urls = fallbacks,
-			.fallback_count = row->fallback_count,
-			.admin_password = (const char *)password.bytes,
-			.other_password = (const char *)other.bytes},
-		    out, &field);
 	if (err != ERR_OK)
 		LOG_ERROR("answer_not_rendered", log_str("id", exchange_request_id(call->exchange)),
 		    log_mac("mac", &row->mac), log_str("format", format_name(format)),
 		    log_str("field", field), log_err(err));
-	secret_free(&password);
-	secret_free(&other);
-	for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++)
-		buf_free(&urls[i]);
 	return err;
 }
 

@@ -45,6 +45,7 @@ static void row_free(struct lookup_row *row)
 	buf_free(&row->provisioning_url);
 	for (size_t i = 0; i < LOOKUP_FALLBACKS_MAX; i++)
 		buf_free(&row->fallback_urls[i]);
+	buf_free(&row->trust_anchors);
 	buf_free(&row->sealed_password);
 }
 
@@ -78,6 +79,7 @@ static void take_claim(const struct pg_rows *rows, size_t at, struct lookup_row 
 	buf_put_str(
 	    &row->provisioning_url, row_text(rows, at, row_column(rows, "provisioning_url")));
 	row_strings(rows, at, row_column(rows, "fallback_urls"), take_fallback, row);
+	buf_put_str(&row->trust_anchors, row_text(rows, at, row_column(rows, "trust_anchors")));
 	take_text(rows, at, "delivery", row->delivery, sizeof row->delivery);
 	take_text(rows, at, "redelivery", row->redelivery, sizeof row->redelivery);
 	row->window_hours = row_int(rows, at, row_column(rows, "window_hours"));
@@ -94,6 +96,7 @@ static void take_row(const struct pg_rows *rows, size_t at, struct lookup_row *r
 	take_text(rows, at, "serial_number", row->serial_number, sizeof row->serial_number);
 	take_text(rows, at, "model", row->model, sizeof row->model);
 	take_text(rows, at, "format", row->format, sizeof row->format);
+	take_text(rows, at, "admin_user", row->admin_user, sizeof row->admin_user);
 	row->tls_compatible =
 	    strcmp(row_text(rows, at, row_column(rows, "tls_floor")), "compatible") == 0;
 	row->is_claimed = !row_is_null(rows, at, row_column(rows, "claim_id"));
@@ -114,6 +117,23 @@ static void batch_fail(struct batch *batch)
 	free(batch);
 }
 
+/* Tells one request of its row, counted from 1; 0: there is none. */
+static void request_tell(
+    const struct request *request, const struct pg_rows *rows, size_t place, int is_standby)
+{
+	struct lookup_row row = {0};
+
+	if (place > 0)
+		take_row(rows, place - 1, &row);
+	if (is_standby && !row.is_claimed)
+		request->done(LOOKUP_UNAVAILABLE, NULL, request->ctx);
+	else if (place == 0)
+		request->done(LOOKUP_NOT_LIVE, NULL, request->ctx);
+	else
+		request->done(LOOKUP_FOUND, &row, request->ctx);
+	row_free(&row);
+}
+
 static void batch_tell(struct batch *batch, const struct pg_rows *rows)
 {
 	int ordinal = row_column(rows, "ordinal");
@@ -124,17 +144,8 @@ static void batch_tell(struct batch *batch, const struct pg_rows *rows)
 		CHECK(number >= 1 && (size_t)number <= batch->count);
 		place[number - 1] = at + 1;
 	}
-	for (size_t i = 0; i < batch->count; i++) {
-		const struct request *request = &batch->requests[i];
-		struct lookup_row row = {0};
-		if (place[i] == 0) {
-			request->done(LOOKUP_NOT_LIVE, NULL, request->ctx);
-			continue;
-		}
-		take_row(rows, place[i] - 1, &row);
-		request->done(LOOKUP_FOUND, &row, request->ctx);
-		row_free(&row);
-	}
+	for (size_t i = 0; i < batch->count; i++)
+		request_tell(&batch->requests[i], rows, place[i], batch->database > 0);
 	metrics_observe_us(METRIC_LOOKUP_SECONDS, 0, (uint64_t)(clock_unix_us() - batch->begun_us));
 	free(batch);
 }
@@ -259,11 +270,6 @@ void lookup_free(struct lookup *lookup)
 		pg_free(lookup->databases[i]);
 	event_free(lookup->flush);
 	free(lookup);
-}
-
-struct pg *lookup_primary(struct lookup *lookup)
-{
-	return lookup->databases[0];
 }
 
 int lookup_is_ready(const struct lookup *lookup)

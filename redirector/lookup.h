@@ -3,6 +3,8 @@
  *
  * Requests that arrive in one turn of the loop share one round trip. A database that is away or
  * too slow is left and the next one asked; when none answers the caller is told so and says 503.
+ * All but the first are standbys: what one of them does not know may have happened all the same, so
+ * that a miss there is no answer either.
  * By fingerprint only: this role cannot ask by MAC. Runs in workers.
  */
 #ifndef FIRSTRING_REDIRECTOR_LOOKUP_H
@@ -21,13 +23,15 @@ enum { LOOKUP_TEXT_MAX = 128, LOOKUP_FALLBACKS_MAX = 8 };
 struct lookup_row {
 	struct mac mac;
 	char serial_number[LOOKUP_TEXT_MAX], model[LOOKUP_TEXT_MAX], format[LOOKUP_TEXT_MAX];
+	char admin_user[LOOKUP_TEXT_MAX];
 	int tls_compatible; /* the model may come to a listener of the compatible floor */
 	int is_claimed; /* the rest only then */
 	uint8_t claim_id[16];
 	int64_t claim_version;
 	int claim_live, itsp_suspended;
-	struct buf provisioning_url, fallback_urls[LOOKUP_FALLBACKS_MAX];
+	struct buf provisioning_url, fallback_urls[LOOKUP_FALLBACKS_MAX]; /* templates */
 	size_t fallback_count;
+	struct buf trust_anchors; /* PEM, NUL-terminated; may be empty */
 	char delivery[16], redelivery[16];
 	int64_t window_hours, armed_at_us;
 	struct buf sealed_password; /* the pending one where there is one */
@@ -37,7 +41,8 @@ struct lookup_row {
 enum lookup_result {
 	LOOKUP_FOUND,
 	LOOKUP_NOT_LIVE, /* no such certificate is live on record */
-	LOOKUP_UNAVAILABLE, /* no database answered */
+	LOOKUP_UNAVAILABLE, /* no database answered, or only one that may not have heard of it yet
+			     */
 };
 
 struct lookup;
@@ -52,9 +57,6 @@ void lookup_free(struct lookup *lookup);
 void lookup_request(
     struct lookup *lookup, const struct fingerprint *fingerprint, lookup_fn *done, void *ctx);
 
-/* The first database: the primary, to which events are written. */
-struct pg;
-struct pg *lookup_primary(struct lookup *lookup);
 /* 1 when some database can be asked. */
 int lookup_is_ready(const struct lookup *lookup);
 

@@ -12,6 +12,7 @@
 #include "common/net/health.h"
 #include "common/net/workers.h"
 #include "redirector/metrics.h"
+#include "redirector/render_command.h"
 #include "redirector/state.h"
 #include "redirector/worker.h"
 
@@ -26,6 +27,7 @@ static const char HELP[] =
     "  --check-config   says whether the configuration is right, and exits\n"
     "  --print-config   prints it with every default and what each key means, and exits\n"
     "  --version, --help\n"
+    "  --render FILE    prints what a made-up phone would be told; alone, it says how\n"
     "\n"
     "SIGHUP reads the configuration, certificates and formats again and keeps the old ones when\n"
     "something is wrong; SIGTERM finishes what was begun and stops. The log is JSON lines on "
@@ -70,8 +72,8 @@ static size_t kinds(void *shared, struct worker_kind kinds[WORKERS_KINDS_MAX])
 	return 2;
 }
 
-/* Reads the configuration for --check-config and --print-config. */
-static int show_config(const struct conf_options *options)
+/* Reads the configuration alone: to show it, and for what the parent itself needs of it. */
+static int read_config(const struct conf_options *options, int64_t *drain_ms)
 {
 	struct redirector_config config = {0};
 	struct conf_error problem;
@@ -83,6 +85,7 @@ static int show_config(const struct conf_options *options)
 	}
 	if (options->print_config)
 		conf_print(&redirector_config_table, &config, stdout);
+	*drain_ms = config.drain_ms;
 	conf_free(&redirector_config_table, &config);
 	return EX_OK;
 }
@@ -91,8 +94,11 @@ int main(int argc, char **argv)
 {
 	struct conf_options options = {.config_path = DEFAULT_CONFIG};
 	struct conf_error problem;
+	int64_t drain_ms = 0;
 
 	log_set_program("redirector");
+	if (argc > 1 && strcmp(argv[1], "--render") == 0)
+		return command_render(argc - 1, argv + 1);
 	if (conf_parse_options(argc, argv, &options, &problem) != ERR_OK || options.rest < argc) {
 		fprintf(stderr, "%s\n", options.rest > 0 ? HELP : problem.text);
 		return EX_USAGE;
@@ -101,14 +107,15 @@ int main(int argc, char **argv)
 		puts(options.help ? HELP : FIRSTRING_VERSION);
 		return EX_OK;
 	}
-	if (options.check_config || options.print_config)
-		return show_config(&options);
+	int status = read_config(&options, &drain_ms);
+	if (status != EX_OK || options.check_config || options.print_config)
+		return status;
 	struct parent parent = {.config_path = options.config_path};
 	redirector_metrics_init();
 	return workers_run(&(struct workers_config){.program = "redirector",
 	    .load = load,
 	    .release = release,
 	    .kinds = kinds,
-	    .drain_ms = 30000,
+	    .drain_ms = (unsigned)drain_ms,
 	    .ctx = &parent});
 }

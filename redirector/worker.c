@@ -80,7 +80,7 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	life.handler.state = state;
 	life.handler.lookup = lookup_new(life.base, (const char *const *)config->databases.items,
 	    config->databases.count, config->prepare, (unsigned)config->lookup_deadline_ms);
-	life.handler.events = events_new(life.base, lookup_primary(life.handler.lookup),
+	life.handler.events = events_new(life.base, config->databases.items[0], config->prepare,
 	    (unsigned)config->event_interval_ms, (size_t)config->event_queue);
 	for (size_t i = 0; i < config->listeners.count; i++)
 		serve(&life, state, i);

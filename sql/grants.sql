@@ -84,8 +84,9 @@ create policy tenant_reads on provisioning_profile for select to firstring_porta
   using (itsp_id = current_itsp());
 create policy tenant_reads on api_token for select to firstring_portal
   using (itsp_id = current_itsp());
+-- `= any`, or a list ordered by (itsp_id, mac) would be planned along other tenants' claims.
 create policy tenant_reads on claim for select to firstring_portal
-  using (itsp_id = current_itsp());
+  using (itsp_id = any (array[current_itsp()]));
 create policy tenant_reads on device for select to firstring_portal
   using (exists (select from claim c where c.mac = device.mac and c.state <> 'released'
     and c.itsp_id = current_itsp()));

@@ -148,17 +148,21 @@ static enum err bool_parse(const char *text, int *member, char why[CONF_WHY_LEN]
 	return ERR_OK;
 }
 
-/* An empty URL is one where the table's default is empty: "there is none". */
 static enum err url_parse(
     const struct conf_field *field, const char *text, char **member, char why[CONF_WHY_LEN])
 {
+	/* "" says "none" where that is the default, there and in the file that --print-config made.
+	 */
 	int may_be_empty = field->default_value != NULL && field->default_value[0] == '\0';
 	const char *rest = strncmp(text, "http://", 7) == 0    ? text + 7
 			   : strncmp(text, "https://", 8) == 0 ? text + 8
 							       : NULL;
 
-	if ((text[0] != '\0' || !may_be_empty) &&
-	    (rest == NULL || rest[0] == '\0' || rest[0] == '/' || strchr(text, ' ') != NULL)) {
+	if (text[0] == '\0' && may_be_empty) {
+		*member = conf_strdup(text);
+		return ERR_OK;
+	}
+	if (rest == NULL || rest[0] == '\0' || rest[0] == '/' || strchr(text, ' ') != NULL) {
 		snprintf(why, CONF_WHY_LEN, "\"%.80s\" is not an http or https URL", text);
 		return ERR_SYNTAX;
 	}

@@ -62,7 +62,7 @@ struct submission {
 	pg_done_fn *done;
 	void *ctx;
 	int64_t deadline_ms; /* monotonic */
-	struct pg_error error; /* the first; ERR_OK while there is none */
+	struct pg_error error; /* ERR_OK while there is none */
 };
 TAILQ_HEAD(submission_list, submission);
 

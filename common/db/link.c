@@ -115,7 +115,7 @@ static void take_result(struct pg_link *link, PGresult *result)
 	}
 	/* COPY and simple queries have no place in a pipeline. */
 	CHECK(status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED);
-	if (status == PGRES_FATAL_ERROR && submission->error.err == ERR_OK)
+	if (status == PGRES_FATAL_ERROR)
 		pg_error_from_result(result, &submission->error);
 	PQclear(result);
 }
@@ -167,7 +167,8 @@ static void take_results(struct pg_link *link)
 }
 
 /* Reads what there is. Over TLS one read may leave the rest of a record inside OpenSSL, where no
- * event tells of it. 0 when the connection has ended. */
+ * event tells of it: servers from PostgreSQL 17 on write records that are larger than libpq's
+ * step. 0 when the connection has ended. */
 static int consume_input(PGconn *conn)
 {
 	const SSL *ssl = PQsslStruct(conn, "OpenSSL");

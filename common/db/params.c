@@ -17,7 +17,7 @@
 /* Microseconds from 1970 to 2000, where PostgreSQL's binary timestamps begin. */
 #define POSTGRES_EPOCH_US INT64_C(946684800000000)
 
-enum { ARRAY_HEADER_LEN = 12, ARRAY_DIMENSION_LEN = 8, US_PER_S = 1000000 };
+enum { ARRAY_LENGTH_OFFSET = 12, US_PER_S = 1000000 };
 
 /* Element type OIDs, fixed for ever (PostgreSQL source, pg_type.dat). */
 static const uint32_t element_oids[] = {
@@ -225,12 +225,8 @@ void pg_param_array_end(struct pg_params *params)
 		uint8_t *header = params->bytes.bytes + params->values[params->count].offset;
 		uint32_t count = (uint32_t)params->array_elements;
 
-		if (count == 0) {
-			header[3] = 0;
-			params->bytes.len -= ARRAY_DIMENSION_LEN;
-		}
-		for (int i = 0; i < 4 && count != 0; i++)
-			header[ARRAY_HEADER_LEN + i] = (uint8_t)(count >> (24 - 8 * i));
+		for (int i = 0; i < 4; i++)
+			header[ARRAY_LENGTH_OFFSET + i] = (uint8_t)(count >> (24 - 8 * i));
 	}
 	end_value(params);
 }

@@ -3,6 +3,7 @@
 #include "common/pki/device_id.h"
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -102,16 +103,13 @@ enum err fingerprint_of_certificate(X509 *certificate, struct fingerprint *finge
 										     : ERR_CRYPTO;
 }
 
-enum device_id_reason device_id_from_certificate(
-    X509 *certificate, long verify_result, struct device_id *id)
+static enum device_id_reason judge(X509 *certificate, long verify_result, struct device_id *found)
 {
-	struct device_id found;
-
 	if (certificate == NULL)
 		return DEVICE_ID_NO_CERTIFICATE;
 	if (verify_result != X509_V_OK)
 		return DEVICE_ID_NOT_VERIFIED;
-	/* Parses and caches the extensions; -1 when one is malformed. */
+	/* Parses and caches the extensions; fails when one is malformed. */
 	if (X509_check_purpose(certificate, -1, 0) != 1)
 		return DEVICE_ID_NOT_VERIFIED;
 	if (!is_client(certificate))
@@ -122,12 +120,24 @@ enum device_id_reason device_id_from_certificate(
 		return DEVICE_ID_KEY_USAGE;
 	if (!has_good_serial(certificate))
 		return DEVICE_ID_SERIAL;
-	if (common_name_mac(certificate, &found.mac) != ERR_OK)
+	if (common_name_mac(certificate, &found->mac) != ERR_OK)
 		return DEVICE_ID_COMMON_NAME;
 	if (!has_accepted_key(certificate))
 		return DEVICE_ID_WEAK_KEY;
-	if (fingerprint_of_certificate(certificate, &found.fingerprint) != ERR_OK)
+	if (fingerprint_of_certificate(certificate, &found->fingerprint) != ERR_OK)
 		return DEVICE_ID_NOT_VERIFIED;
-	*id = found;
 	return DEVICE_ID_OK;
+}
+
+enum device_id_reason device_id_from_certificate(
+    X509 *certificate, long verify_result, struct device_id *id)
+{
+	struct device_id found;
+	enum device_id_reason reason = judge(certificate, verify_result, &found);
+
+	/* What OpenSSL had to say would break the next connection's SSL_get_error(). */
+	ERR_clear_error();
+	if (reason == DEVICE_ID_OK)
+		*id = found;
+	return reason;
 }

@@ -19,12 +19,16 @@ static const char SUITES_TLS12[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES1
 static const char SUITES_TLS13[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
-/* Says what is wrong, with OpenSSL's last reason when it has one, and empties its queue. */
+/* Says what is wrong, with the system's or OpenSSL's reason when there is one, and empties its
+ * queue.
+ */
 static enum err refuse(
     enum err err, char *why, size_t why_len, const char *path, const char *problem)
 {
-	unsigned long code = ERR_peek_last_error();
-	const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+	unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
+	const char *reason = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+			     : last != 0             ? ERR_reason_error_string(last)
+						     : NULL;
 
 	snprintf(why, why_len, "%s: %s%s%s", path, problem, reason != NULL ? ": " : "",
 	    reason != NULL ? reason : "");
@@ -110,10 +114,19 @@ enum err tls_server_context(
 {
 	SSL_CTX *made = context_new(TLS_server_method());
 	enum err err = ERR_OK;
+	int first_type = 0;
 
 	CHECK(policy->pair_count > 0);
-	for (size_t i = 0; err == ERR_OK && i < policy->pair_count; i++)
+	for (size_t i = 0; err == ERR_OK && i < policy->pair_count; i++) {
 		err = context_use_pair(made, &policy->pairs[i], why, why_len);
+		int type = err == ERR_OK ? EVP_PKEY_get_base_id(SSL_CTX_get0_privatekey(made)) : 0;
+		/* OpenSSL would put it in the place of the first without a word. */
+		if (err == ERR_OK && (i > 1 || (i > 0 && type == first_type)))
+			err = refuse(ERR_REFUSED, why, why_len, policy->pairs[i].certificate_path,
+			    "a second key pair of the same kind; one RSA and one ECDSA pair may "
+			    "stand side by side");
+		first_type = type;
+	}
 	if (err == ERR_OK && policy->client_auth != TLS_CLIENT_NONE) {
 		X509_VERIFY_PARAM *param = SSL_CTX_get0_param(made);
 		err = context_trust(made, policy->client_ca_path, why, why_len);

@@ -129,7 +129,7 @@ static int run_worker(const struct worker *worker, void *state)
 	enum err err;
 
 	(void)worker;
-	log_set_program("factory-ca front");
+	log_set_program("factory-ca-front");
 	sandbox_harden();
 	err = sandbox_drop_privileges(running.front.state->config.front_user);
 	if (err != ERR_OK) {
@@ -158,7 +158,7 @@ static int run_health(const struct worker *worker, void *state)
 	const struct front_state *front_state = state;
 	enum err err;
 
-	log_set_program("factory-ca front");
+	log_set_program("factory-ca-front");
 	sandbox_harden();
 	err = sandbox_drop_privileges(front_state->config.front_user);
 	if (err != ERR_OK)
@@ -211,15 +211,15 @@ static size_t kinds(void *state, struct worker_kind list[WORKERS_KINDS_MAX])
 {
 	const struct front_state *front_state = state;
 
-	list[0] = (struct worker_kind){
-	    "front", (unsigned)front_state->config.front_workers, run_worker};
+	list[0] =
+	    (struct worker_kind){"front", (unsigned)front_state->config.front_workers, run_worker};
 	list[1] = (struct worker_kind){"health", 1, run_health};
 	return 2;
 }
 
 int command_front(const struct command_context *context, int argc, char **argv)
 {
-	struct workers_config config = {.program = "factory-ca front",
+	struct workers_config config = {.program = "factory-ca-front",
 	    .load = load,
 	    .release = release,
 	    .kinds = kinds,
@@ -232,9 +232,9 @@ int command_front(const struct command_context *context, int argc, char **argv)
 				" front.listen in the configuration says\n");
 		return EX_USAGE;
 	}
-	log_set_program("factory-ca front");
-	parent = (struct parent){
-	    .config_path = context->config_path, .listen_fd = -1, .health_fd = -1};
+	log_set_program("factory-ca-front");
+	parent =
+	    (struct parent){.config_path = context->config_path, .listen_fd = -1, .health_fd = -1};
 	metrics_init(FRONT_METRICS, FRONT_METRIC_COUNT);
 	status = workers_run(&config);
 	if (parent.listen_fd >= 0)

@@ -3,6 +3,7 @@
  * forks, connects or changes who it is: keys and ledger are open before the list is in force.
  */
 #include <stddef.h>
+#include <time.h>
 
 #include "common/net/sandbox.h"
 #include "factory-ca/signer/signer.h"
@@ -75,5 +76,8 @@ static const char *const allowed[] = {
 
 enum err signer_sandbox(void)
 {
+	/* The first gmtime_r() of a process, deep in OpenSSL's checks of validity, opens
+	 * /etc/localtime: now, while files can be opened. */
+	tzset();
 	return sandbox_allow_only(allowed);
 }

@@ -19,12 +19,13 @@
 -- -> once_started_at timestamptz
 -- -> pending_since timestamptz: a password waits for delivery; null: none
 -- -> version integer
--- plan: index scan of claim_itsp_mac_idx under row-level security
+-- plan: index scan of claim_itsp_mac_idx under row-level security. `= any` keeps the planner from
+--   taking itsp_id for a constant: else it may walk all tenants' claims in the order of the MACs
 select claim_id, mac, model, format, serial_number, profile_id, state, claimed_at, contacted_at,
   contacted_before_claim, delivered_at, armed_at, once_started_at, pending_since, version
 from firstring.claim_document
-where itsp_id = firstring.current_itsp()
-  and mac > coalesce($1::macaddr, '00:00:00:00:00:00')
+where itsp_id = any (array[firstring.current_itsp()])
+  and mac > (select coalesce($1::macaddr, '00:00:00:00:00:00'))
   and ($3::text is null or state = $3::text)
-order by mac
+order by itsp_id, mac
 limit $2::bigint;

@@ -29,9 +29,7 @@ static void run_well(const char *sql, struct pg_params *params,
 }
 
 static const char *const texts[] = {"", "plain", "it's", "\"quoted\"", "back\\slash", "a,b", "{a}",
-    "NULL", "null", " spaces ", "line\nbreak\ttab", "\\x00", "%s%n", "$1",
-    "Gr\xc3\xbc\xc3\x9f"
-    "e",
+    "NULL", "null", " spaces ", "line\nbreak\ttab", "\\x00", "%s%n", "$1", "Gr\303\274\303\237e",
     "\xf0\x9f\x93\x9e"};
 enum { TEXTS = sizeof(texts) / sizeof(texts[0]) };
 
@@ -398,8 +396,8 @@ START_TEST(failures_by_class)
 	struct pg_error error;
 	char conninfo[512];
 
-	snprintf(
-	    conninfo, sizeof(conninfo), "host=%s dbname=postgres user=nobody_much", cluster.socket);
+	snprintf(conninfo, sizeof(conninfo), "host=%s dbname=firstring user=nobody_much",
+	    cluster.socket);
 	ck_assert_int_eq(pg_run_once(conninfo, &(struct pg_call){.statement = &statement}, 1, NULL,
 			     NULL, &error),
 	    failures[_i].err);
@@ -424,8 +422,8 @@ int main(void)
 	    "create role nobody_much login; grant select, insert on once to nobody_much;"
 	    "alter role nobody_much set statement_timeout = '50ms'");
 	/* Whatever a database says about spellings. */
-	cluster_sql(&cluster, "alter database postgres set timezone = 'Asia/Kathmandu';"
-			      "alter database postgres set datestyle = 'German'");
+	cluster_sql(&cluster, "alter database firstring set timezone = 'Asia/Kathmandu';"
+			      "alter database firstring set datestyle = 'German'");
 
 	tcase_set_timeout(values, 30);
 	tcase_add_loop_test(values, text_of_every_kind, 0, TEXTS);

@@ -12,7 +12,7 @@ struct listener {
 };
 
 struct sample {
-	char *title, *key;
+	char *title, *key, *home;
 	int64_t workers, timeout_ms, cap;
 	int verbose, floor;
 	struct conf_strings tags;
@@ -32,6 +32,11 @@ static const struct conf_field LISTENER_FIELDS[] = {
 };
 static const struct conf_table LISTENER = {LISTENER_FIELDS, 2, sizeof(struct listener), NULL};
 static const struct conf_field FIELDS[] = {
+    {.name = "home",
+	.type = CONF_URL,
+	.offset = offsetof(struct sample, home),
+	.help = "an optional URL",
+	.default_value = ""},
     {.name = "title",
 	.type = CONF_STRING,
 	.offset = offsetof(struct sample, title),
@@ -149,6 +154,7 @@ START_TEST(what_is_left_out_has_its_default)
 
 	ck_assert_int_eq(load("tls: {key: /k}\n", &sample), ERR_OK);
 	ck_assert_str_eq(sample.title, "none");
+	ck_assert_str_eq(sample.home, "");
 	ck_assert_int_eq(sample.workers, 2);
 	ck_assert_int_eq(sample.timeout_ms, 5000);
 	ck_assert_uint_eq(sample.listeners.count, 0);
@@ -169,6 +175,7 @@ static const struct {
     {"tls: {key: k}\ncap: 8 MB\n", ":2:6: ", "not a size"},
     {"tls: {key: k}\nverbose: yes\n", ":2:10: ", "neither true nor false"},
     {"tls: {key: k, floor: old}\n", ":1:22: ", "not one of modern compatible"},
+    {"tls: {key: k}\nhome: ftp://a\n", ":2:7: ", "not an http or https URL"},
     {"tls: k\n", ":1:6: ", "a map is expected"},
     {"tls: {key: [k]}\n", ":1:12: ", "one value is expected"},
     {"tls: {key: k}\ntags: a\n", ":2:7: ", "a list is expected"},

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""The hot statements on 200,000 phones: no sequential scan of a table that grows, with fresh
+statistics and with none, with plans made for the values and with generic ones. auto_explain tells
+the plans inside the functions."""
+import os, pathlib, re, subprocess, sys
+
+ROWS = 200_000
+GROWING = {"device", "certificate", "device_key", "claim", "shipment", "audit_log", "security_event", "api_token",
+           "claim_job", "claim_job_row", "idempotency", "provisioning_profile"}
+queries = pathlib.Path(os.environ["SQL_ROOT"]) / "sql" / "queries"
+
+
+def psql(script, user="postgres"):
+    done = subprocess.run(["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-U", user], input=script, text=True,
+                          capture_output=True)
+    if done.returncode:
+        sys.exit(done.stdout[-2000:] + done.stderr[-2000:])
+    return done
+
+
+subprocess.run(["psql", "-X", "-q", "-o", "/dev/null", "-f", os.environ["SQL_ROOT"] + "/sql/tests/lib.sql"], check=True)
+psql(f"""
+\\o /dev/null
+-- The statistics stay those of empty tables until this test says otherwise.
+do $$ declare r regclass; begin
+  for r in select oid::regclass from pg_class where relnamespace = 'firstring'::regnamespace and relkind = 'r' loop
+    execute format('alter table %s set (autovacuum_enabled = off)', r);
+  end loop;
+end $$;
+select t.world(), t.phones(0, 10), t.tenant('Alpha'), t.tenant('Beta');
+set session_replication_role = replica; -- no foreign key checks while filling
+insert into firstring.device (mac, serial_number, model, source, order_id, claim_code_hash)
+select t.mac(x'102030000000'::bigint + n), 'S' || n, 'M', 'factory', 1, t.code_hash(t.mac(x'102030000000'::bigint + n), 'CODE000000000')
+from generate_series(1, {ROWS}) n;
+insert into firstring.device_key select t.digest('k' || n), t.mac(x'102030000000'::bigint + n) from generate_series(1, {ROWS}) n;
+insert into firstring.certificate (fingerprint, mac, serial, spki_sha256, der, order_id, station_fingerprint, not_before)
+select t.digest('c' || n), t.mac(x'102030000000'::bigint + n), substring(t.digest('s' || n) for 16), t.digest('k' || n), 'der', 1,
+  t.digest('line-1'), now() from generate_series(1, {ROWS}) n;
+insert into firstring.claim (id, mac, itsp_id, profile_id, proof, sealed_password, claimed_at)
+select case n when 42 then t.id('the claim') else gen_random_uuid() end, t.mac(x'102030000000'::bigint + n), t.id(case n % 2 when 0 then 'Alpha' else 'Beta' end),
+  t.id(case n % 2 when 0 then 'Alpha' else 'Beta' end || ' profile'), 'code', t.sealed('x'), now() - interval '1 day'
+from generate_series(1, {ROWS} - 1000) n;
+insert into firstring.device_event (at, event_id, mac, kind, itsp_id, xid)
+select now() - n * interval '5 seconds', gen_random_uuid(), t.mac(x'102030000000'::bigint + n), 'contacted',
+  t.id(case n % 2 when 0 then 'Alpha' else 'Beta' end), (n / 50 + 3)::text::xid8
+from generate_series(1, {ROWS}) n;
+insert into firstring.audit_log (actor_kind, actor_id, action, object_kind, object_id)
+select 'test', 'test', 'test', 'claim', n::text from generate_series(1, {ROWS}) n;
+insert into firstring.security_event (event_id, at, kind, mac)
+select gen_random_uuid(), now(), 'scan_' || chr(97 + n % 26) || chr(97 + n % 19), t.mac(x'102030000000'::bigint + n) from generate_series(1, {ROWS}) n;
+insert into firstring.api_token (id, kind, itsp_id, name, token_hash, scopes)
+select gen_random_uuid(), 'itsp', t.id('Alpha'), 'token ' || n, t.digest('token ' || n), array['claims:read']
+from generate_series(1, 20000) n;
+insert into firstring.provisioning_profile (id, itsp_id, name, provisioning_url)
+select gen_random_uuid(), t.id('Beta'), 'profile ' || n, 'https://itsp.example/' from generate_series(1, 20000) n;
+insert into firstring.shipment (mac, itsp_id)
+select t.mac(x'102030000000'::bigint + n), t.id('Alpha') from generate_series(1, {ROWS}, 2) n;
+""")
+
+psql("""
+create function t.macs(first bigint) returns macaddr[] language sql as
+$$ select array_agg(t.mac(first + n)) from generate_series(1, 100) n $$;
+create function t.digests(prefix text) returns bytea[] language sql as
+$$ select array_agg(t.digest(prefix || n)) from generate_series(1, 100) n $$;
+create function t.times(what anyelement) returns anyarray language sql as
+$$ select array_agg(what) from generate_series(1, 100) n $$;
+create function t.ids() returns uuid[] language sql as
+$$ select array_agg(gen_random_uuid()) from generate_series(1, 100) n $$;
+create function t.serials(prefix text) returns bytea[] language sql as
+$$ select array_agg(substring(t.digest(prefix || n) for 16)) from generate_series(1, 100) n $$;
+""")
+
+phone = "'10:20:30:00:00:2a'"
+free = f"t.mac(x'102030000000'::bigint + {ROWS} - 5)"
+who = "'test', 'test', null, null"
+# query, parameters, indexes that the plan must use
+CASES = [
+    ("redirector/device_lookup", "t.digests('c')",
+     ["certificate_pkey", "device_pkey", "claim_one_live_per_mac", "provisioning_profile_pkey"]),
+    ("redirector/events_insert", "t.times(clock_timestamp()), t.ids(), t.macs(x'102030000000'::bigint), "
+     "t.times('delivered'::text), t.times(null::uuid), t.times(null::bigint), t.times(null::text), t.times(null::text)",
+     ["device_pkey", "claim_mac_idx"]),
+    ("redirector/delivery_advance", "t.id('the claim'), 1, 1, 900", ["claim_pkey"]),
+    ("factory-ca/certificates_existing", "'O', t.macs(x'102030000000'::bigint), t.digests('k')",
+     ["device_key_pkey", "certificate_mac_idx", "device_pkey"]),
+    ("factory-ca/certificates_store", "'O', t.digest('line-1'), t.macs(x'001565000100'::bigint), t.times('S'::text), "
+     "t.digests('new'), t.serials('news'), t.times('d'::bytea), t.digests('newc'), t.times(now()), t.digests('h'), "
+     f"t.times(0::bigint), {who}", ["device_key_pkey", "certificate_mac_idx"]),
+    ("factory-ca/device_get", f"'O', {phone}", ["device_pkey", "certificate_mac_idx"]),
+    ("factory-ca/station_by_fingerprint", "t.digest('line-1')", []),
+    ("status/certificate_status", "substring(t.digest('s7') for 16)", ["certificate_serial_key"]),
+    ("portal-api/token_authenticate", "t.digest('token 7')", ["api_token_token_hash_key"]),
+    ("portal-api/claim_check", f"{free}, 'CODE000000001', t.id('Alpha profile'), 1000000, {who}",
+     ["device_pkey", "claim_one_live_per_mac", "provisioning_profile"]),
+    ("portal-api/claim_put", f"gen_random_uuid(), {free}, 'CODE000000000', t.id('Alpha profile'), t.sealed('x'), 1000000, {who}",
+     ["device_pkey", "claim_one_live_per_mac"]),
+    ("portal-api/claim_get", phone, ["device_pkey"]),
+    ("portal-api/claim_list", f"{phone}, 100, null", ["claim_itsp_mac_idx", "device_pkey"]),
+    ("portal-api/claim_reveal", f"{phone}, {who}", ["claim_"]),
+    ("portal-api/claim_patch", f"{phone}, null, null, true, null, null, {who}", ["device_pkey"]),
+    ("portal-api/profile_get", "t.id('Alpha profile')", ["provisioning_profile_pkey"]),
+    ("portal-api/profile_list", "'', 100", ["provisioning_profile_"]),
+    ("portal-api/events_list", "1000, 0, 100", ["_itsp_id_xid_seq_idx"]),
+    ("portal-api/security_events_list", "null, 100, null, null", ["security_event_pkey"]),
+    ("portal-api/security_events_list", "null, 100, 'scan_aa', null", ["security_event_kind_idx"]),
+    ("portal-api/security_events_list", f"null, 100, null, {phone}", ["security_event_mac_idx"]),
+    ("portal-api/audit_list", "null, 100, null, null", ["audit_log_pkey"]),
+    ("portal-api/audit_list", "null, 100, 'claim', '77'", ["audit_log_object_idx"]),
+    ("portal-api/admin_device_get", phone, ["device_pkey"]),
+]
+problems = []
+
+
+def look(statistics, generic):
+    for path, values, needed in CASES:
+        text = "\n".join(line for line in (queries / (path + ".sql")).read_text().splitlines() if not line.startswith("--"))
+        roles = re.search(r"^-- role: (\w+)", (queries / (path + ".sql")).read_text(), re.M)[1]
+        script = f"""
+load 'auto_explain';
+set auto_explain.log_min_duration = 0;
+set auto_explain.log_nested_statements = on;
+set auto_explain.log_level = warning;
+set plan_cache_mode = {'force_generic_plan' if generic else 'auto'};
+begin;
+prepare q as {text}
+select set_config('firstring.itsp', t.id('Alpha')::text, true) \\g /dev/null
+set local role {roles};
+execute q({values}) \\g /dev/null
+rollback;
+"""
+        plans = psql(script).stderr
+        where = f"{path} ({statistics}, {'generic' if generic else 'custom'})"
+        for table in re.findall(r"Seq Scan on (?:firstring\.)?(\w+)", plans):
+            if table in GROWING or table.startswith("device_event_2"):
+                problems.append(f"{where}: sequential scan of {table}")
+        for name in needed:
+            if name not in plans:
+                problems.append(f"{where}: does not use {name}")
+
+
+# Right after a rush of new rows: what must not depend on statistics.
+everything = CASES
+CASES = [c for c in CASES if c[0].split("/")[0] in ("redirector", "factory-ca")]
+look("no statistics", False)
+look("no statistics", True)
+CASES = everything
+psql("analyze")
+look("analyzed", False)
+look("analyzed", True)
+print("\n".join(problems))
+sys.exit(1 if problems else 0)
