@@ -171,7 +171,8 @@ static const struct conf_field fields[] = {
 	.type = CONF_ADDRESS,
 	.offset = OFFSET(status_listen),
 	.default_value = "*:8080",
-	.help = "where CRLs and CA certificates are served in plain http: they are public and signed"},
+	.help =
+	    "where CRLs and CA certificates are served in plain http: they are public and signed"},
     {.name = "log.level",
 	.type = CONF_WORD,
 	.offset = OFFSET(log_level),

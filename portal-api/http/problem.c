@@ -89,8 +89,8 @@ static void format_cut(char *text, size_t size, const char *format, va_list args
 		cut_to_character(text, size - 1);
 }
 
-void field_error_add(struct field_errors *errors, const char *field, const char *code,
-    const char *detail, ...)
+void field_error_add(
+    struct field_errors *errors, const char *field, const char *code, const char *detail, ...)
 {
 	if (errors->count++ >= FIELD_ERRORS_MAX)
 		return;

@@ -54,7 +54,12 @@ const char *problem_code(enum problem_kind kind);
 /* All codes in order of the kinds, NULL-terminated: for the table of metrics. Lives for ever. */
 const char *const *problem_codes(void);
 
-enum { FIELD_ERRORS_MAX = 16, FIELD_PATH_MAX = 96, FIELD_DETAIL_MAX = 192, PROBLEM_DETAIL_MAX = 384 };
+enum {
+	FIELD_ERRORS_MAX = 16,
+	FIELD_PATH_MAX = 96,
+	FIELD_DETAIL_MAX = 192,
+	PROBLEM_DETAIL_MAX = 384
+};
 
 /* What is wrong with which fields. Zero-initialise. Past FIELD_ERRORS_MAX they are only counted. */
 struct field_errors {
