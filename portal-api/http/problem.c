@@ -156,7 +156,7 @@ void problem_write(
 	CHECK(problem->kind < PROBLEM_KIND_COUNT);
 	char type[64];
 	snprintf(type, sizeof(type), "urn:firstring:problem:%s", kinds[problem->kind].code);
-	json_t *document = json_pack("{ss ss si ss ss ss}", "type", type, "title",
+	json_t *document = json_pack("{ss ss si ss ss ss*}", "type", type, "title",
 	    kinds[problem->kind].title, "status", status ? status : kinds[problem->kind].status,
 	    "detail", problem->detail, "code", kinds[problem->kind].code, "request_id", request_id);
 	CHECK(document);

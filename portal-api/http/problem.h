@@ -86,7 +86,7 @@ void problem_set(struct problem *problem, enum problem_kind kind, const char *de
     __attribute__((format(printf, 3, 4)));
 /* The kind for a status that the HTTP server itself answers with (400, 408, 413, 431, 501...). */
 enum problem_kind problem_of_status(int status);
-/* Appends the document. `status` 0 is the kind's own. */
+/* Appends the document. `status` 0 is the kind's own; `request_id` may be NULL. */
 void problem_write(
     const struct problem *problem, int status, const char *request_id, struct buf *out);
 

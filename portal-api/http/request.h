@@ -20,7 +20,7 @@
 #include "portal-api/operation.h"
 #include "portal-api/portal.h"
 
-enum { IDEMPOTENCY_KEY_MAX = 255, PRINCIPAL_NAME_MAX = 512, REQUEST_CALLS_MAX = 5 };
+enum { IDEMPOTENCY_KEY_MAX = 255, PRINCIPAL_NAME_MAX = 512, REQUEST_CALLS_MAX = 6 };
 
 /* Whom the bearer token stands for. */
 struct principal {
