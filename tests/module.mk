@@ -29,7 +29,7 @@ OBJECTS += $(call objects,$(INTEGRATION_SOURCES))
 .SECONDARY: $(call objects,$(INTEGRATION_SOURCES))
 
 .PHONY: integration
-integration: all $(BUILD)/bin/csrs $(INTEGRATION_PROGRAMS)  ## one daemon or layer at a time, with its real neighbours
+integration: all $(BUILD)/bin/csrs $(BUILD)/bin/sealed $(INTEGRATION_PROGRAMS)  ## one daemon or layer at a time, with its real neighbours
 	@BUILD=$(BUILD) tests/lib/run-tests integration $(INTEGRATION_PROGRAMS) $(INTEGRATION_SCRIPTS)
 
 # Tools that tests and benches run.
@@ -38,6 +38,11 @@ $(BUILD)/bin/csrs: $(BUILD)/tests/lib/csrs.o $(LIBCOMMON)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 OBJECTS += $(call objects,tests/lib/csrs.c)
+$(BUILD)/bin/sealed: $(BUILD)/tests/lib/sealed.o $(LIBCOMMON)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+OBJECTS += $(call objects,tests/lib/sealed.c)
 
 .PHONY: e2e
 e2e: all $(BUILD)/bin/csrs  ## the journey and its faults, on the real daemons

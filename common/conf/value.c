@@ -151,7 +151,8 @@ static enum err bool_parse(const char *text, int *member, char why[CONF_WHY_LEN]
 static enum err url_parse(
     const struct conf_field *field, const char *text, char **member, char why[CONF_WHY_LEN])
 {
-	/* "" says "none" where that is the default, there and in the file that --print-config made. */
+	/* "" says "none" where that is the default, there and in the file that --print-config made.
+	 */
 	int may_be_empty = field->default_value != NULL && field->default_value[0] == '\0';
 	const char *rest = strncmp(text, "http://", 7) == 0    ? text + 7
 			   : strncmp(text, "https://", 8) == 0 ? text + 8

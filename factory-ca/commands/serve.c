@@ -48,15 +48,15 @@ struct minder {
 
 static void start(struct minder *minder, struct child *child)
 {
-	const char *argv[] = {
-	    "factory-ca", "--config", minder->config_path, child->name, NULL};
+	const char *argv[] = {"factory-ca", "--config", minder->config_path, child->name, NULL};
 	pid_t parent = getpid();
 
 	child->started_ms = clock_monotonic_ms();
 	child->pid = fork();
 	CHECK(child->pid >= 0);
 	if (child->pid > 0) {
-		LOG_INFO("child_started", log_str("child", child->name), log_int("child_pid", child->pid));
+		LOG_INFO("child_started", log_str("child", child->name),
+		    log_int("child_pid", child->pid));
 		return;
 	}
 	/* A minder that is killed takes its children with it. */
@@ -106,7 +106,8 @@ static void on_end(struct minder *minder, struct child *child, int wait_status)
 	if (child->pause_ms == 0 || now_ms - child->started_ms > SETTLED_MS)
 		child->pause_ms = RESTART_MIN_MS;
 	child->start_at_ms = now_ms + child->pause_ms;
-	child->pause_ms = child->pause_ms * 2 > RESTART_MAX_MS ? RESTART_MAX_MS : child->pause_ms * 2;
+	child->pause_ms =
+	    child->pause_ms * 2 > RESTART_MAX_MS ? RESTART_MAX_MS : child->pause_ms * 2;
 }
 
 static void reap(struct minder *minder)

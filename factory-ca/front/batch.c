@@ -25,7 +25,8 @@
 enum {
 	GROUPS_RUNNING_MAX = 4, /* of one batch; more only waits in database and signer */
 	BATCHES_MAX = 64, /* of one worker */
-	BATCH_DEADLINE_MS = 600000, /* for 10,000 rows, and once more for a station that reads late */
+	BATCH_DEADLINE_MS =
+	    600000, /* for 10,000 rows, and once more for a station that reads late */
 };
 
 struct group {
@@ -195,7 +196,8 @@ static void start_groups(struct batch *batch)
 {
 	struct group *group;
 
-	TAILQ_FOREACH (group, &batch->groups, entry) {
+	TAILQ_FOREACH(group, &batch->groups, entry)
+	{
 		int growing = TAILQ_NEXT(group, entry) == NULL && !batch->input_ended &&
 			      group->count < ENROL_GROUP_MAX;
 
@@ -219,7 +221,8 @@ static void set_pace(struct batch *batch)
 		exchange_resume(batch->call->exchange);
 }
 
-/* After anything has changed: start, write, go on reading, or end. The batch may be gone after it. */
+/* After anything has changed: start, write, go on reading, or end. The batch may be gone after it.
+ */
 static void pump(struct batch *batch)
 {
 	if (batch->failed == ERR_OK)
@@ -230,8 +233,7 @@ static void pump(struct batch *batch)
 			set_pace(batch);
 		return;
 	}
-	if (batch->failed != ERR_OK ||
-	    (batch->input_ended && TAILQ_EMPTY(&batch->groups)))
+	if (batch->failed != ERR_OK || (batch->input_ended && TAILQ_EMPTY(&batch->groups)))
 		finish(batch);
 	else
 		set_pace(batch);
@@ -249,7 +251,8 @@ static int has_mac(const struct group *group, const struct mac *mac)
 	return 0;
 }
 
-/* Within a group a MAC stands once, so that a row repeated in one batch finds the first on record. */
+/* Within a group a MAC stands once, so that a row repeated in one batch finds the first on record.
+ */
 static struct group *group_for(struct batch *batch, const struct enrolment *row)
 {
 	struct group *group = TAILQ_LAST(&batch->groups, group_list);

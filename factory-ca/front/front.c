@@ -211,8 +211,8 @@ static size_t kinds(void *state, struct worker_kind list[WORKERS_KINDS_MAX])
 {
 	const struct front_state *front_state = state;
 
-	list[0] = (struct worker_kind){
-	    "front", (unsigned)front_state->config.front_workers, run_worker};
+	list[0] =
+	    (struct worker_kind){"front", (unsigned)front_state->config.front_workers, run_worker};
 	list[1] = (struct worker_kind){"health", 1, run_health};
 	return 2;
 }
@@ -233,8 +233,8 @@ int command_front(const struct command_context *context, int argc, char **argv)
 		return EX_USAGE;
 	}
 	log_set_program("factory-ca-front");
-	parent = (struct parent){
-	    .config_path = context->config_path, .listen_fd = -1, .health_fd = -1};
+	parent =
+	    (struct parent){.config_path = context->config_path, .listen_fd = -1, .health_fd = -1};
 	metrics_init(FRONT_METRICS, FRONT_METRIC_COUNT);
 	status = workers_run(&config);
 	if (parent.listen_fd >= 0)

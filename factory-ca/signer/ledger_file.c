@@ -198,8 +198,8 @@ static enum err read_header(
 
 	if (read_at(fd, header, sizeof(header), 0) ||
 	    memcmp(header, file_magic, strlen(file_magic)) != 0)
-		return fail(ERR_SIGNATURE, why, "%s does not begin as a ledger file does; %s", name,
-		    advice);
+		return fail(ERR_SIGNATURE, why,
+		    "%s was altered: it does not begin as it should; %s", name, advice);
 	sha256(header, sizeof(header), chain);
 	return ERR_OK;
 }

@@ -32,6 +32,8 @@ static const struct {
     {"/d41d8cd98f00b204e9800998ecf8427e", "", 0},
     {"/x", "fp=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", 0},
     {"/00156500000", "", 0},
+    {"/aaaaaaaaaaaaaaaaaaaaaaaa", "", 0},
+    {"/xbeadedfacade", "", 0}, /* letters alone, and more than twelve */
     {"/x", "t=2024-01-02-03-04-05", 0},
     /* Another phone's. */
     {"/001565aabbcd.cfg", "", 1},
