@@ -87,11 +87,11 @@ down:  ## stop it
 	deploy/dev/down
 
 LINTS := $(wildcard tests/lint/*)
-lint:  ## the walls of the house: arrows, words, heads, format, shell scripts
+lint:  ## the walls of the house: layers, libraries, purity, words, heads, format, scripts
 	@tests/lib/run-tests lint $(LINTS)
 
 format:  ## clang-format every C file
-	git ls-files '*.c' '*.h' | xargs clang-format -i
+	tests/lib/files '*.[ch]' | xargs clang-format -i
 
 analyze:  ## gcc's and cppcheck's static analysis
 	$(MAKE) MODE=debug CC=gcc BUILD=build/analyze EXTRA_CFLAGS='-fanalyzer -Wno-analyzer-malloc-leak' all

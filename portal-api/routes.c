@@ -17,9 +17,13 @@ enum {
 #define CHANGES (OPERATION_MUTATES | OPERATION_REPEATABLE)
 
 #define ITSP(id, method, pattern, scopes, body, max, flags, handle)                                \
-	{id, method, pattern, OPERATION_ITSP, scopes, body, max, flags, handle}
+	{                                                                                          \
+		id, method, pattern, OPERATION_ITSP, scopes, body, max, flags, handle              \
+	}
 #define ADMIN(id, method, pattern, scopes, body, max, flags, handle)                               \
-	{id, method, pattern, OPERATION_MANUFACTURER, scopes, body, max, flags, handle}
+	{                                                                                          \
+		id, method, pattern, OPERATION_MANUFACTURER, scopes, body, max, flags, handle      \
+	}
 
 const struct operation portal_operations[] = {
     {"getOpenapi", "GET", "/openapi.json", OPERATION_PUBLIC, 0, BODY_NONE, 0, READS, openapi_get},
@@ -66,15 +70,15 @@ const struct operation portal_operations[] = {
 
     ITSP("listEvents", "GET", "/v1/events", SCOPE_EVENTS_READ, BODY_NONE, 0, READS, event_list),
 
-    ADMIN("listModels", "GET", "/v1/admin/models", SCOPE_ADMIN_READ, BODY_NONE, 0, READS,
-	model_list),
+    ADMIN(
+	"listModels", "GET", "/v1/admin/models", SCOPE_ADMIN_READ, BODY_NONE, 0, READS, model_list),
     ADMIN("createModel", "POST", "/v1/admin/models", SCOPE_ADMIN_WRITE, BODY_JSON, SMALL, CHANGES,
 	model_create),
     ADMIN("listItsps", "GET", "/v1/admin/itsps", SCOPE_ADMIN_READ, BODY_NONE, 0, READS, itsp_list),
     ADMIN("createItsp", "POST", "/v1/admin/itsps", SCOPE_ADMIN_WRITE, BODY_JSON, SMALL, CREATES,
 	itsp_create),
-    ADMIN("getItsp", "GET", "/v1/admin/itsps/{id}", SCOPE_ADMIN_READ, BODY_NONE, 0, READS,
-	itsp_get),
+    ADMIN(
+	"getItsp", "GET", "/v1/admin/itsps/{id}", SCOPE_ADMIN_READ, BODY_NONE, 0, READS, itsp_get),
     ADMIN("patchItsp", "PATCH", "/v1/admin/itsps/{id}", SCOPE_ADMIN_WRITE, BODY_MERGE_PATCH, SMALL,
 	CHANGES, itsp_patch),
     ADMIN("listItspDomains", "GET", "/v1/admin/itsps/{id}/domains", SCOPE_ADMIN_READ, BODY_NONE, 0,
@@ -101,10 +105,9 @@ const struct operation portal_operations[] = {
 	device_get),
     ADMIN("listSecurityEvents", "GET", "/v1/admin/security-events", SCOPE_ADMIN_READ, BODY_NONE, 0,
 	READS, security_event_list),
-    ADMIN("listAudit", "GET", "/v1/admin/audit", SCOPE_ADMIN_READ, BODY_NONE, 0, READS,
-	audit_list),
-    ADMIN("listOrders", "GET", "/v1/admin/orders", SCOPE_ADMIN_READ, BODY_NONE, 0, READS,
-	order_list),
+    ADMIN("listAudit", "GET", "/v1/admin/audit", SCOPE_ADMIN_READ, BODY_NONE, 0, READS, audit_list),
+    ADMIN(
+	"listOrders", "GET", "/v1/admin/orders", SCOPE_ADMIN_READ, BODY_NONE, 0, READS, order_list),
     ADMIN("listStations", "GET", "/v1/admin/stations", SCOPE_ADMIN_READ, BODY_NONE, 0, READS,
 	station_list),
 };

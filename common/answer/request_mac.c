@@ -35,6 +35,15 @@ static int is_phone(const struct mac *mac)
 	return memcmp(mac->octets, zero, sizeof(zero)) != 0;
 }
 
+static int has_digit(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (is_digit(text[i]))
+			return 1;
+	}
+	return 0;
+}
+
 /* A word of letters, 12 hex digits and letters may be cut in more than one way ("spa0015..."):
  * it names another phone when one can be read in it and `mac` cannot. */
 static int word_names_other(const struct mac *mac, const char *word, size_t len)
@@ -50,7 +59,8 @@ static int word_names_other(const struct mac *mac, const char *word, size_t len)
 		    is_phone(&found)) {
 			if (mac_equal(&found, mac))
 				return 0;
-			other = 1;
+			/* Letters alone are a MAC only when they are the whole word. */
+			other |= len == MAC_TEXT_LEN || has_digit(word + start, MAC_TEXT_LEN);
 		}
 		if (!is_letter(word[start]))
 			break;

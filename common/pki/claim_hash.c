@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-void claim_code_hash(const struct claim_code *code, const struct mac *mac, uint32_t epoch,
-    uint8_t hash[SHA256_LEN])
+void claim_code_hash(
+    const struct claim_code *code, const struct mac *mac, uint32_t epoch, uint8_t hash[SHA256_LEN])
 {
 	static const char purpose[] = "firstring claim code v1";
 	enum { PURPOSE_LEN = sizeof(purpose) - 1 };

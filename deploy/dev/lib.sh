@@ -3,6 +3,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 var=${FIRSTRING_VAR:-$root/var}
+[[ $var = /* ]] || var=$PWD/$var
 build=$root/build/${MODE:-release}
 
 : "${FIRSTRING_REDIRECTOR_PORT:=8443}" "${FIRSTRING_PORTAL_PORT:=8444}" "${FIRSTRING_FACTORY_PORT:=8445}"
@@ -38,13 +39,21 @@ check_ports() {
   done
 }
 
+# One start or stop of an instance at a time. Daemons must not inherit the lock (9>&-).
+take_lock() {
+  mkdir -p "$var/run"
+  exec 9> "$var/run/lock"
+  flock -w 120 9 || die "Another start or stop of $var is under way."
+}
+
 # start NAME HEALTH-PORT WORDS…: in the background, its log in var/log/NAME.log; waits until it is ready.
 start() {
   local name=$1 health=$2 log=$var/log/$1.log tries
   shift 2
-  is_running "$name" && return
-  setsid nohup "$@" >> "$log" 2>&1 < /dev/null &
-  printf '%s\n' $! > "$var/run/$name.pid"
+  if ! is_running "$name"; then
+    setsid nohup "$@" >> "$log" 2>&1 < /dev/null 9>&- &
+    printf '%s\n' $! > "$var/run/$name.pid"
+  fi
   for ((tries = 0; tries < 300; tries++)); do
     if curl -fs --max-time 1 "http://127.0.0.1:$health/readyz" > /dev/null 2>&1; then
       return
@@ -59,13 +68,17 @@ start() {
 # stop NAME: drains it; by force after 35 seconds.
 stop() {
   local name=$1 pid tries
-  is_running "$name" || return 0
+  is_running "$name" || {
+    rm -f "$var/run/$name.pid"
+    return 0
+  }
   pid=$(pid_of "$name")
   kill -TERM "$pid" 2> /dev/null || true
   for ((tries = 0; tries < 350; tries++)); do
-    kill -0 "$pid" 2> /dev/null || break
+    is_running "$name" || break
     sleep 0.1
   done
+  # What a daemon that would not drain leaves behind, workers included.
   kill -KILL -- "-$pid" 2> /dev/null || true
   rm -f "$var/run/$name.pid"
 }

@@ -11,7 +11,8 @@
 
 static const char USAGE[] =
     "usage: factory-ca [options] code --reference R --mac MAC [--url URL] [--server-ca FILE]\n\n"
-    "Prints the claim code of one phone of order R, as it stands on its label. Needs --operator-cert\n"
+    "Prints the claim code of one phone of order R, as it stands on its label. Needs "
+    "--operator-cert\n"
     "and --operator-key before \"code\".\n";
 
 static int print_code(const struct front_api *api, const struct order_options *options)

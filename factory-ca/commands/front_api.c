@@ -98,8 +98,8 @@ int front_api_call(const struct front_api *api, const char *method, const char *
 	if (answer.status >= 300) {
 		status = tell_refusal(answer.status, parsed);
 	} else if (!json_is_object(parsed)) {
-		command_say("%s: an answer that is no document; is this the factory front?",
-		    api->url);
+		command_say(
+		    "%s: an answer that is no document; is this the factory front?", api->url);
 		status = EX_UNAVAILABLE;
 	} else {
 		*document = json_incref(parsed);

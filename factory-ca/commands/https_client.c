@@ -146,8 +146,7 @@ static enum err expect_name(SSL *ssl, const struct https_place *place)
 		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), place->host) == 1
 			   ? ERR_OK
 			   : ERR_CRYPTO;
-	return SSL_set1_host(ssl, place->host) == 1 &&
-		       SSL_set_tlsext_host_name(ssl, name) == 1
+	return SSL_set1_host(ssl, place->host) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1
 		   ? ERR_OK
 		   : ERR_CRYPTO;
 }
@@ -176,8 +175,8 @@ static enum err explain_tls(SSL *ssl, int result, char *why)
 	return err;
 }
 
-static enum err send_request(SSL *ssl, const struct https_request *request,
-    const struct https_place *place, char *why)
+static enum err send_request(
+    SSL *ssl, const struct https_request *request, const struct https_place *place, char *why)
 {
 	struct buf wire = {0};
 	int is_v6 = strchr(place->host, ':') != NULL, result;
@@ -243,8 +242,8 @@ enum err https_call(const struct https_request *request, struct https_answer *an
 		snprintf(why, HTTPS_WHY_LEN, "%s: not https://host[:port]", request->url);
 		return ERR_SYNTAX;
 	}
-	err = tls_client_context(
-	    request->ca_path, &request->identity, &context, why, HTTPS_WHY_LEN);
+	err =
+	    tls_client_context(request->ca_path, &request->identity, &context, why, HTTPS_WHY_LEN);
 	if (err != ERR_OK)
 		return ERR_DENIED;
 	err = open_socket(&place, &fd, why);

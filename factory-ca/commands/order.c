@@ -21,11 +21,15 @@ enum { KEY_FILE_MAX = 64 * 1024, PATH_MAX_LEN = 256 };
 
 static const char USAGE_OPEN[] =
     "usage: factory-ca [options] order open --reference R --model M --first-mac MAC --quantity N\n"
-    "         [--station NAME|any]... [--opens T] [--closes T] [--profile device-1|device-1-compat]\n"
+    "         [--station NAME|any]... [--opens T] [--closes T] [--profile "
+    "device-1|device-1-compat]\n"
     "         [--url URL] [--server-ca FILE]\n\n"
-    "Opens a production order: N MACs from MAC on, for phones of model M, from T to T (RFC 3339; none:\n"
-    "at once, and until it is closed), at the stations named (none: any). Needs --operator-cert and\n"
-    "--operator-key before \"order\". The identical order again is fine (exit 0); a reference that\n"
+    "Opens a production order: N MACs from MAC on, for phones of model M, from T to T (RFC 3339; "
+    "none:\n"
+    "at once, and until it is closed), at the stations named (none: any). Needs --operator-cert "
+    "and\n"
+    "--operator-key before \"order\". The identical order again is fine (exit 0); a reference "
+    "that\n"
     "names another order, or a range that overlaps with one not closed, exits 65.\n";
 static const char USAGE_CLOSE[] =
     "usage: factory-ca [options] order close --reference R [--url URL] [--server-ca FILE]\n\n"
@@ -37,19 +41,20 @@ static const char USAGE_SHOW[] =
 
 /* --- the operator --------------------------------------------------------------------------- */
 
-struct operator {
+struct operator
+{
 	X509 *certificate;
 	EVP_PKEY *key;
 };
 
-static void operator_free(struct operator *operator)
+static void operator_free(struct operator* operator)
 {
 	X509_free(operator->certificate);
 	EVP_PKEY_free(operator->key);
 }
 
 /* The key is read as a credential: a file that others can read is refused. */
-static int operator_read(const struct front_api *api, struct operator *operator)
+static int operator_read(const struct front_api *api, struct operator* operator)
 {
 	struct secret pem = {0};
 	FILE *file = fopen(api->operator_cert_path, "re");
@@ -72,7 +77,7 @@ static int operator_read(const struct front_api *api, struct operator *operator)
 	}
 	bio = BIO_new_mem_buf(pem.bytes, (int)pem.len);
 	CHECK(bio != NULL);
-	operator->key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t)"");
+	operator->key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t) "");
 	BIO_free(bio);
 	secret_free(&pem);
 	ERR_clear_error();
@@ -85,15 +90,15 @@ static int operator_read(const struct front_api *api, struct operator *operator)
 
 /* --- open and close ------------------------------------------------------------------------- */
 
-static int send_statement(const struct front_api *api, const struct operator *operator,
-    const struct statement *statement, json_t **order)
+static int send_statement(const struct front_api *api, const struct operator* operator,
+    const struct statement * statement, json_t **order)
 {
 	struct signed_statement signed_statement = {0};
 	struct buf body = {0};
 	char why[ORDER_WHY_LEN], path[PATH_MAX_LEN];
 	int is_open = statement->type == STATEMENT_ORDER_OPEN, status = EX_USAGE;
-	enum err err = statement_sign(statement, operator->certificate, operator->key,
-	    &signed_statement, why, sizeof(why));
+	enum err err = statement_sign(
+	    statement, operator->certificate, operator->key, &signed_statement, why, sizeof(why));
 
 	if (err != ERR_OK) {
 		command_say("the order cannot be signed: %s",
@@ -137,7 +142,7 @@ static int take_key_types(const struct front_api *api, struct statement_order *o
 			    order->model);
 		return status;
 	}
-	json_array_foreach (json_object_get(model, "key_types"), i, name) {
+	json_array_foreach(json_object_get(model, "key_types"), i, name) {
 		const char *text = json_string_value(name);
 
 		if (text && key_type_parse(text, strlen(text), &type) == ERR_OK)
@@ -151,8 +156,8 @@ static int take_key_types(const struct front_api *api, struct statement_order *o
 	return EX_OK;
 }
 
-static int run_statement(const struct front_api *api, enum order_verb verb,
-    const struct order_options *options)
+static int run_statement(
+    const struct front_api *api, enum order_verb verb, const struct order_options *options)
 {
 	struct statement statement = {
 	    .type = verb == ORDER_OPEN ? STATEMENT_ORDER_OPEN : STATEMENT_ORDER_CLOSE,
@@ -164,7 +169,7 @@ static int run_statement(const struct front_api *api, enum order_verb verb,
 	if (status == EX_OK && verb == ORDER_OPEN)
 		status = take_key_types(api, &statement.order);
 	if (status == EX_OK)
-		status = send_statement(api, &operator, &statement, &order);
+		status = send_statement(api, &operator, & statement, &order);
 	if (status == EX_OK)
 		print_order(order);
 	json_decref(order);

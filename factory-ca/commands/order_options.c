@@ -51,7 +51,8 @@ static enum err take_model(struct parser *parser, const char *value)
 	    parser, "--model", value, parser->options->order.model, STATEMENT_MODEL_MAX);
 }
 
-static enum err take_mac(struct parser *parser, const char *name, const char *value, struct mac *mac)
+static enum err take_mac(
+    struct parser *parser, const char *name, const char *value, struct mac *mac)
 {
 	if (mac_parse(value, strlen(value), mac) != ERR_OK)
 		return refuse(parser, ERR_SYNTAX,
@@ -99,13 +100,13 @@ static enum err take_station(struct parser *parser, const char *value)
 
 	if (strcmp(value, "any") == 0) {
 		if (order->station_count > 0)
-			return refuse(parser, ERR_SYNTAX,
-			    "--station: either any, or the names of stations");
+			return refuse(
+			    parser, ERR_SYNTAX, "--station: either any, or the names of stations");
 		return ERR_OK;
 	}
 	if (order->station_count == STATEMENT_STATIONS_MAX)
-		return refuse(parser, ERR_RANGE, "--station: more than %d; say any",
-		    STATEMENT_STATIONS_MAX);
+		return refuse(
+		    parser, ERR_RANGE, "--station: more than %d; say any", STATEMENT_STATIONS_MAX);
 	for (i = 0; i < order->station_count; i++)
 		if (strcmp(order->stations[i], value) == 0)
 			return ERR_OK;
@@ -119,8 +120,8 @@ static enum err take_time(
 	int64_t us;
 
 	if (clock_parse(value, strlen(value), &us) != ERR_OK)
-		return refuse(parser, ERR_SYNTAX,
-		    "%s %.80s: a time such as 2017-05-01T08:00:00Z", name, value);
+		return refuse(parser, ERR_SYNTAX, "%s %.80s: a time such as 2017-05-01T08:00:00Z",
+		    name, value);
 	if (us % 1000000 != 0)
 		return refuse(parser, ERR_SYNTAX, "%s %.80s: whole seconds", name, value);
 	*unix_s = us / 1000000;

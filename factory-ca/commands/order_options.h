@@ -22,8 +22,8 @@ enum order_verb {
 struct order_options {
 	int help;
 	const char *url, *server_ca; /* NULL: not given */
-	/* Key types are the model's and stay empty here. Times that are not given are "none", so that
-	 * the same words always make the same statement. */
+	/* Key types are the model's and stay empty here. Times that are not given are "none", so
+	 * that the same words always make the same statement. */
 	struct statement_order order;
 	int has_mac; /* ORDER_CODE: --mac */
 	struct mac mac;

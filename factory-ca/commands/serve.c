@@ -33,7 +33,7 @@ struct child {
 	const char *name;
 	pid_t pid; /* 0: not running */
 	int64_t started_ms, start_at_ms;
-	unsigned pause_ms;
+	unsigned pause_ms, starts;
 };
 
 struct minder {
@@ -48,15 +48,16 @@ struct minder {
 
 static void start(struct minder *minder, struct child *child)
 {
-	const char *argv[] = {
-	    "factory-ca", "--config", minder->config_path, child->name, NULL};
+	const char *argv[] = {"factory-ca", "--config", minder->config_path, child->name, NULL};
 	pid_t parent = getpid();
 
 	child->started_ms = clock_monotonic_ms();
+	child->starts++;
 	child->pid = fork();
 	CHECK(child->pid >= 0);
 	if (child->pid > 0) {
-		LOG_INFO("child_started", log_str("child", child->name), log_int("child_pid", child->pid));
+		LOG_INFO("child_started", log_str("child", child->name),
+		    log_int("child_pid", child->pid));
 		return;
 	}
 	/* A minder that is killed takes its children with it. */
@@ -98,15 +99,17 @@ static void on_end(struct minder *minder, struct child *child, int wait_status)
 			kill(minder->signer.pid, SIGTERM);
 		return;
 	}
-	/* What the configuration makes impossible stays impossible. */
-	if (status == EX_CONFIG) {
+	/* What the configuration makes impossible is told at once. Later it may pass: a port is still
+	 * held by workers whose parent was killed, and which finish what they have begun. */
+	if (status == EX_CONFIG && child->starts == 1) {
 		stop_all(minder, EX_CONFIG);
 		return;
 	}
 	if (child->pause_ms == 0 || now_ms - child->started_ms > SETTLED_MS)
 		child->pause_ms = RESTART_MIN_MS;
 	child->start_at_ms = now_ms + child->pause_ms;
-	child->pause_ms = child->pause_ms * 2 > RESTART_MAX_MS ? RESTART_MAX_MS : child->pause_ms * 2;
+	child->pause_ms =
+	    child->pause_ms * 2 > RESTART_MAX_MS ? RESTART_MAX_MS : child->pause_ms * 2;
 }
 
 static void reap(struct minder *minder)

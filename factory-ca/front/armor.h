@@ -11,8 +11,8 @@
 
 /*
  * A certification request as stations send it: PEM ("CERTIFICATE REQUEST", or the older "NEW
- * CERTIFICATE REQUEST"), or the base64 of its DER with white space anywhere. Appends to `der`, whose
- * max bounds it. ERR_SYNTAX: neither; ERR_TOO_LONG.
+ * CERTIFICATE REQUEST"), or the base64 of its DER with white space anywhere. Appends to `der`,
+ * whose max bounds it. ERR_SYNTAX: neither; ERR_TOO_LONG.
  */
 MUST_CHECK enum err armor_read_csr(const char *text, size_t len, struct buf *der);
 

@@ -21,11 +21,13 @@
 #include "factory-ca/front/enrol.h"
 #include "factory-ca/front/handlers.h"
 #include "factory-ca/front/metrics.h"
+#include "factory-ca/front/security.h"
 
 enum {
 	GROUPS_RUNNING_MAX = 4, /* of one batch; more only waits in database and signer */
 	BATCHES_MAX = 64, /* of one worker */
-	BATCH_DEADLINE_MS = 600000, /* for 10,000 rows, and once more for a station that reads late */
+	BATCH_DEADLINE_MS =
+	    600000, /* for 10,000 rows, and once more for a station that reads late */
 };
 
 struct group {
@@ -106,6 +108,7 @@ static void write_group(struct batch *batch, const struct group *group)
 		}
 		batch_row_write(row, &lines);
 	}
+	security_note(batch->call, group->rows, group->count);
 	begin_answer(batch);
 	if (exchange_write(batch->call->exchange, lines.bytes, lines.len) != ERR_OK)
 		batch->failed = ERR_CLOSED;
@@ -195,7 +198,8 @@ static void start_groups(struct batch *batch)
 {
 	struct group *group;
 
-	TAILQ_FOREACH (group, &batch->groups, entry) {
+	TAILQ_FOREACH(group, &batch->groups, entry)
+	{
 		int growing = TAILQ_NEXT(group, entry) == NULL && !batch->input_ended &&
 			      group->count < ENROL_GROUP_MAX;
 
@@ -219,7 +223,8 @@ static void set_pace(struct batch *batch)
 		exchange_resume(batch->call->exchange);
 }
 
-/* After anything has changed: start, write, go on reading, or end. The batch may be gone after it. */
+/* After anything has changed: start, write, go on reading, or end. The batch may be gone after it.
+ */
 static void pump(struct batch *batch)
 {
 	if (batch->failed == ERR_OK)
@@ -230,8 +235,7 @@ static void pump(struct batch *batch)
 			set_pace(batch);
 		return;
 	}
-	if (batch->failed != ERR_OK ||
-	    (batch->input_ended && TAILQ_EMPTY(&batch->groups)))
+	if (batch->failed != ERR_OK || (batch->input_ended && TAILQ_EMPTY(&batch->groups)))
 		finish(batch);
 	else
 		set_pace(batch);
@@ -249,7 +253,8 @@ static int has_mac(const struct group *group, const struct mac *mac)
 	return 0;
 }
 
-/* Within a group a MAC stands once, so that a row repeated in one batch finds the first on record. */
+/* Within a group a MAC stands once, so that a row repeated in one batch finds the first on record.
+ */
 static struct group *group_for(struct batch *batch, const struct enrolment *row)
 {
 	struct group *group = TAILQ_LAST(&batch->groups, group_list);

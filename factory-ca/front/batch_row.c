@@ -82,8 +82,8 @@ static void read_csr(const json_t *value, struct enrolment *enrolment)
 	enrolment->csr.max = ENROLMENT_CSR_MAX;
 	err = armor_read_csr(json_string_value(value), json_string_length(value), &enrolment->csr);
 	if (err == ERR_TOO_LONG)
-		enrolment_refuse(enrolment, ENROLMENT_BAD_CSR,
-		    "csr: larger than %d bytes of DER", ENROLMENT_CSR_MAX);
+		enrolment_refuse(enrolment, ENROLMENT_BAD_CSR, "csr: larger than %d bytes of DER",
+		    ENROLMENT_CSR_MAX);
 	else if (err != ERR_OK)
 		enrolment_refuse(enrolment, ENROLMENT_BAD_CSR,
 		    "csr: neither PEM (BEGIN CERTIFICATE REQUEST) nor base64 of DER");
@@ -95,9 +95,9 @@ static const struct {
 	const char *key;
 	void (*read)(const json_t *value, struct enrolment *enrolment);
 } BINDINGS[] = {
-	{"mac", read_mac},
-	{"serial_number", read_serial_number},
-	{"csr", read_csr},
+    {"mac", read_mac},
+    {"serial_number", read_serial_number},
+    {"csr", read_csr},
 };
 enum { BINDING_COUNT = sizeof(BINDINGS) / sizeof(BINDINGS[0]) };
 
@@ -142,7 +142,7 @@ static void bind(json_t *object, struct enrolment *enrolment)
 	}
 	if (enrolment->status == ENROLMENT_ERROR)
 		return;
-	json_object_foreach (object, key, value) {
+	json_object_foreach(object, key, value) {
 		char shown[32];
 
 		if (is_known(key))

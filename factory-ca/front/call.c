@@ -100,8 +100,8 @@ static const char *title_of(int status)
 }
 
 /* RFC 9457, or EST's short text (RFC 7030 section 4.2.3). */
-static void write_reason(const struct call *call, int status, const char *code, const char *detail,
-    struct buf *body)
+static void write_reason(
+    const struct call *call, int status, const char *code, const char *detail, struct buf *body)
 {
 	if (call->target && call->target->is_est) {
 		buf_printf(body, "%s: %s\n", code, detail);
@@ -127,8 +127,9 @@ static void refuse_with(struct call *call, int status, const char *code, const c
 	LOG_WARN("request_refused", log_str("request", exchange_request_id(call->exchange)),
 	    log_str("peer", exchange_peer(call->exchange)->text),
 	    log_bytes("method", head->method.text, head->method.len),
-	    log_bytes("path", head->path.text, head->path.len), log_str("caller", call->caller.name),
-	    log_int("status", status), log_str("reason", code), log_str("detail", detail));
+	    log_bytes("path", head->path.text, head->path.len),
+	    log_str("caller", call->caller.name), log_int("status", status),
+	    log_str("reason", code), log_str("detail", detail));
 	write_reason(call, status, code, detail, &body);
 	answer.content_type = call->target && call->target->is_est ? "text/plain; charset=utf-8"
 								   : "application/problem+json";
@@ -173,7 +174,8 @@ void call_database_failed(struct call *call, const struct pg_error *error)
 		call_unavailable(call, "database");
 		return;
 	default:
-		LOG_ERROR("database_refused", log_str("request", exchange_request_id(call->exchange)),
+		LOG_ERROR("database_refused",
+		    log_str("request", exchange_request_id(call->exchange)),
 		    log_str("sqlstate", error->sqlstate), log_str("message", error->message));
 		call_refuse(call, 500, "internal",
 		    "the database refused a statement of the factory; the log has the reason");
@@ -192,8 +194,7 @@ void call_put_actor(const struct call *call, struct pg_params *params)
 
 static int has_eku(X509 *certificate, const ASN1_OBJECT *wanted)
 {
-	EXTENDED_KEY_USAGE *usages =
-	    X509_get_ext_d2i(certificate, NID_ext_key_usage, NULL, NULL);
+	EXTENDED_KEY_USAGE *usages = X509_get_ext_d2i(certificate, NID_ext_key_usage, NULL, NULL);
 	int i, found = 0;
 
 	for (i = 0; i < sk_ASN1_OBJECT_num(usages); i++)
@@ -206,7 +207,7 @@ static int has_eku(X509 *certificate, const ASN1_OBJECT *wanted)
 static enum request_role role_of(const struct front_state *state, X509 *certificate)
 {
 	int station = has_eku(certificate, state->station_eku);
-	int operator = has_eku(certificate, state->operator_eku);
+	int operator= has_eku(certificate, state->operator_eku);
 
 	if (station == operator)
 		return ROLE_NOBODY;
@@ -292,8 +293,8 @@ static void on_request(struct exchange *exchange, void *ctx)
 	call->front = ctx;
 	call->exchange = exchange;
 	exchange_set_data(exchange, call, call_release);
-	result = router_match(ROUTES, sizeof(ROUTES) / sizeof(ROUTES[0]), exchange_head(exchange),
-	    &call->match);
+	result = router_match(
+	    ROUTES, sizeof(ROUTES) / sizeof(ROUTES[0]), exchange_head(exchange), &call->match);
 	if (result != ROUTER_FOUND) {
 		refuse_route(call, result);
 		return;
@@ -356,8 +357,8 @@ static void read_order(const struct pg_rows *rows, struct order *order)
 	CHECK(err == ERR_OK);
 	snprintf(terms->reference, sizeof(terms->reference), "%s",
 	    row_text(rows, 0, row_column(rows, "reference")));
-	snprintf(terms->model, sizeof(terms->model), "%s",
-	    row_text(rows, 0, row_column(rows, "model")));
+	snprintf(
+	    terms->model, sizeof(terms->model), "%s", row_text(rows, 0, row_column(rows, "model")));
 	row_strings(rows, 0, row_column(rows, "key_types"), add_key_type, terms);
 	row_mac(rows, 0, row_column(rows, "first_mac"), &terms->first_mac);
 	terms->quantity = (uint32_t)row_int(rows, 0, row_column(rows, "quantity"));

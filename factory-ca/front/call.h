@@ -48,8 +48,8 @@ void call_load_order(struct call *call, call_handler_fn *on_order);
 void call_put_actor(const struct call *call, struct pg_params *params);
 
 void call_answer_json(struct call *call, int status, const struct buf *body);
-void call_answer_bytes(struct call *call, int status, const char *content_type, const void *bytes,
-    size_t len);
+void call_answer_bytes(
+    struct call *call, int status, const char *content_type, const void *bytes, size_t len);
 /* A refusal: problem+json (RFC 9457), or text/plain on EST's paths. Logs it. `detail` may quote the
  * request: it is escaped. */
 void call_refuse(struct call *call, int status, const char *code, const char *detail);

@@ -80,8 +80,7 @@ static void log_rows(const struct enrol *enrol)
 			LOG_INFO("certificate_issued",
 			    log_str("request", exchange_request_id(enrol->call->exchange)),
 			    log_str("order", enrol->call->order.terms.reference),
-			    log_str("station", enrol->call->caller.name),
-			    log_mac("mac", &row->mac),
+			    log_str("station", enrol->call->caller.name), log_mac("mac", &row->mac),
 			    log_hex("serial", row->serial, sizeof(row->serial)));
 		} else if (row->status == ENROLMENT_EXISTING) {
 			metrics_add(FRONT_ROWS_EXISTING, 0, 1);
@@ -162,8 +161,7 @@ static void signer_failed(struct enrol *enrol, const struct signer_failed *faile
 	LOG_ERROR("signer_refused", log_str("request", exchange_request_id(enrol->call->exchange)),
 	    log_str("reason", signer_failure_code(failed->failure)),
 	    log_str("detail", failed->detail));
-	end(enrol,
-	    failed->failure == SIGNER_FAILURE_UNKNOWN_ORDER ? ERR_NOT_FOUND : ERR_DENIED);
+	end(enrol, failed->failure == SIGNER_FAILURE_UNKNOWN_ORDER ? ERR_NOT_FOUND : ERR_DENIED);
 }
 
 /* Of every answer: 1 when it is the frame that was asked for, else the group has gone another way
@@ -206,7 +204,7 @@ static void take_existing(
 	}
 	row_bytes(rows, line, row_column(rows, "certificate"), &row->certificate);
 	CHECK(certificate_serial(row->certificate.bytes, row->certificate.len, row->serial) ==
-	    ERR_OK);
+	      ERR_OK);
 	row->claim_code_epoch = (uint32_t)row_int(rows, line, row_column(rows, "claim_code_epoch"));
 	row->status = ENROLMENT_EXISTING;
 }
@@ -264,8 +262,7 @@ static void start_find(struct enrol *enrol)
 	pg_param_array_end(query.params);
 	pg_param_array_begin(query.params, PG_ARRAY_BYTEA);
 	for (i = 0; i < enrol->asked_count; i++)
-		pg_param_bytea(
-		    query.params, enrol->rows[enrol->asked[i]].spki_sha256, SHA256_LEN);
+		pg_param_bytea(query.params, enrol->rows[enrol->asked[i]].spki_sha256, SHA256_LEN);
 	pg_param_array_end(query.params);
 	pg_submit(enrol->call->front->pg, &query, 1, on_found, enrol);
 }
@@ -347,8 +344,7 @@ static void start_issue(struct enrol *enrol)
 
 /* --- store ---------------------------------------------------------------------------------- */
 
-static void take_stored(
-    struct enrol *enrol, size_t index, const struct pg_rows *rows, size_t line)
+static void take_stored(struct enrol *enrol, size_t index, const struct pg_rows *rows, size_t line)
 {
 	struct enrolment *row = &enrol->rows[index];
 	struct signed_row *made = &enrol->made[index];
@@ -363,14 +359,14 @@ static void take_stored(
 	} else if (strcmp(outcome, "existing") == 0) {
 		row->status = ENROLMENT_EXISTING;
 		row_bytes(rows, line, row_column(rows, "certificate"), &row->certificate);
-		CHECK(certificate_serial(row->certificate.bytes, row->certificate.len,
-			  row->serial) == ERR_OK);
+		CHECK(certificate_serial(
+			  row->certificate.bytes, row->certificate.len, row->serial) == ERR_OK);
 	} else {
 		/* The signer and the record disagree: nothing is released, somebody must look. */
 		LOG_ERROR("record_refused",
 		    log_str("request", exchange_request_id(enrol->call->exchange)),
-		    log_str("order", enrol->call->order.terms.reference),
-		    log_mac("mac", &row->mac), log_str("reason", outcome));
+		    log_str("order", enrol->call->order.terms.reference), log_mac("mac", &row->mac),
+		    log_str("reason", outcome));
 		outcome_refuse(row, outcome);
 		return;
 	}
@@ -527,13 +523,12 @@ static void start_codes(struct enrol *enrol)
 		return;
 	}
 	signer_claim_codes_encode(&frame, &codes);
-	signer_client_call(
-	    enrol->call->front->signer, SIGNER_CLAIM_CODES, &frame, on_codes, enrol);
+	signer_client_call(enrol->call->front->signer, SIGNER_CLAIM_CODES, &frame, on_codes, enrol);
 	buf_free(&frame);
 }
 
-void enrol_start(struct call *call, struct enrolment *rows, size_t count, enrol_done_fn *on_done,
-    void *ctx)
+void enrol_start(
+    struct call *call, struct enrolment *rows, size_t count, enrol_done_fn *on_done, void *ctx)
 {
 	struct enrol *enrol = calloc(1, sizeof(*enrol));
 

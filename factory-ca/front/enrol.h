@@ -32,7 +32,7 @@ typedef void enrol_done_fn(enum err err, void *ctx);
 
 /* Enrols the rows that are ENROLMENT_PENDING, at most ENROL_GROUP_MAX in all, no MAC twice. Rows
  * and call are borrowed until `on_done`, which always comes, and never from within. */
-void enrol_start(struct call *call, struct enrolment *rows, size_t count, enrol_done_fn *on_done,
-    void *ctx);
+void enrol_start(
+    struct call *call, struct enrolment *rows, size_t count, enrol_done_fn *on_done, void *ctx);
 
 #endif

@@ -7,23 +7,23 @@
 #include "common/base/secret.h"
 
 static const char *const STATUS_NAMES[] = {
-	[ENROLMENT_PENDING] = "pending",
-	[ENROLMENT_ISSUED] = "issued",
-	[ENROLMENT_EXISTING] = "existing",
-	[ENROLMENT_ERROR] = "error",
+    [ENROLMENT_PENDING] = "pending",
+    [ENROLMENT_ISSUED] = "issued",
+    [ENROLMENT_EXISTING] = "existing",
+    [ENROLMENT_ERROR] = "error",
 };
 
 static const char *const CODE_NAMES[ENROLMENT_CODE_COUNT] = {
-	[ENROLMENT_CODE_NONE] = "",
-	[ENROLMENT_BAD_ROW] = "bad_row",
-	[ENROLMENT_BAD_CSR] = "bad_csr",
-	[ENROLMENT_WEAK_KEY] = "weak_key",
-	[ENROLMENT_OUT_OF_RANGE] = "out_of_range",
-	[ENROLMENT_ORDER_FULL] = "order_full",
-	[ENROLMENT_ORDER_CLOSED] = "order_closed",
-	[ENROLMENT_MAC_HAS_OTHER_KEY] = "mac_has_other_key",
-	[ENROLMENT_KEY_REUSED] = "key_reused",
-	[ENROLMENT_REVOKED] = "revoked",
+    [ENROLMENT_CODE_NONE] = "",
+    [ENROLMENT_BAD_ROW] = "bad_row",
+    [ENROLMENT_BAD_CSR] = "bad_csr",
+    [ENROLMENT_WEAK_KEY] = "weak_key",
+    [ENROLMENT_OUT_OF_RANGE] = "out_of_range",
+    [ENROLMENT_ORDER_FULL] = "order_full",
+    [ENROLMENT_ORDER_CLOSED] = "order_closed",
+    [ENROLMENT_MAC_HAS_OTHER_KEY] = "mac_has_other_key",
+    [ENROLMENT_KEY_REUSED] = "key_reused",
+    [ENROLMENT_REVOKED] = "revoked",
 };
 
 const char *enrolment_status_name(enum enrolment_status status)

@@ -18,7 +18,8 @@
 #include "factory-ca/signer/protocol.h"
 
 enum {
-	ENROLMENT_CSR_MAX = 4096, /* DER; an RSA-3072 request with a few attributes is under 1,000 */
+	ENROLMENT_CSR_MAX =
+	    4096, /* DER; an RSA-3072 request with a few attributes is under 1,000 */
 	ENROLMENT_DETAIL_MAX = 240,
 	ENROLMENT_MAC_ECHO_MAX = 32,
 };
@@ -44,7 +45,8 @@ struct enrolment {
 	uint32_t row; /* counted from 1 over the lines that are not blank; 0 outside a batch */
 	int has_mac;
 	struct mac mac;
-	char mac_echo[ENROLMENT_MAC_ECHO_MAX + 1]; /* what stood there, where it is no MAC; "" else */
+	char mac_echo[ENROLMENT_MAC_ECHO_MAX +
+		      1]; /* what stood there, where it is no MAC; "" else */
 	char serial_number[CSR_SERIAL_NUMBER_MAX + 1];
 	struct buf csr; /* DER */
 	uint8_t spki_sha256[SHA256_LEN];

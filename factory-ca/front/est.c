@@ -21,7 +21,7 @@ int est_is_pkcs10(const char *value, size_t len)
 	if (len < type_len || strncasecmp(value, type, type_len) != 0)
 		return 0;
 	return len == type_len || value[type_len] == ';' || value[type_len] == ' ' ||
-	    value[type_len] == '\t';
+	       value[type_len] == '\t';
 }
 
 /* Who the phone says it is; the batch call has columns for that, EST has only the subject. */

@@ -4,7 +4,8 @@
 
 #include "common/base/buf.h"
 
-/* Appends "key":"text" with JSON's escapes (RFC 8259 section 7). `text` is UTF-8; `key` a literal. */
+/* Appends "key":"text" with JSON's escapes (RFC 8259 section 7). `text` is UTF-8; `key` a literal.
+ */
 void json_put_string(struct buf *out, const char *key, const char *text);
 
 #endif

@@ -1,9 +1,8 @@
 /* The front's metrics table. Declared before the first fork; every worker adds to it. */
 #include "factory-ca/front/metrics.h"
 
-static const char *const STATUS_LABELS[] = {
-    "200", "201", "204", "400", "401", "403", "404", "405", "409", "413", "415", "503", "other",
-    NULL};
+static const char *const STATUS_LABELS[] = {"200", "201", "204", "400", "401", "403", "404", "405",
+    "409", "413", "415", "503", "other", NULL};
 static const int STATUSES[] = {200, 201, 204, 400, 401, 403, 404, 405, 409, 413, 415, 503};
 enum { STATUS_COUNT = sizeof(STATUSES) / sizeof(STATUSES[0]) };
 
@@ -23,31 +22,30 @@ _Static_assert(sizeof(CODE_LABELS) / sizeof(CODE_LABELS[0]) == ENROLMENT_CODE_CO
     "a label for each row code");
 
 const struct metric FRONT_METRICS[FRONT_METRIC_COUNT] = {
-	[FRONT_ANSWERS] = {"firstring_factory_answers_total", METRIC_COUNTER,
-	    "HTTP answers by status", "status", STATUS_LABELS},
-	[FRONT_REFUSALS] = {"firstring_factory_refusals_total", METRIC_COUNTER,
-	    "Requests refused for who asked", "reason", REFUSAL_LABELS},
-	[FRONT_CONNECTIONS_REFUSED] = {"firstring_factory_connections_refused_total",
-	    METRIC_COUNTER, "Connections that ended without an answer", "reason",
-	    CONNECTION_LABELS},
-	[FRONT_ROWS_ISSUED] = {"firstring_factory_certificates_issued_total", METRIC_COUNTER,
-	    "Certificates issued and on record", NULL, NULL},
-	[FRONT_ROWS_EXISTING] = {"firstring_factory_certificates_existing_total", METRIC_COUNTER,
-	    "Certificates that were on record and were given again", NULL, NULL},
-	[FRONT_ROWS_REFUSED] = {"firstring_factory_rows_refused_total", METRIC_COUNTER,
-	    "Enrolments refused, by row code", "code", CODE_LABELS},
-	[FRONT_BATCHES_CUT] = {"firstring_factory_batches_cut_total", METRIC_COUNTER,
-	    "Batch answers cut short, for the station to repeat", NULL, NULL},
-	[FRONT_RETRIES] = {"firstring_factory_group_retries_total", METRIC_COUNTER,
-	    "Groups of rows tried again because database or signer was away", NULL, NULL},
-	[FRONT_GROUP_TIME] = {"firstring_factory_group_seconds", METRIC_HISTOGRAM,
-	    "Time from a group's start until its rows are durable", NULL, NULL},
-	[FRONT_ORDERS_OPENED] = {"firstring_factory_orders_opened_total", METRIC_COUNTER,
-	    "Production orders opened", NULL, NULL},
-	[FRONT_ORDERS_CLOSED] = {"firstring_factory_orders_closed_total", METRIC_COUNTER,
-	    "Production orders closed", NULL, NULL},
-	[FRONT_STATEMENTS_REFUSED] = {"firstring_factory_statements_refused_total", METRIC_COUNTER,
-	    "Operators' statements refused", NULL, NULL},
+    [FRONT_ANSWERS] = {"firstring_factory_answers_total", METRIC_COUNTER, "HTTP answers by status",
+	"status", STATUS_LABELS},
+    [FRONT_REFUSALS] = {"firstring_factory_refusals_total", METRIC_COUNTER,
+	"Requests refused for who asked", "reason", REFUSAL_LABELS},
+    [FRONT_CONNECTIONS_REFUSED] = {"firstring_factory_connections_refused_total", METRIC_COUNTER,
+	"Connections that ended without an answer", "reason", CONNECTION_LABELS},
+    [FRONT_ROWS_ISSUED] = {"firstring_factory_certificates_issued_total", METRIC_COUNTER,
+	"Certificates issued and on record", NULL, NULL},
+    [FRONT_ROWS_EXISTING] = {"firstring_factory_certificates_existing_total", METRIC_COUNTER,
+	"Certificates that were on record and were given again", NULL, NULL},
+    [FRONT_ROWS_REFUSED] = {"firstring_factory_rows_refused_total", METRIC_COUNTER,
+	"Enrolments refused, by row code", "code", CODE_LABELS},
+    [FRONT_BATCHES_CUT] = {"firstring_factory_batches_cut_total", METRIC_COUNTER,
+	"Batch answers cut short, for the station to repeat", NULL, NULL},
+    [FRONT_RETRIES] = {"firstring_factory_group_retries_total", METRIC_COUNTER,
+	"Groups of rows tried again because database or signer was away", NULL, NULL},
+    [FRONT_GROUP_TIME] = {"firstring_factory_group_seconds", METRIC_HISTOGRAM,
+	"Time from a group's start until its rows are durable", NULL, NULL},
+    [FRONT_ORDERS_OPENED] = {"firstring_factory_orders_opened_total", METRIC_COUNTER,
+	"Production orders opened", NULL, NULL},
+    [FRONT_ORDERS_CLOSED] = {"firstring_factory_orders_closed_total", METRIC_COUNTER,
+	"Production orders closed", NULL, NULL},
+    [FRONT_STATEMENTS_REFUSED] = {"firstring_factory_statements_refused_total", METRIC_COUNTER,
+	"Operators' statements refused", NULL, NULL},
 };
 
 unsigned front_metric_status_label(int status)

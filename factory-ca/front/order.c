@@ -1,4 +1,5 @@
-/* The order's document. Every text in it is of an alphabet without JSON's special characters. Pure. */
+/* The order's document. Every text in it is of an alphabet without JSON's special characters. Pure.
+ */
 #include "factory-ca/front/order.h"
 
 #include "common/base/clock.h"
@@ -58,8 +59,8 @@ void order_write(const struct order *order, struct buf *out)
 	put_time(out, "closes_at", terms->closes_unix_s);
 	put_stations(out, terms);
 	put_key_types(out, terms->key_types);
-	buf_printf(out, ",\"certificate_profile\":\"%s\"}\n",
-	    certificate_profile_name(terms->profile));
+	buf_printf(
+	    out, ",\"certificate_profile\":\"%s\"}\n", certificate_profile_name(terms->profile));
 }
 
 enum request_refusal order_check_caller(const struct order *order, const struct caller *caller)

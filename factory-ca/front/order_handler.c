@@ -48,8 +48,9 @@ static enum err on_code(enum err err, uint16_t type, struct cursor payload, void
 		call_unavailable(call, "signer");
 		return ERR_OK;
 	}
-	if (type != SIGNER_CLAIM_CODE_TEXTS || signer_claim_texts_decode(payload, &texts) != ERR_OK ||
-	    texts.row_count != 1 || !mac_equal(&texts.rows[0].mac, &device->mac))
+	if (type != SIGNER_CLAIM_CODE_TEXTS ||
+	    signer_claim_texts_decode(payload, &texts) != ERR_OK || texts.row_count != 1 ||
+	    !mac_equal(&texts.rows[0].mac, &device->mac))
 		return ERR_SYNTAX;
 	if (!texts.rows[0].known) {
 		LOG_ERROR("claim_code_unknown", log_mac("mac", &device->mac));
@@ -58,6 +59,9 @@ static enum err on_code(enum err err, uint16_t type, struct cursor payload, void
 	}
 	memcpy(device->claim_code, texts.rows[0].text, sizeof(device->claim_code));
 	bytes_wipe(&texts, sizeof(texts));
+	LOG_INFO("claim_code_given", log_str("request", exchange_request_id(call->exchange)),
+	    log_str("order", call->order.terms.reference), log_str("caller", call->caller.name),
+	    log_mac("mac", &device->mac));
 	batch_row_write(device, &body);
 	call_answer_json(call, 200, &body);
 	buf_wipe(&body);
@@ -87,8 +91,10 @@ static void on_device(
 		call_database_failed(call, error);
 		return;
 	}
-	if (row_count(rows[0]) == 0 || row_is_null(rows[0], 0, row_column(rows[0], "certificate"))) {
-		call_refuse(call, 404, "unknown_device", "this order has issued nothing to this MAC");
+	if (row_count(rows[0]) == 0 ||
+	    row_is_null(rows[0], 0, row_column(rows[0], "certificate"))) {
+		call_refuse(
+		    call, 404, "unknown_device", "this order has issued nothing to this MAC");
 		return;
 	}
 	if (strcmp(row_text(rows[0], 0, row_column(rows[0], "status")), "live") != 0) {
@@ -97,8 +103,8 @@ static void on_device(
 	}
 	device->status = ENROLMENT_EXISTING;
 	row_bytes(rows[0], 0, row_column(rows[0], "certificate"), &device->certificate);
-	CHECK(row_bytes_exact(rows[0], 0, row_column(rows[0], "serial"), device->serial,
-	    sizeof(device->serial)));
+	CHECK(row_bytes_exact(
+	    rows[0], 0, row_column(rows[0], "serial"), device->serial, sizeof(device->serial)));
 	device->claim_code_epoch =
 	    (uint32_t)row_int(rows[0], 0, row_column(rows[0], "claim_code_epoch"));
 	ask_for_code(call, device);

@@ -5,33 +5,33 @@ enum { STATIONS = 1 << ROLE_STATION, OPERATORS = 1 << ROLE_OPERATOR };
 
 /* The roles that each operation is for; none: public. */
 static const unsigned ROLES[OPERATION_COUNT] = {
-	[OPERATION_CACERTS] = 0,
-	[OPERATION_CSRATTRS] = STATIONS,
-	[OPERATION_ENROLL] = STATIONS,
-	[OPERATION_BATCH] = STATIONS,
-	[OPERATION_ORDER_READ] = STATIONS | OPERATORS,
-	[OPERATION_DEVICE_READ] = STATIONS | OPERATORS,
-	[OPERATION_ORDER_OPEN] = OPERATORS,
-	[OPERATION_ORDER_CLOSE] = OPERATORS,
-	[OPERATION_MODEL_READ] = OPERATORS,
+    [OPERATION_CACERTS] = 0,
+    [OPERATION_CSRATTRS] = STATIONS,
+    [OPERATION_ENROLL] = STATIONS,
+    [OPERATION_BATCH] = STATIONS,
+    [OPERATION_ORDER_READ] = STATIONS | OPERATORS,
+    [OPERATION_DEVICE_READ] = STATIONS | OPERATORS,
+    [OPERATION_ORDER_OPEN] = OPERATORS,
+    [OPERATION_ORDER_CLOSE] = OPERATORS,
+    [OPERATION_MODEL_READ] = OPERATORS,
 };
 
 static const struct {
 	int status;
 	const char *code, *detail;
 } REFUSALS[REQUEST_REFUSAL_COUNT] = {
-	[REQUEST_ALLOWED] = {200, "", ""},
-	[REQUEST_NO_CERTIFICATE] = {401, "certificate_required",
-	    "present a station's or an operator's certificate in the TLS handshake"},
-	[REQUEST_NOT_A_ROLE] = {403, "not_a_line_certificate",
-	    "this certificate is neither a station's nor an operator's"},
-	[REQUEST_NOT_LIVE] = {403, "certificate_not_live",
-	    "this certificate is not on record as live; have an operator add the station again"},
-	[REQUEST_WRONG_ROLE] = {403, "wrong_role",
-	    "stations enrol phones, operators open and close orders: this certificate is the other"
-	    " kind"},
-	[REQUEST_STATION_NOT_ON_ORDER] = {403, "station_not_on_order",
-	    "the order does not name this station"},
+    [REQUEST_ALLOWED] = {200, "", ""},
+    [REQUEST_NO_CERTIFICATE] = {401, "certificate_required",
+	"present a station's or an operator's certificate in the TLS handshake"},
+    [REQUEST_NOT_A_ROLE] = {403, "not_a_line_certificate",
+	"this certificate is neither a station's nor an operator's"},
+    [REQUEST_NOT_LIVE] = {403, "certificate_not_live",
+	"this certificate is not on record as live; have an operator add the station again"},
+    [REQUEST_WRONG_ROLE] = {403, "wrong_role",
+	"stations enrol phones, operators open and close orders: this certificate is the other"
+	" kind"},
+    [REQUEST_STATION_NOT_ON_ORDER] = {403, "station_not_on_order",
+	"the order does not name this station"},
 };
 
 int request_is_public(enum operation operation)

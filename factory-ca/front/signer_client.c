@@ -70,7 +70,8 @@ static void fail_all_soon(struct signer_client *client, enum err err)
 {
 	struct signer_call *call;
 
-	LIST_FOREACH (call, &client->calls, entry) {
+	LIST_FOREACH(call, &client->calls, entry)
+	{
 		if (call->id == GREETING_ID)
 			continue;
 		call->id = GREETING_ID;
@@ -114,9 +115,9 @@ static struct signer_call *find_call(struct signer_client *client, uint32_t id)
 {
 	struct signer_call *call;
 
-	LIST_FOREACH (call, &client->calls, entry)
-		if (call->id == id)
-			return call;
+	LIST_FOREACH(call, &client->calls, entry)
+	if (call->id == id)
+		return call;
 	return NULL;
 }
 
@@ -184,8 +185,9 @@ static void connect_now(struct signer_client *client)
 	if (err != ERR_OK) {
 		client->ipc = NULL;
 		if (log_gate_open(&gate))
-			LOG_WARN("signer_unreachable", log_str("socket", client->config.socket_path),
-			    log_err(err), log_uint("suppressed", gate.suppressed));
+			LOG_WARN("signer_unreachable",
+			    log_str("socket", client->config.socket_path), log_err(err),
+			    log_uint("suppressed", gate.suppressed));
 		schedule_reconnect(client);
 		return;
 	}

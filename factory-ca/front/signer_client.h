@@ -3,8 +3,8 @@
  * comes back by itself.
  *
  * Runs in each worker of the front. It moves frames and knows nothing of what they mean, but for
- * the greeting: a signer of another protocol version or another CA is not worked with. The signer is
- * trusted with keys; its frames are decoded strictly all the same.
+ * the greeting: a signer of another protocol version or another CA is not worked with. The signer
+ * is trusted with keys; its frames are decoded strictly all the same.
  */
 #ifndef FIRSTRING_FACTORY_CA_FRONT_SIGNER_CLIENT_H
 #define FIRSTRING_FACTORY_CA_FRONT_SIGNER_CLIENT_H
@@ -40,8 +40,7 @@ int signer_client_is_ready(const struct signer_client *client);
  * frame is malformed, the connection is dropped, and this callback is called once more with
  * ERR_UNAVAILABLE. Never called from within signer_client_call().
  */
-typedef enum err signer_answer_fn(
-    enum err err, uint16_t type, struct cursor payload, void *ctx);
+typedef enum err signer_answer_fn(enum err err, uint16_t type, struct cursor payload, void *ctx);
 
 /* Sends one request; `payload` is copied. */
 void signer_client_call(struct signer_client *client, enum signer_message type,

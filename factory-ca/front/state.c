@@ -71,7 +71,8 @@ static enum err load_issuing_ca(struct front_state *state, char why[WHY_LEN])
 	certificate = PEM_read_X509(file, NULL, NULL, NULL);
 	fclose(file);
 	ERR_clear_error();
-	err = certificate ? fingerprint_of_certificate(certificate, &state->issuing_ca) : ERR_SYNTAX;
+	err =
+	    certificate ? fingerprint_of_certificate(certificate, &state->issuing_ca) : ERR_SYNTAX;
 	if (err != ERR_OK)
 		snprintf(why, WHY_LEN, "%s: not a PEM certificate", path);
 	X509_free(certificate);
@@ -81,8 +82,7 @@ static enum err load_issuing_ca(struct front_state *state, char why[WHY_LEN])
 static enum err load_tls(struct front_state *state, char why[WHY_LEN])
 {
 	char line_access[FACTORY_PATH_MAX];
-	const struct tls_key_pair pair = {
-	    state->config.front_certificate, state->config.front_key};
+	const struct tls_key_pair pair = {state->config.front_certificate, state->config.front_key};
 	struct tls_server_policy policy = {.pairs = &pair,
 	    .pair_count = 1,
 	    .client_auth = TLS_CLIENT_OPTIONAL,

@@ -7,8 +7,8 @@
 /* Reads configuration, TLS key, published certificates. Logs what is wrong and where
  * ("configuration_refused"). `previous` is what is in force, or NULL: what a reload cannot change
  * must be the same. */
-MUST_CHECK enum err front_state_load(const char *config_path, const struct front_state *previous,
-    struct front_state **state);
+MUST_CHECK enum err front_state_load(
+    const char *config_path, const struct front_state *previous, struct front_state **state);
 void front_state_free(struct front_state *state);
 
 #endif

@@ -1,11 +1,11 @@
 /*
  * What operators sign: PUT /v1/orders/{reference} opens an order, POST …/close closes it.
  *
- * The body is a signed statement in its binary form (statement.h). The front checks what it can read
- * without being believed (does it fit the path, the model, what is on record), so that a mistake does
- * not use up a reference; then the signer judges the signature and keeps the statement; last it is
- * put on record, where stations find it. A crash in between is repaired by repeating: the signer
- * says "existing", and the record is made.
+ * The body is a signed statement in its binary form (statement.h). The front checks what it can
+ * read without being believed (does it fit the path, the model, what is on record), so that a
+ * mistake does not use up a reference; then the signer judges the signature and keeps the
+ * statement; last it is put on record, where stations find it. A crash in between is repaired by
+ * repeating: the signer says "existing", and the record is made.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +84,8 @@ static void on_opened(
 		return;
 	}
 	snprintf(detail, sizeof(detail), "the record refuses this order: %s", outcome);
-	refuse_statement(call, 409, strcmp(outcome, "differs") == 0 ? "order_differs" : outcome, detail);
+	refuse_statement(
+	    call, 409, strcmp(outcome, "differs") == 0 ? "order_differs" : outcome, detail);
 }
 
 static void put_time(struct pg_params *params, int64_t unix_s)
@@ -119,8 +120,8 @@ static void record_open(struct call *call)
 	for (i = 0; i < terms->station_count; i++)
 		pg_param_text(query.params, terms->stations[i]);
 	pg_param_array_end(query.params);
-	pg_param_bytea(query.params, work->signed_statement.text.bytes,
-	    work->signed_statement.text.len);
+	pg_param_bytea(
+	    query.params, work->signed_statement.text.bytes, work->signed_statement.text.len);
 	pg_param_bytea(query.params, work->encoded.bytes, work->encoded.len);
 	pg_param_bytea(query.params, call->fingerprint.bytes, SHA256_LEN);
 	call_put_actor(call, query.params);
@@ -155,8 +156,8 @@ static void record_close(struct call *call)
 	struct pg_call query = {.statement = &query_order_close, .params = pg_params_new()};
 
 	pg_param_text(query.params, work->statement.order.reference);
-	pg_param_bytea(query.params, work->signed_statement.text.bytes,
-	    work->signed_statement.text.len);
+	pg_param_bytea(
+	    query.params, work->signed_statement.text.bytes, work->signed_statement.text.len);
 	pg_param_bytea(query.params, work->encoded.bytes, work->encoded.len);
 	pg_param_bytea(query.params, call->fingerprint.bytes, SHA256_LEN);
 	call_put_actor(call, query.params);
@@ -201,8 +202,7 @@ static void ask_signer(struct call *call)
 {
 	const struct work *work = call->work;
 
-	signer_client_call(
-	    call->front->signer, SIGNER_STATEMENT, &work->encoded, on_judged, call);
+	signer_client_call(call->front->signer, SIGNER_STATEMENT, &work->encoded, on_judged, call);
 }
 
 /* --- what can be told before the signer is asked -------------------------------------------- */

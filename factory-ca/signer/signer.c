@@ -196,7 +196,8 @@ static enum err on_statement(struct peer *peer, uint32_t id, struct cursor paylo
 	    log_str("outcome", outcome.outcome == STATEMENT_ACCEPTED   ? "accepted"
 			       : outcome.outcome == STATEMENT_EXISTING ? "existing"
 								       : "refused"),
-	    log_str("code", outcome.code), log_str("operator", operator_name),
+	    log_str("code", outcome.code), log_str("detail", outcome.detail),
+	    log_str("operator", operator_name),
 	    log_bytes("text", signed_statement.text.bytes, signed_statement.text.len));
 	signer_statement_outcome_encode(&frame, &outcome);
 	err = reply(peer, SIGNER_STATEMENT_OUTCOME, id, &frame);

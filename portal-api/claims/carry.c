@@ -15,7 +15,8 @@ static void blame(const char *model, const char *value, struct field_errors *err
 		    "The answer format of model %s cannot carry this password.", model);
 	else
 		field_error_add(errors, "profile_id", "not_representable",
-		    "The answer format of model %s cannot carry the %s of this phone.", model, value);
+		    "The answer format of model %s cannot carry the %s of this phone.", model,
+		    value);
 }
 
 enum err carry_check(
@@ -36,7 +37,8 @@ enum err carry_check(
 
 	if (carry->is_staged && !format_can_stage(format)) {
 		field_error_add(errors, "profile_id", "cannot_stage",
-		    "Phones of model %s cannot be made to ask again: staged delivery is not for them.",
+		    "Phones of model %s cannot be made to ask again: staged delivery is not for "
+		    "them.",
 		    carry->model);
 		return ERR_REFUSED;
 	}

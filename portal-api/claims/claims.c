@@ -82,7 +82,8 @@ enum err claim_password(const struct request *request, const struct carry *carry
 	struct field_errors first = {0};
 	const struct format *format = format_set_find(request->portal->formats, format_name);
 	if (!format) {
-		LOG_ERROR("format_missing", log_str("format", format_name), log_str("model", carry->model));
+		LOG_ERROR("format_missing", log_str("format", format_name),
+		    log_str("model", carry->model));
 		field_error_add(errors, "profile_id", "no_format",
 		    "The answer format of model %s is not installed here.", carry->model);
 		return ERR_REFUSED;
@@ -93,7 +94,8 @@ enum err claim_password(const struct request *request, const struct carry *carry
 		whole.admin_password = (const char *)password->bytes;
 		return carry_check(format, &whole, errors);
 	}
-	CHECK(password_generate((size_t)request->portal->config->password_length, password) == ERR_OK);
+	CHECK(password_generate((size_t)request->portal->config->password_length, password) ==
+	      ERR_OK);
 	whole.admin_password = (const char *)password->bytes;
 	if (carry_check(format, &whole, &first) == ERR_OK)
 		return ERR_OK;
@@ -127,7 +129,8 @@ int claim_open(const struct request *request, const struct mac *mac, const uint8
 	if (row_is_null(rows, 0, index))
 		return 0;
 	row_bytes(rows, 0, index, &sealed);
-	enum err err = seal_open(request->portal->ring, &binding, sealed.bytes, sealed.len, password);
+	enum err err =
+	    seal_open(request->portal->ring, &binding, sealed.bytes, sealed.len, password);
 	buf_free(&sealed);
 	if (!err)
 		return 0;

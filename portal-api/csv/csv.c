@@ -32,7 +32,8 @@ static enum err fail(struct csv *csv, const char *why)
 /* What stands before the line's end. Spreadsheets that save UTF-16 are told so. */
 static enum err check_line(struct csv *csv, const char *line, size_t len)
 {
-	if (memchr(line, '\0', len) || (csv->line == 1 && len >= 2 && (unsigned char)line[0] >= 0xfe))
+	if (memchr(line, '\0', len) ||
+	    (csv->line == 1 && len >= 2 && (unsigned char)line[0] >= 0xfe))
 		return fail(csv, "This is not UTF-8: save the file as CSV in UTF-8.");
 	if (len > CSV_FIELDS_MAX * (CSV_FIELD_LEN_MAX + 3))
 		return fail(csv, "The line is too long.");
@@ -61,7 +62,8 @@ static enum err take_field(struct csv *csv, const char *text, size_t len, size_t
 	} else {
 		for (; i < len && text[i] != ','; i++) {
 			if (text[i] == '"')
-				return fail(csv, "A quote stands inside a field that is not quoted.");
+				return fail(
+				    csv, "A quote stands inside a field that is not quoted.");
 			buf_put_u8(&csv->row, (uint8_t)text[i]);
 		}
 	}

@@ -27,7 +27,8 @@ struct csv {
 /* Begins. csv_free releases. */
 void csv_init(struct csv *csv, const char *text, size_t len);
 void csv_free(struct csv *csv);
-/* The next row that is not empty. ERR_NOT_FOUND after the last; ERR_SYNTAX with `why` and `line`. */
+/* The next row that is not empty. ERR_NOT_FOUND after the last; ERR_SYNTAX with `why` and `line`.
+ */
 MUST_CHECK enum err csv_next(struct csv *csv);
 /* Reads the header row, which must be exactly these names in this order (any case). */
 MUST_CHECK enum err csv_header(struct csv *csv, const char *const *names, size_t count);

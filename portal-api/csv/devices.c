@@ -28,13 +28,15 @@ static enum err read_fingerprint(const char *text, struct fingerprint *fingerpri
 	return hex_decode(digits, used, fingerprint->bytes, SHA256_LEN);
 }
 
-/* Characters of a PrintableString that a one-line subject can carry: see is_serial_number in sql. */
+/* Characters of a PrintableString that a one-line subject can carry: see is_serial_number in sql.
+ */
 static int is_serial_number(const char *text)
 {
 	size_t len = strlen(text);
 	if (len < 1 || len > DEVICE_TEXT_MAX)
 		return 0;
-	return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ().:=?'-") ==
+	return strspn(text,
+		   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ().:=?'-") ==
 	       len;
 }
 

@@ -22,8 +22,8 @@ static void checksum(const char *list, const char *owner, const char *place, uin
 	buf_free(&buf);
 }
 
-void cursor_format(const char *list, const char *owner, const char *place,
-    char text[CURSOR_TEXT_MAX + 1])
+void cursor_format(
+    const char *list, const char *owner, const char *place, char text[CURSOR_TEXT_MAX + 1])
 {
 	uint8_t bytes[CHECKSUM_LEN + CURSOR_PLACE_MAX];
 	size_t len = strlen(place);
@@ -33,8 +33,8 @@ void cursor_format(const char *list, const char *owner, const char *place,
 	hex_encode_lower(bytes, CHECKSUM_LEN + len, text);
 }
 
-enum err cursor_parse(const char *list, const char *owner, const char *text,
-    char place[CURSOR_PLACE_MAX + 1])
+enum err cursor_parse(
+    const char *list, const char *owner, const char *text, char place[CURSOR_PLACE_MAX + 1])
 {
 	uint8_t bytes[CHECKSUM_LEN + CURSOR_PLACE_MAX + 1], sum[CHECKSUM_LEN];
 	size_t text_len = strlen(text);

@@ -15,10 +15,10 @@ enum { CURSOR_PLACE_MAX = 255, CURSOR_TEXT_MAX = 2 * (CURSOR_PLACE_MAX + 8) };
 
 /* `list` names the list ("claims"), `owner` the tenant (""  for the manufacturer); `place` is where
  * the page ended, at most CURSOR_PLACE_MAX bytes. */
-void cursor_format(const char *list, const char *owner, const char *place,
-    char text[CURSOR_TEXT_MAX + 1]);
+void cursor_format(
+    const char *list, const char *owner, const char *place, char text[CURSOR_TEXT_MAX + 1]);
 /* ERR_SYNTAX for what is no cursor, ERR_SIGNATURE for one of another list or owner. */
-MUST_CHECK enum err cursor_parse(const char *list, const char *owner, const char *text,
-    char place[CURSOR_PLACE_MAX + 1]);
+MUST_CHECK enum err cursor_parse(
+    const char *list, const char *owner, const char *text, char place[CURSOR_PLACE_MAX + 1]);
 
 #endif

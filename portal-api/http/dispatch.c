@@ -74,7 +74,8 @@ static int has_right_type(const struct operation *operation, const struct http1_
 	case BODY_CSV:
 		return media_type_is(type, "text/csv");
 	case BODY_ROWS:
-		return media_type_is(type, "text/csv") || media_type_is(type, "application/x-ndjson");
+		return media_type_is(type, "text/csv") ||
+		       media_type_is(type, "application/x-ndjson");
 	}
 	return 0;
 }
@@ -89,8 +90,8 @@ static void read_body(struct request *request)
 	} else if (operation->body == BODY_NONE && !(operation->flags & OPERATION_MUTATES)) {
 		request_fail(request, PROBLEM_BAD_REQUEST, "This operation takes no body.");
 	} else if (has_body && !has_right_type(operation, head)) {
-		request_fail(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-		    "Content-Type must be %s.", operation_media_type(operation->body));
+		request_fail(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Type must be %s.",
+		    operation_media_type(operation->body));
 	} else {
 		exchange_read_body(request->exchange,
 		    operation->body == BODY_NONE ? EMPTY_BODY_MAX : operation->body_max, on_body,
@@ -126,8 +127,7 @@ static void refuse_scope(struct request *request)
 {
 	char needed[SCOPES_TEXT_MAX];
 	scopes_format(request->operation->scopes, needed);
-	request_fail(request, PROBLEM_INSUFFICIENT_SCOPE,
-	    "The token needs %s of these scopes: %s.",
+	request_fail(request, PROBLEM_INSUFFICIENT_SCOPE, "The token needs %s of these scopes: %s.",
 	    request->operation->scopes & (request->operation->scopes - 1) ? "one" : "each", needed);
 }
 
@@ -139,15 +139,16 @@ static void on_authenticated(
 	struct principal *principal = &request->principal;
 	CHECK(count == 1);
 	if (row_count(rows) == 0) {
-		request_fail(request, PROBLEM_INVALID_TOKEN,
-		    "The token is unknown, revoked or expired.");
+		request_fail(
+		    request, PROBLEM_INVALID_TOKEN, "The token is unknown, revoked or expired.");
 		return;
 	}
 	copy_text(principal->token_id, sizeof(principal->token_id),
 	    row_text(rows, 0, row_column(rows, "token_id")));
 	copy_text(principal->itsp_id, sizeof(principal->itsp_id),
 	    row_text(rows, 0, row_column(rows, "itsp_id")));
-	copy_text(principal->name, sizeof(principal->name), row_text(rows, 0, row_column(rows, "name")));
+	copy_text(
+	    principal->name, sizeof(principal->name), row_text(rows, 0, row_column(rows, "name")));
 	principal->expires_at_us = row_time_us(rows, 0, row_column(rows, "expires_at"));
 	principal->audience = principal->itsp_id[0] ? AUDIENCE_ITSP : AUDIENCE_MANUFACTURER;
 	row_strings(rows, 0, row_column(rows, "scopes"), collect_scope, principal);
@@ -199,11 +200,12 @@ static void authenticate(struct request *request)
 	struct pg_params *params = pg_params_new();
 	token_digest(token, digest);
 	pg_param_bytea(params, digest, sizeof(digest));
-	request_authenticate(request,
-	    &(struct pg_call){&query_token_authenticate, params}, on_authenticated);
+	request_authenticate(
+	    request, &(struct pg_call){&query_token_authenticate, params}, on_authenticated);
 }
 
-/* The key's syntax: up to 255 visible ASCII characters (draft-ietf-httpapi-idempotency-key-header). */
+/* The key's syntax: up to 255 visible ASCII characters (draft-ietf-httpapi-idempotency-key-header).
+ */
 static int take_idempotency_key(struct request *request)
 {
 	struct span key;
@@ -240,8 +242,8 @@ void request_start(struct exchange *exchange, void *portal)
 		    "There is nothing at this path; /openapi.json tells what there is.");
 		return;
 	case ROUTER_METHOD:
-		request_fail(request, PROBLEM_METHOD_NOT_ALLOWED, "Allowed here: %s.",
-		    request->match.allow);
+		request_fail(
+		    request, PROBLEM_METHOD_NOT_ALLOWED, "Allowed here: %s.", request->match.allow);
 		return;
 	case ROUTER_FOUND:
 		break;

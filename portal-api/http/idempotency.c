@@ -18,8 +18,8 @@ struct pg_params *idempotency_params(const struct request *request)
 {
 	char route[256];
 	struct pg_params *params = pg_params_new();
-	int len = snprintf(route, sizeof(route), "%s %s", request->operation->method,
-	    request->operation->pattern);
+	int len = snprintf(
+	    route, sizeof(route), "%s %s", request->operation->method, request->operation->pattern);
 	CHECK(len > 0 && (size_t)len < sizeof(route));
 	pg_param_text(params, request->principal.token_id);
 	pg_param_text(params, route);
@@ -52,8 +52,7 @@ static void replay(struct request *request, const struct pg_rows *rows)
 	else if (status == 204)
 		request_reply_empty(request);
 	else
-		request_reply_text(
-		    request, status, "application/json", response, strlen(response));
+		request_reply_text(request, status, "application/json", response, strlen(response));
 }
 
 static void on_begun(struct request *request, const struct pg_rows *const *results, size_t count)
@@ -122,7 +121,7 @@ void idempotency_finish(struct request *request)
 		pg_param_bool(params, request->holds_secret);
 	}
 	request->idempotency_begun = 0;
-	pg_submit(request->principal.audience == AUDIENCE_MANUFACTURER ? portal->admin
-								       : portal->tenant,
+	pg_submit(
+	    request->principal.audience == AUDIENCE_MANUFACTURER ? portal->admin : portal->tenant,
 	    &call, 1, on_finished, request);
 }

@@ -89,8 +89,8 @@ static void format_cut(char *text, size_t size, const char *format, va_list args
 		cut_to_character(text, size - 1);
 }
 
-void field_error_add(struct field_errors *errors, const char *field, const char *code,
-    const char *detail, ...)
+void field_error_add(
+    struct field_errors *errors, const char *field, const char *code, const char *detail, ...)
 {
 	if (errors->count++ >= FIELD_ERRORS_MAX)
 		return;
@@ -156,7 +156,7 @@ void problem_write(
 	CHECK(problem->kind < PROBLEM_KIND_COUNT);
 	char type[64];
 	snprintf(type, sizeof(type), "urn:firstring:problem:%s", kinds[problem->kind].code);
-	json_t *document = json_pack("{ss ss si ss ss ss}", "type", type, "title",
+	json_t *document = json_pack("{ss ss si ss ss ss*}", "type", type, "title",
 	    kinds[problem->kind].title, "status", status ? status : kinds[problem->kind].status,
 	    "detail", problem->detail, "code", kinds[problem->kind].code, "request_id", request_id);
 	CHECK(document);

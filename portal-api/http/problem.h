@@ -54,7 +54,12 @@ const char *problem_code(enum problem_kind kind);
 /* All codes in order of the kinds, NULL-terminated: for the table of metrics. Lives for ever. */
 const char *const *problem_codes(void);
 
-enum { FIELD_ERRORS_MAX = 16, FIELD_PATH_MAX = 96, FIELD_DETAIL_MAX = 192, PROBLEM_DETAIL_MAX = 384 };
+enum {
+	FIELD_ERRORS_MAX = 16,
+	FIELD_PATH_MAX = 96,
+	FIELD_DETAIL_MAX = 192,
+	PROBLEM_DETAIL_MAX = 384
+};
 
 /* What is wrong with which fields. Zero-initialise. Past FIELD_ERRORS_MAX they are only counted. */
 struct field_errors {
@@ -81,7 +86,7 @@ void problem_set(struct problem *problem, enum problem_kind kind, const char *de
     __attribute__((format(printf, 3, 4)));
 /* The kind for a status that the HTTP server itself answers with (400, 408, 413, 431, 501...). */
 enum problem_kind problem_of_status(int status);
-/* Appends the document. `status` 0 is the kind's own. */
+/* Appends the document. `status` 0 is the kind's own; `request_id` may be NULL. */
 void problem_write(
     const struct problem *problem, int status, const char *request_id, struct buf *out);
 

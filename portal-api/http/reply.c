@@ -37,7 +37,8 @@ static void write_access_line(const struct request *request)
 	    log_str("object", request->match.param_count ? request->match.params[0] : NULL),
 	    log_int("status", request->reply_status),
 	    log_str("reason", failed ? problem_code(request->problem.kind) : NULL),
-	    log_str("token_id", request->principal.token_id[0] ? request->principal.token_id : NULL),
+	    log_str(
+		"token_id", request->principal.token_id[0] ? request->principal.token_id : NULL),
 	    log_str("itsp_id", request->principal.itsp_id[0] ? request->principal.itsp_id : NULL),
 	    log_uint("took_ms", took_ms));
 	metrics_add(METRIC_ANSWERS, (unsigned)request->reply_status / 100 - 1, 1);
@@ -110,15 +111,15 @@ void request_reply_empty(struct request *request)
 	finish(request, 204, NULL);
 }
 
-void request_reply_text(struct request *request, int status, const char *content_type,
-    const void *text, size_t len)
+void request_reply_text(
+    struct request *request, int status, const char *content_type, const void *text, size_t len)
 {
 	buf_put(&request->reply, text, len);
 	finish(request, status, content_type);
 }
 
-void request_reply_page(struct request *request, const char *name, json_t *items, const char *list,
-    const char *place)
+void request_reply_page(
+    struct request *request, const char *name, json_t *items, const char *list, const char *place)
 {
 	char cursor[CURSOR_TEXT_MAX + 1];
 	json_t *next = place ? NULL : json_null();
@@ -177,8 +178,10 @@ void request_fail_fields(struct request *request)
 	CHECK(count > 0);
 	if (count == 1)
 		problem_set(&request->problem, PROBLEM_INVALID, "%s: %s",
-		    request->problem.errors.items[0].field, request->problem.errors.items[0].detail);
+		    request->problem.errors.items[0].field,
+		    request->problem.errors.items[0].detail);
 	else
-		problem_set(&request->problem, PROBLEM_INVALID, "%zu values are not acceptable.", count);
+		problem_set(
+		    &request->problem, PROBLEM_INVALID, "%zu values are not acceptable.", count);
 	fail(request);
 }

@@ -20,7 +20,7 @@
 #include "portal-api/operation.h"
 #include "portal-api/portal.h"
 
-enum { IDEMPOTENCY_KEY_MAX = 255, PRINCIPAL_NAME_MAX = 512, REQUEST_CALLS_MAX = 5 };
+enum { IDEMPOTENCY_KEY_MAX = 255, PRINCIPAL_NAME_MAX = 512, REQUEST_CALLS_MAX = 6 };
 
 /* Whom the bearer token stands for. */
 struct principal {
@@ -71,10 +71,10 @@ struct request {
  * here. request_effect is for what changes something: a lost outcome is told as such, and an
  * idempotency key is marked in the same transaction.
  */
-void request_query(struct request *request, const struct pg_call *calls, size_t count,
-    request_done_fn *done);
-void request_effect(struct request *request, const struct pg_call *calls, size_t count,
-    request_done_fn *done);
+void request_query(
+    struct request *request, const struct pg_call *calls, size_t count, request_done_fn *done);
+void request_effect(
+    struct request *request, const struct pg_call *calls, size_t count, request_done_fn *done);
 /* The first question of every request, asked before there is a principal. */
 void request_authenticate(
     struct request *request, const struct pg_call *call, request_done_fn *done);
@@ -112,11 +112,12 @@ void request_reply_json(struct request *request, int status, json_t *document);
 /* 204. */
 void request_reply_empty(struct request *request);
 /* Text made elsewhere; copied. */
-void request_reply_text(struct request *request, int status, const char *content_type,
-    const void *text, size_t len);
-/* A page of a list: {"<name>": items, "next": cursor or null}. Takes items. `place` NULL: no next. */
-void request_reply_page(struct request *request, const char *name, json_t *items,
-    const char *list, const char *place);
+void request_reply_text(
+    struct request *request, int status, const char *content_type, const void *text, size_t len);
+/* A page of a list: {"<name>": items, "next": cursor or null}. Takes items. `place` NULL: no next.
+ */
+void request_reply_page(
+    struct request *request, const char *name, json_t *items, const char *list, const char *place);
 void request_set_location(struct request *request, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -17,7 +17,7 @@ enum { RETRY_AFTER_MAX_S = 5 };
 static struct pg *pool_of(const struct request *request)
 {
 	return request->principal.audience == AUDIENCE_MANUFACTURER ? request->portal->admin
-								      : request->portal->tenant;
+								    : request->portal->tenant;
 }
 
 void request_param_actor(const struct request *request, struct pg_params *params)
@@ -44,10 +44,11 @@ static void fail_unavailable(struct request *request, int outcome_unknown)
 static void fail_database(struct request *request, const struct pg_error *error)
 {
 	static struct log_gate gate;
-	int is_ours = error->err == ERR_REFUSED || error->err == ERR_DENIED ||
-		      error->err == ERR_EXISTS;
+	int is_ours =
+	    error->err == ERR_REFUSED || error->err == ERR_DENIED || error->err == ERR_EXISTS;
 	if (is_ours || log_gate_open(&gate))
-		LOG_WARN("database_failed", log_str("request_id", exchange_request_id(request->exchange)),
+		LOG_WARN("database_failed",
+		    log_str("request_id", exchange_request_id(request->exchange)),
 		    log_str("operation", request->operation->id), log_err(error->err),
 		    log_str("sqlstate", error->sqlstate), log_str("message", error->message),
 		    log_uint("suppressed", is_ours ? 0 : gate.suppressed));
@@ -95,8 +96,8 @@ static void submit(struct request *request, struct pg *pool, const struct pg_cal
 	memcpy(all + total, calls, count * sizeof(*calls));
 	total += count;
 	if (request->is_effect && request->idempotency_begun)
-		all[total++] = (struct pg_call){
-		    &query_idempotency_effect, idempotency_params(request)};
+		all[total++] =
+		    (struct pg_call){&query_idempotency_effect, idempotency_params(request)};
 	request->done = done;
 	pg_submit(pool, all, total, on_results, request);
 }

@@ -41,15 +41,19 @@ enum err json_parse_object(
 		return ERR_SYNTAX;
 	}
 	if (is_too_deep(text, len)) {
-		snprintf(detail, detail_len, "The body is nested deeper than %d levels.", JSON_DEPTH_MAX);
+		snprintf(detail, detail_len, "The body is nested deeper than %d levels.",
+		    JSON_DEPTH_MAX);
 		return ERR_SYNTAX;
 	}
 	json_t *parsed = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	if (!parsed) {
-		/* jansson's text may quote the body, which may hold a secret: only the place is told. */
-		snprintf(detail, detail_len, "The body is not acceptable JSON at line %d, column %d%s.",
-		    error.line, error.column,
-		    json_error_code(&error) == json_error_duplicate_key ? ": a key stands twice" : "");
+		/* jansson's text may quote the body, which may hold a secret: only the place is
+		 * told. */
+		snprintf(detail, detail_len,
+		    "The body is not acceptable JSON at line %d, column %d%s.", error.line,
+		    error.column,
+		    json_error_code(&error) == json_error_duplicate_key ? ": a key stands twice"
+									: "");
 		return ERR_SYNTAX;
 	}
 	if (!json_is_object(parsed)) {
@@ -120,8 +124,8 @@ static const char *take_name(struct binding *binding, const json_t *value)
 	const char *text = take_text(binding, value, binding->field->min, binding->field->max, 0);
 	if (!text || (text[0] != ' ' && text[strlen(text) - 1] != ' '))
 		return text;
-	field_error_add(binding->errors, binding->path, "bad_text",
-	    "This must not begin or end with a space.");
+	field_error_add(
+	    binding->errors, binding->path, "bad_text", "This must not begin or end with a space.");
 	return NULL;
 }
 
@@ -136,7 +140,8 @@ static const char *take_word(struct binding *binding, const json_t *value)
 	for (const char *const *word = binding->field->words; *word; word++) {
 		if (strcmp(*word, json_string_value(value)) == 0)
 			return *word;
-		int len = snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "", *word);
+		int len =
+		    snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "", *word);
 		used += len > 0 && (size_t)len < sizeof(list) - used ? (size_t)len : 0;
 	}
 	field_error_add(
@@ -153,7 +158,8 @@ static const char *take_uuid(struct binding *binding, const json_t *value)
 	}
 	if (uuid_parse(json_string_value(value), json_string_length(value), &uuid) != ERR_OK) {
 		field_error_add(binding->errors, binding->path, "bad_id",
-		    "This must be an id: 36 characters such as 1b4e28ba-2fa1-4d2e-883f-0016d3cca427.");
+		    "This must be an id: 36 characters such as "
+		    "1b4e28ba-2fa1-4d2e-883f-0016d3cca427.");
 		return NULL;
 	}
 	return json_string_value(value);
@@ -216,7 +222,8 @@ static void bind_array(struct binding *binding, const json_t *value, const json_
 		if (field->type == BIND_MACS)
 			check_mac(&item, json_array_get(value, i));
 		else
-			(void)take_text(&item, json_array_get(value, i), 1, (int64_t)field->item_max, 0);
+			(void)take_text(
+			    &item, json_array_get(value, i), 1, (int64_t)field->item_max, 0);
 	}
 	if (errors->count == before)
 		*member = value;

@@ -85,8 +85,7 @@ static int are_certificates(const char *pem)
 	}
 }
 
-enum err profile_bind(
-    const json_t *document, struct profile *profile, struct field_errors *errors)
+enum err profile_bind(const json_t *document, struct profile *profile, struct field_errors *errors)
 {
 	struct profile bound = {.delivery = "direct", .redelivery = "always"};
 	size_t before = errors->count;
@@ -97,8 +96,8 @@ enum err profile_bind(
 		field_error_add(errors, "window_hours", "required",
 		    "redelivery window needs the number of hours.");
 	if (!is_window && bound.window_hours != 0)
-		field_error_add(errors, "window_hours", "not_used",
-		    "This goes with redelivery window only.");
+		field_error_add(
+		    errors, "window_hours", "not_used", "This goes with redelivery window only.");
 	if (bound.trust_anchors && !are_certificates(bound.trust_anchors))
 		field_error_add(errors, "trust_anchors", "bad_certificate",
 		    "This must be 1 to %d PEM certificates and nothing else.", TRUST_ANCHORS_MAX);
@@ -113,8 +112,8 @@ static void check_url(const char *field, const char *url, const char *const *dom
 {
 	enum url_problem problem = url_policy_check(url, strlen(url), domains, domain_count);
 	if (problem != URL_OK)
-		field_error_add(
-		    errors, field, url_problem_code(problem), "The URL %s.", url_problem_text(problem));
+		field_error_add(errors, field, url_problem_code(problem), "The URL %s.",
+		    url_problem_text(problem));
 }
 
 enum err profile_check_urls(const struct profile *profile, const char *const *domains,

@@ -123,7 +123,8 @@ static void on_stations(struct request *request, const struct pg_rows *const *re
 {
 	CHECK(count == 1);
 	request_reply_page(request, "stations",
-	    row_objects(results[0], SIZE_MAX, station_fields, COUNT(station_fields)), "stations", NULL);
+	    row_objects(results[0], SIZE_MAX, station_fields, COUNT(station_fields)), "stations",
+	    NULL);
 }
 
 void station_list(struct request *request)

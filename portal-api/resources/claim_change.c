@@ -147,10 +147,9 @@ static void on_claim(struct request *request, const struct pg_rows *const *resul
 	changing->model = copy_column(rows, "model");
 	changing->serial_number = copy_column(rows, "serial_number");
 	changing->format = copy_column(rows, "format");
-	const struct pg_call call =
-	    profile_read_call(changing->body.profile_id
-				  ? changing->body.profile_id
-				  : row_text(rows, 0, row_column(rows, "profile_id")));
+	const struct pg_call call = profile_read_call(
+	    changing->body.profile_id ? changing->body.profile_id
+				      : row_text(rows, 0, row_column(rows, "profile_id")));
 	request_query(request, &call, 1, on_profile);
 }
 

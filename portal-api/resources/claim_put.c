@@ -69,7 +69,8 @@ static void refuse(struct request *request, const struct pg_rows *rows, const ch
 		/* The same words whether the phone is unknown, free or somebody's. */
 		mac_format(&claiming->mac, mac);
 		request_fail(request, PROBLEM_POSSESSION_NOT_PROVEN,
-		    "This does not prove that you hold the phone %s: send the claim code of its label, "
+		    "This does not prove that you hold the phone %s: send the claim code of its "
+		    "label, "
 		    "or have the manufacturer note its shipment to you.",
 		    mac);
 	} else {
@@ -119,9 +120,9 @@ static void prepare(
 	    .model = row_text(checked, 0, row_column(checked, "model")),
 	    .admin_user = row_text(checked, 0, row_column(checked, "admin_user"))};
 	carry_take_profile(&carry, profile);
-	enum err err = claim_password(request, &carry,
-	    row_text(checked, 0, row_column(checked, "format")), claiming->body.admin_password,
-	    &password, &request->problem.errors);
+	enum err err =
+	    claim_password(request, &carry, row_text(checked, 0, row_column(checked, "format")),
+		claiming->body.admin_password, &password, &request->problem.errors);
 	if (!err) {
 		uuid_random(&claiming->claim_id);
 		claim_seal(request, &claiming->mac, claiming->claim_id.bytes, &password,

@@ -29,7 +29,8 @@ static void on_revealed(struct request *request, const struct pg_rows *const *re
 		request_fail_outcome(request, outcome);
 		return;
 	}
-	CHECK(mac_parse(request->match.params[0], strlen(request->match.params[0]), &mac) == ERR_OK);
+	CHECK(
+	    mac_parse(request->match.params[0], strlen(request->match.params[0]), &mac) == ERR_OK);
 	row_uuid(rows, 0, row_column(rows, "claim_id"), claim_id);
 	if (claim_open(request, &mac, claim_id, rows, "sealed_password", &password) ||
 	    claim_open(request, &mac, claim_id, rows, "pending_sealed_password", &pending)) {

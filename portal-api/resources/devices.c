@@ -80,8 +80,8 @@ static json_t *imported_row(
 	const struct device_row *row = &import->rows[i];
 	char mac[MAC_TEXT_LEN + 1];
 	mac_format(&row->mac, mac);
-	json_t *item = json_pack(
-	    "{si ss ss}", "line", (int)row->line, "mac", mac, "status", outcome);
+	json_t *item =
+	    json_pack("{si ss ss}", "line", (int)row->line, "mac", mac, "status", outcome);
 	if (!row->has_fingerprint && strcmp(outcome, "created") == 0) {
 		json_object_set_new(item, "user", json_string(mac));
 		json_object_set_new(

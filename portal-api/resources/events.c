@@ -1,4 +1,5 @@
-/* GET /v1/events: the tenant's feed. A cursor never skips: see sql/queries/portal-api/events_list. */
+/* GET /v1/events: the tenant's feed. A cursor never skips: see sql/queries/portal-api/events_list.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,8 @@ static void on_events(struct request *request, const struct pg_rows *const *resu
 	}
 	snprintf(place, sizeof(place), "%" PRId64 ".%" PRId64, xid, seq);
 	request_reply_page(request, "events",
-	    row_objects(rows, SIZE_MAX, fields, sizeof(fields) / sizeof(fields[0])), "events", place);
+	    row_objects(rows, SIZE_MAX, fields, sizeof(fields) / sizeof(fields[0])), "events",
+	    place);
 }
 
 void event_list(struct request *request)

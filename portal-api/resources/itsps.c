@@ -74,8 +74,8 @@ static void on_read(struct request *request, const struct pg_rows *const *result
 		return;
 	}
 	request->etag_version = (int)row_int(rows, 0, row_column(rows, "version"));
-	request_reply_json(request, request->location[0] ? 201 : 200,
-	    row_object(rows, 0, fields, FIELD_COUNT));
+	request_reply_json(
+	    request, request->location[0] ? 201 : 200, row_object(rows, 0, fields, FIELD_COUNT));
 }
 
 /* After a change: its outcome, and then the ITSP as it is now. */
@@ -101,7 +101,8 @@ void itsp_create(struct request *request)
 	struct itsp_body body;
 	struct uuid id;
 	char id_text[UUID_TEXT_LEN + 1];
-	if (read_body(request, create_fields, sizeof(create_fields) / sizeof(create_fields[0]), &body))
+	if (read_body(
+		request, create_fields, sizeof(create_fields) / sizeof(create_fields[0]), &body))
 		return;
 	uuid_random(&id);
 	uuid_format(&id, id_text);
@@ -178,7 +179,8 @@ static void on_domain_added(
 	}
 	int is_new = strcmp(outcome, "created") == 0;
 	if (is_new)
-		request_set_location(request, "/v1/admin/itsps/%s/domains", request->match.params[0]);
+		request_set_location(
+		    request, "/v1/admin/itsps/%s/domains", request->match.params[0]);
 	request_reply_json(request, is_new ? 201 : 200, json_pack("{ss}", "domain", domain));
 }
 

@@ -47,13 +47,38 @@ static const char *const tls_floors[] = {"modern", "compatible", NULL};
 
 #define OFFSET(member) offsetof(struct model_body, member)
 static const struct bind_field body_fields[] = {
-    {.name = "name", .type = BIND_TEXT, .flags = BIND_REQUIRED, .offset = OFFSET(name), .min = 1, .max = 64},
-    {.name = "format", .type = BIND_TEXT, .flags = BIND_REQUIRED, .offset = OFFSET(format), .min = 1, .max = 32},
-    {.name = "key_types", .type = BIND_TEXTS, .flags = BIND_REQUIRED, .offset = OFFSET(key_types), .min = 1, .max = KEY_TYPE_COUNT, .item_max = 16},
-    {.name = "authentication", .type = BIND_WORD, .flags = BIND_REQUIRED, .offset = OFFSET(authentication), .words = authentications},
+    {.name = "name",
+	.type = BIND_TEXT,
+	.flags = BIND_REQUIRED,
+	.offset = OFFSET(name),
+	.min = 1,
+	.max = 64},
+    {.name = "format",
+	.type = BIND_TEXT,
+	.flags = BIND_REQUIRED,
+	.offset = OFFSET(format),
+	.min = 1,
+	.max = 32},
+    {.name = "key_types",
+	.type = BIND_TEXTS,
+	.flags = BIND_REQUIRED,
+	.offset = OFFSET(key_types),
+	.min = 1,
+	.max = KEY_TYPE_COUNT,
+	.item_max = 16},
+    {.name = "authentication",
+	.type = BIND_WORD,
+	.flags = BIND_REQUIRED,
+	.offset = OFFSET(authentication),
+	.words = authentications},
     {.name = "encrypt_answers", .type = BIND_BOOL, .offset = OFFSET(encrypt_answers)},
     {.name = "tls_floor", .type = BIND_WORD, .offset = OFFSET(tls_floor), .words = tls_floors},
-    {.name = "password_alphabet", .type = BIND_TEXT, .flags = BIND_NULLABLE, .offset = OFFSET(password_alphabet), .min = 20, .max = 62},
+    {.name = "password_alphabet",
+	.type = BIND_TEXT,
+	.flags = BIND_NULLABLE,
+	.offset = OFFSET(password_alphabet),
+	.min = 20,
+	.max = 62},
     {.name = "admin_user", .type = BIND_TEXT, .offset = OFFSET(admin_user), .min = 1, .max = 32},
 };
 #undef OFFSET
@@ -78,7 +103,8 @@ static void check_body(
 {
 	if (!has_only(body->name, AND_DOTS | AND_SPACES) || strchr(" ._()-", body->name[0]))
 		field_error_add(errors, "name", "bad_text",
-		    "This may hold letters, digits, spaces and . _ ( ) - and begins with a letter or digit.");
+		    "This may hold letters, digits, spaces and . _ ( ) - and begins with a letter "
+		    "or digit.");
 	if (!format_set_find(request->portal->formats, body->format))
 		field_error_add(errors, "format", "unknown_format", "There is no such format.");
 	for (size_t i = 0; i < json_array_size(body->key_types); i++) {
@@ -86,14 +112,17 @@ static void check_body(
 		enum key_type type;
 		char path[32];
 		snprintf(path, sizeof(path), "key_types[%zu]", i);
-		if (key_type_parse(json_string_value(item), json_string_length(item), &type) != ERR_OK)
+		if (key_type_parse(json_string_value(item), json_string_length(item), &type) !=
+		    ERR_OK)
 			field_error_add(errors, path, "bad_key_type",
 			    "This must be one of: p256, p384, rsa2048, rsa3072.");
 	}
 	if (body->password_alphabet && !has_only(body->password_alphabet, LETTERS_DIGITS))
-		field_error_add(errors, "password_alphabet", "bad_text", "Letters and digits only.");
+		field_error_add(
+		    errors, "password_alphabet", "bad_text", "Letters and digits only.");
 	if (body->admin_user && !has_only(body->admin_user, AND_DOTS))
-		field_error_add(errors, "admin_user", "bad_text", "Letters, digits and . _ - only.");
+		field_error_add(
+		    errors, "admin_user", "bad_text", "Letters, digits and . _ - only.");
 	if (body->encrypt_answers && strcmp(body->authentication, "certificate") != 0)
 		field_error_add(errors, "encrypt_answers", "needs_certificate",
 		    "Answers can be encrypted to phones with a certificate only.");

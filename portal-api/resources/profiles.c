@@ -61,8 +61,8 @@ static void on_read(struct request *request, const struct pg_rows *const *result
 		return;
 	}
 	request->etag_version = (int)row_int(rows, 0, row_column(rows, "version"));
-	request_reply_json(request, request->location[0] ? 201 : 200,
-	    row_object(rows, 0, fields, FIELD_COUNT));
+	request_reply_json(
+	    request, request->location[0] ? 201 : 200, row_object(rows, 0, fields, FIELD_COUNT));
 }
 
 void profile_get(struct request *request)
@@ -134,8 +134,7 @@ static void add_profile_params(
 	pg_param_text(params, profile->provisioning_url);
 	pg_param_array_begin(params, PG_ARRAY_TEXT);
 	for (size_t i = 0; i < json_array_size(profile->fallback_urls); i++)
-		pg_param_text(
-		    params, json_string_value(json_array_get(profile->fallback_urls, i)));
+		pg_param_text(params, json_string_value(json_array_get(profile->fallback_urls, i)));
 	pg_param_array_end(params);
 	pg_param_text(params, profile->trust_anchors);
 	pg_param_text(params, profile->delivery);
@@ -160,8 +159,7 @@ static void on_domains(struct request *request, const struct pg_rows *const *res
 	struct pg_params *params = pg_params_new();
 	pg_param_uuid(params, change->id.bytes);
 	add_profile_params(request, params, &change->profile);
-	const struct pg_call calls[] = {
-	    {&query_profile_create, params}, read_call(&change->id)};
+	const struct pg_call calls[] = {{&query_profile_create, params}, read_call(&change->id)};
 	request_effect(request, calls, 2, on_stored);
 }
 
@@ -212,8 +210,7 @@ static void on_current(struct request *request, const struct pg_rows *const *res
 	/* What was merged is what was read: nobody else's change in between is undone. */
 	request_param_version(params, version);
 	add_profile_params(request, params, &change->profile);
-	const struct pg_call calls[] = {
-	    {&query_profile_update, params}, read_call(&change->id)};
+	const struct pg_call calls[] = {{&query_profile_update, params}, read_call(&change->id)};
 	request_effect(request, calls, 2, on_stored);
 }
 

@@ -58,7 +58,8 @@ static void on_created(struct request *request, const struct pg_rows *const *res
 	for (size_t i = 0; i < row_count(rows); i++) {
 		const char *word = row_text(rows, i, outcome);
 		known += strcmp(word, "unknown_device") != 0;
-		if ((strcmp(word, "created") == 0 || strcmp(word, "replaced") == 0) && created++ == 0) {
+		if ((strcmp(word, "created") == 0 || strcmp(word, "replaced") == 0) &&
+		    created++ == 0) {
 			char mac_text[MAC_TEXT_LEN + 1];
 			struct mac mac;
 			row_mac(rows, i, row_column(rows, "mac"), &mac);

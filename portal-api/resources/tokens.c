@@ -109,13 +109,15 @@ static uint32_t read_scopes(
 		const json_t *name = json_array_get(names, i);
 		enum scope scope;
 		char path[32];
-		if (scope_parse(json_string_value(name), json_string_length(name), &scope) == ERR_OK &&
+		if (scope_parse(json_string_value(name), json_string_length(name), &scope) ==
+			ERR_OK &&
 		    scope & scopes_of_audience(audience)) {
 			set |= scope;
 			continue;
 		}
 		snprintf(path, sizeof(path), "scopes[%zu]", i);
-		field_error_add(errors, path, "bad_scope", "There is no such scope for this token.");
+		field_error_add(
+		    errors, path, "bad_scope", "There is no such scope for this token.");
 	}
 	return set;
 }
@@ -166,9 +168,9 @@ static void on_created(struct request *request, const struct pg_rows *const *res
 		expires = json_string(expires_at);
 	}
 	uuid_format(&token->id, id);
-	json_object_update_new(document,
-	    json_pack("{ss ss ss so so}", "id", id, "token", token->text, "name", token->body.name,
-		"scopes", scopes, "expires_at", expires));
+	json_object_update_new(
+	    document, json_pack("{ss ss ss so so}", "id", id, "token", token->text, "name",
+			  token->body.name, "scopes", scopes, "expires_at", expires));
 	request->holds_secret = 1;
 	request_set_location(request, "%s/%s",
 	    request->principal.audience == AUDIENCE_ITSP ? "/v1/tokens" : "/v1/admin/tokens", id);
@@ -218,7 +220,8 @@ static void create_for(
 	else
 		pg_param_null(params);
 	add_token_params(request, params, token);
-	request_effect(request, &(struct pg_call){&query_admin_token_create, params}, 1, on_created);
+	request_effect(
+	    request, &(struct pg_call){&query_admin_token_create, params}, 1, on_created);
 }
 
 void itsp_token_create(struct request *request)

@@ -7,7 +7,8 @@
 enum { WORDS_MAX = 24 };
 
 /* Splits at single spaces. */
-static enum err parse(enum order_verb verb, const char *line, struct order_options *options, char *why)
+static enum err parse(
+    enum order_verb verb, const char *line, struct order_options *options, char *why)
 {
 	static char text[1024];
 	char *argv[WORDS_MAX] = {NULL}, *word, *rest = text;
@@ -37,11 +38,12 @@ START_TEST(an_order_is_read)
 	ck_assert_uint_eq(options.order.station_count, 0);
 	ck_assert(options.order.opens_unix_s == STATEMENT_NO_TIME);
 	ck_assert(options.order.closes_unix_s == STATEMENT_NO_TIME);
-	ck_assert_int_eq(parse(ORDER_OPEN,
-			     GOOD " --station=b --station a --station a --opens 2017-05-01T02:00:00+02:00"
-				  " --closes=2018-05-01T00:00:00Z --profile device-1-compat"
-				  " --url https://ca:1 --server-ca /ca.pem",
-			     &options, why),
+	ck_assert_int_eq(
+	    parse(ORDER_OPEN,
+		GOOD " --station=b --station a --station a --opens 2017-05-01T02:00:00+02:00"
+		     " --closes=2018-05-01T00:00:00Z --profile device-1-compat"
+		     " --url https://ca:1 --server-ca /ca.pem",
+		&options, why),
 	    ERR_OK);
 	ck_assert_uint_eq(options.order.station_count, 2);
 	ck_assert_int_eq(options.order.opens_unix_s, 1493596800);
@@ -80,9 +82,11 @@ static const struct {
 	const char *line, *says;
 } BAD[] = {
     {ORDER_OPEN, "open", "--reference is missing"},
-    {ORDER_OPEN, "open --reference PO-1 --first-mac 001565AA0000 --quantity 1", "--model is missing"},
+    {ORDER_OPEN, "open --reference PO-1 --first-mac 001565AA0000 --quantity 1",
+	"--model is missing"},
     {ORDER_OPEN, "open --reference PO-1 --model T1 --quantity 1", "--first-mac is missing"},
-    {ORDER_OPEN, "open --reference PO-1 --model T1 --first-mac 001565AA0000", "--quantity is missing"},
+    {ORDER_OPEN, "open --reference PO-1 --model T1 --first-mac 001565AA0000",
+	"--quantity is missing"},
     {ORDER_OPEN, "open --reference", "--reference: its value is missing"},
     {ORDER_OPEN, "open --reference a/b", "--reference a/b: 1 to 64"},
     {ORDER_OPEN, "open --reference=", "--reference : 1 to 64"},

@@ -1,4 +1,5 @@
-/* What a row of the batch call may say, how each mistake in it is told, and how rows are answered. */
+/* What a row of the batch call may say, how each mistake in it is told, and how rows are answered.
+ */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +36,8 @@ START_TEST(a_good_row_is_read)
 	char frame[160], *line;
 	struct enrolment row;
 
-	snprintf(frame, sizeof(frame), "{\"mac\":\"%s\",\"serial_number\":\"SN 1:(2)\",\"csr\":\"@\"}",
-	    macs[_i]);
+	snprintf(frame, sizeof(frame),
+	    "{\"mac\":\"%s\",\"serial_number\":\"SN 1:(2)\",\"csr\":\"@\"}", macs[_i]);
 	line = row_with_csr("001565AABBCC", frame);
 	read_text(line, &row);
 	ck_assert_str_eq(row.detail, "");
@@ -52,9 +53,11 @@ END_TEST
 START_TEST(pem_is_read_with_either_label)
 {
 	static const char *const frames[] = {
-	    "{\"csr\":\"-----BEGIN CERTIFICATE REQUEST-----\\n@\\n-----END CERTIFICATE REQUEST-----\\n\","
+	    "{\"csr\":\"-----BEGIN CERTIFICATE REQUEST-----\\n@\\n-----END CERTIFICATE "
+	    "REQUEST-----\\n\","
 	    "\"mac\":\"001565AABBCC\",\"serial_number\":\"1\"}",
-	    "{\"csr\":\"-----BEGIN NEW CERTIFICATE REQUEST-----\\r\\n@\\r\\n-----END NEW CERTIFICATE "
+	    "{\"csr\":\"-----BEGIN NEW CERTIFICATE REQUEST-----\\r\\n@\\r\\n-----END NEW "
+	    "CERTIFICATE "
 	    "REQUEST-----\",\"mac\":\"001565AABBCC\",\"serial_number\":\"1\"}",
 	};
 	char *line = row_with_csr("001565AABBCC", frames[_i]);
@@ -84,10 +87,12 @@ static const struct {
     {"{\"mac\":\"000000000000\"}", ENROLMENT_BAD_ROW, "mac: a multicast or all-zero"},
     {"{\"mac\":\"001565AABBCC\",\"mac\":\"001565AABBCD\"}", ENROLMENT_BAD_ROW, "given twice"},
     {"{\"mac\":\"001565AABBCC\"}", ENROLMENT_BAD_ROW, "serial_number: missing"},
-    {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"\"}", ENROLMENT_BAD_ROW, "serial_number: not 1"},
+    {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"\"}", ENROLMENT_BAD_ROW,
+	"serial_number: not 1"},
     {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"CN=1\"}", ENROLMENT_BAD_ROW, "serial_number: "},
     {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"a,b\"}", ENROLMENT_BAD_ROW, "serial_number: "},
-    {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"\\u00e9\"}", ENROLMENT_BAD_ROW, "serial_number: "},
+    {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"\\u00e9\"}", ENROLMENT_BAD_ROW,
+	"serial_number: "},
     {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"a\\u0000b\"}", ENROLMENT_BAD_ROW, "not JSON"},
     {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"1\"}", ENROLMENT_BAD_ROW, "csr: missing"},
     {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"1\",\"csr\":{}}", ENROLMENT_BAD_ROW,

@@ -13,9 +13,8 @@
 static const struct {
 	const char *name, *between; /* put after every `columns` symbols */
 	size_t columns;
-} DIALECTS[] = {
-    {"one line", "", 1000000}, {"64 columns, LF", "\n", 64}, {"76 columns, CRLF", "\r\n", 76},
-    {"spaces and tabs", " \t", 10}};
+} DIALECTS[] = {{"one line", "", 1000000}, {"64 columns, LF", "\n", 64},
+    {"76 columns, CRLF", "\r\n", 76}, {"spaces and tabs", " \t", 10}};
 
 START_TEST(any_white_space_is_read)
 {
@@ -32,8 +31,8 @@ START_TEST(any_white_space_is_read)
 	}
 	buf_put_str(&body, "\r\n");
 	est_read_enroll((const char *)body.bytes, body.len, &enrolment);
-	ck_assert_msg(enrolment.status == ENROLMENT_PENDING, "%s: %s", DIALECTS[_i].name,
-	    enrolment.detail);
+	ck_assert_msg(
+	    enrolment.status == ENROLMENT_PENDING, "%s: %s", DIALECTS[_i].name, enrolment.detail);
 	ck_assert_uint_eq(mac_to_uint(&enrolment.mac), 0x001565aabbcc);
 	ck_assert_str_eq(enrolment.serial_number, "SN-1");
 	ck_assert_uint_eq(enrolment.csr.len, der.len);
@@ -90,7 +89,8 @@ START_TEST(content_types)
 	    {"application/pkcs10; charset=x", 1}, {"application/pkcs10x", 0}, {"text/plain", 0},
 	    {"", 0}};
 
-	ck_assert_int_eq(est_is_pkcs10(cases[_i].value, strlen(cases[_i].value)), cases[_i].expected);
+	ck_assert_int_eq(
+	    est_is_pkcs10(cases[_i].value, strlen(cases[_i].value)), cases[_i].expected);
 }
 END_TEST
 
@@ -201,7 +201,8 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_loop_test(tcase, any_white_space_is_read, 0, sizeof(DIALECTS) / sizeof(DIALECTS[0]));
+	tcase_add_loop_test(
+	    tcase, any_white_space_is_read, 0, sizeof(DIALECTS) / sizeof(DIALECTS[0]));
 	tcase_add_loop_test(tcase, a_subject_that_does_not_say_who_is_told, 0,
 	    sizeof(SUBJECTS) / sizeof(SUBJECTS[0]));
 	tcase_add_loop_test(tcase, a_body_that_is_no_csr_is_told, 0, 6);

@@ -33,7 +33,8 @@ END_TEST
 /* The signer's names and the contract's are the same words. */
 START_TEST(what_the_signer_says)
 {
-	struct signer_issued_row issued = {.outcome = (enum issue_outcome)_i, .detail = {"why.", 3}};
+	struct signer_issued_row issued = {
+	    .outcome = (enum issue_outcome)_i, .detail = {"why.", 3}};
 	struct enrolment row = {0};
 
 	if (issue_outcome_is_success(issued.outcome))

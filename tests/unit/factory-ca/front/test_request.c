@@ -74,17 +74,22 @@ END_TEST
 
 START_TEST(an_order_is_written)
 {
-	struct order order = {.terms = {.reference = "PO-1", .model = "T1", .quantity = 10,
+	struct order order = {.terms = {.reference = "PO-1",
+				  .model = "T1",
+				  .quantity = 10,
 				  .key_types = 1u << KEY_P256 | 1u << KEY_RSA2048,
-				  .opens_unix_s = 1493596800, .closes_unix_s = STATEMENT_NO_TIME},
+				  .opens_unix_s = 1493596800,
+				  .closes_unix_s = STATEMENT_NO_TIME},
 	    .issued = 3};
 	struct buf out = {0};
 
 	ck_assert_int_eq(mac_parse("001565aa0000", 12, &order.terms.first_mac), ERR_OK);
 	order_write(&order, &out);
 	ck_assert_str_eq((char *)out.bytes,
-	    "{\"reference\":\"PO-1\",\"model\":\"T1\",\"first_mac\":\"001565AA0000\",\"quantity\":10,"
-	    "\"issued\":3,\"state\":\"open\",\"opens_at\":\"2017-05-01T00:00:00Z\",\"closes_at\":null,"
+	    "{\"reference\":\"PO-1\",\"model\":\"T1\",\"first_mac\":\"001565AA0000\",\"quantity\":"
+	    "10,"
+	    "\"issued\":3,\"state\":\"open\",\"opens_at\":\"2017-05-01T00:00:00Z\",\"closes_at\":"
+	    "null,"
 	    "\"stations\":[\"any\"],\"key_types\":[\"p256\",\"rsa2048\"],"
 	    "\"certificate_profile\":\"device-1\"}\n");
 	buf_free(&out);

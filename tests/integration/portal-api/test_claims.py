@@ -1,0 +1,362 @@
+#!/usr/bin/env python3
+"""Claims, as an ITSP's engineer meets them."""
+import os
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from portal import Case, claim_code  # noqa: E402
+
+
+class Claims(Case):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.model = cls.portal.model()
+        cls.itsp = cls.portal.itsp()
+        cls.profile = cls.portal.profile(cls.itsp)
+
+    def shipped(self, itsp=None):
+        return self.portal.phone(self.model, ship_to=itsp or self.itsp)
+
+    def claimed(self, **more):
+        mac = self.shipped()
+        self.itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": self.profile, **more}, status=(201,))
+        return mac
+
+    def reveal(self, mac):
+        return self.itsp.ok("POST", f"/v1/claims/{mac}/reveal", status=(200,))
+
+    # --- taking ---
+
+    def test_a_phone_is_claimed_with_the_code_of_its_label(self):
+        mac = self.portal.phone(self.model)
+        code = self.portal.label(mac)
+        answer = self.itsp.request("PUT", f"/v1/claims/{mac}", {"claim_code": code, "profile_id": self.profile})
+        self.assertEqual(answer.status, 201, answer)
+        self.assertEqual(answer.headers["Location"], f"/v1/claims/{mac}")
+        self.assertEqual(answer.headers["ETag"], '"1"')
+        claim = answer.json()
+        self.assertEqual({key: claim[key] for key in (
+            "mac", "model", "serial_number", "profile_id", "state", "contacted_at", "delivered_at", "version")}, {
+                "mac": mac, "model": self.model, "serial_number": f"SN{mac}", "profile_id": self.profile,
+                "state": "live", "contacted_at": None, "delivered_at": None, "version": 1})
+        self.assertRegex(claim["claimed_at"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertEqual(self.itsp.ok("GET", f"/v1/claims/{mac}"), claim)
+
+    def test_a_code_is_read_as_people_write_it(self):
+        mac = self.portal.phone(self.model)
+        code = self.portal.label(mac).lower().replace("-", " ").replace("0", "o").replace("1", "l")
+        self.itsp.ok("PUT", f"/v1/claims/{mac}", {"claim_code": code, "profile_id": self.profile}, status=(201,))
+
+    def test_a_shipped_phone_needs_no_code(self):
+        self.claimed()
+
+    def test_macs_are_taken_in_the_usual_spellings(self):
+        mac = self.shipped()
+        pairs = [mac[i:i + 2].lower() for i in range(0, 12, 2)]
+        for spelling in (":".join(pairs), "-".join(pairs), f"{mac[:4]}.{mac[4:8]}.{mac[8:]}", mac.lower()):
+            claim = self.itsp.ok("PUT", f"/v1/claims/{spelling}", {"profile_id": self.profile})
+            self.assertEqual(claim["mac"], mac)
+
+    def test_the_same_again_is_200_and_changes_nothing(self):
+        mac = self.claimed()
+        before = self.reveal(mac)["admin_password"]
+        answer = self.itsp.request("PUT", f"/v1/claims/{mac}", {"profile_id": self.profile})
+        self.assertEqual((answer.status, answer.json()["version"]), (200, 1))
+        self.assertEqual(self.reveal(mac)["admin_password"], before)
+
+    def test_the_same_again_with_its_password_or_another(self):
+        mac = self.claimed(admin_password="Correct7HorseBattery")
+        again = {"profile_id": self.profile, "admin_password": "Correct7HorseBattery"}
+        self.assertEqual(self.itsp.request("PUT", f"/v1/claims/{mac}", again).status, 200)
+        again["admin_password"] = "Another7HorseBattery"
+        self.assertProblem(self.itsp.request("PUT", f"/v1/claims/{mac}", again), 409, "claim_differs")
+
+    def test_ones_own_claim_with_another_profile_differs(self):
+        mac = self.claimed()
+        other = self.portal.profile(self.itsp)
+        self.assertProblem(self.itsp.request("PUT", f"/v1/claims/{mac}", {"profile_id": other}), 409, "claim_differs")
+
+    def test_proven_but_held_by_another(self):
+        mac = self.portal.phone(self.model)
+        code = self.portal.label(mac)
+        other = self.portal.itsp()
+        other.ok("PUT", f"/v1/claims/{mac}", {"claim_code": code, "profile_id": self.portal.profile(other)})
+        answer = self.itsp.request("PUT", f"/v1/claims/{mac}", {"claim_code": code, "profile_id": self.profile})
+        document = self.assertProblem(answer, 409, "claimed_elsewhere")
+        self.assertNotIn(other.itsp_id, str(document))
+
+    def test_sixteen_claim_one_phone_at_once(self):
+        mac = self.portal.phone(self.model)
+        code = self.portal.label(mac)
+        racers = [(itsp, self.portal.profile(itsp)) for itsp in (self.portal.itsp() for _ in range(16))]
+        answers, barrier = [], threading.Barrier(16)
+
+        def claim(itsp, profile):
+            barrier.wait()
+            answers.append(itsp.request("PUT", f"/v1/claims/{mac}", {"claim_code": code, "profile_id": profile}))
+
+        threads = [threading.Thread(target=claim, args=pair) for pair in racers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted(answer.status for answer in answers), [201] + [409] * 15)
+        self.assertEqual({answer.json()["code"] for answer in answers if answer.status == 409}, {"claimed_elsewhere"})
+
+    # --- what is not told ---
+
+    def test_unknown_free_and_anothers_phone_look_alike_without_proof(self):
+        free, anothers = self.portal.phone(self.model), self.portal.phone(self.model)
+        self.portal.label(free)
+        other = self.portal.itsp()
+        other.ok("PUT", f"/v1/claims/{anothers}", {"claim_code": self.portal.label(anothers),
+                                                   "profile_id": self.portal.profile(other)})
+        asker = self.portal.itsp()
+        profile = self.portal.profile(asker)
+        for more in ({"claim_code": claim_code()[1]}, {}, {"claim_code": None}):
+            seen = set()
+            for mac in ("0015650FFFFF", free, anothers):
+                answer = asker.request("PUT", f"/v1/claims/{mac}", {"profile_id": profile, **more})
+                document = self.assertProblem(answer, 403, "possession_not_proven")
+                document.pop("request_id")
+                names = sorted(name for name in answer.headers if name not in ("Date", "X-Request-Id"))
+                seen.add((str(names), str(document).replace(mac, "MAC")))
+                self.assertEqual(str(document).count(mac), 1)
+            self.assertEqual(len(seen), 1, seen)
+
+    def test_every_operation_on_anothers_claim_is_not_found(self):
+        mac = self.claimed()
+        other = self.portal.itsp()
+        for method, path, body in (("GET", "", None), ("PATCH", "", {"suspended": True}), ("DELETE", "", None),
+                                   ("POST", "/reveal", None), ("POST", "/rearm", None), ("POST", "/rotate", None)):
+            theirs = other.request(method, f"/v1/claims/{mac}{path}", body)
+            nobodys = other.request(method, f"/v1/claims/0015650FFFFE{path}", body)
+            self.assertProblem(theirs, 404, "not_found")
+            one, two = theirs.json(), nobodys.json()
+            one.pop("request_id"), two.pop("request_id")
+            self.assertEqual((theirs.status, one), (nobodys.status, two))
+        self.assertNotIn(mac, str(other.ok("GET", "/v1/claims")))
+        self.assertEqual(self.itsp.ok("GET", f"/v1/claims/{mac}")["state"], "live")
+
+    def test_ten_wrong_codes_do_not_delay_a_right_one_and_more_are_limited(self):
+        mac = self.portal.phone(self.model)
+        code = self.portal.label(mac)
+        guesser = self.portal.itsp()
+        profile = self.portal.profile(guesser)
+
+        def guess(what):
+            return guesser.request("PUT", f"/v1/claims/{mac}", {"claim_code": what, "profile_id": profile})
+
+        for _ in range(10):
+            self.assertProblem(guess(claim_code()[1]), 403, "possession_not_proven")
+        self.assertEqual(guess(code).status, 201)
+        guesser.ok("DELETE", f"/v1/claims/{mac}")
+        self.assertProblem(guess(claim_code()[1]), 403, "possession_not_proven")
+        limited = guess(code)
+        self.assertProblem(limited, 429, "too_many_wrong_codes")
+        self.assertGreater(int(limited.headers["Retry-After"]), 0)
+        wrong = self.portal.admin.ok("GET", f"/v1/admin/security-events?kind=claim_code_wrong&mac={mac}")
+        self.assertEqual(len(wrong["security_events"]), 11)
+        # Nobody else is locked out, least of all the owner.
+        self.itsp.ok("PUT", f"/v1/claims/{mac}", {"claim_code": code, "profile_id": self.profile}, status=(201,))
+
+    def test_a_mistyped_code_is_told_and_not_counted(self):
+        mac = self.portal.phone(self.model)
+        code = self.portal.label(mac)
+        typo = code[:-1] + ("0" if code[-1] != "0" else "1")
+        for bad, why in ((typo, "claim_code_mistyped"), ("12345", "bad_claim_code"), ("", "bad_claim_code"),
+                         ("U" * 14, "bad_claim_code"), (code + code, "bad_claim_code"), (code + "!", "bad_claim_code")):
+            answer = self.itsp.request("PUT", f"/v1/claims/{mac}", {"claim_code": bad, "profile_id": self.profile})
+            document = self.assertProblem(answer, 422, "invalid", field="claim_code")
+            self.assertEqual(document["errors"][0]["code"], why, bad)
+        count = self.portal.psql(f"select count(*) from firstring.security_event where mac = '{mac}'")
+        self.assertEqual(count, "0")
+
+    # --- what is refused before ---
+
+    def test_a_claim_names_a_profile_of_ones_own(self):
+        mac = self.shipped()
+        other = self.portal.itsp()
+        for profile in (self.portal.profile(other), "00000000-0000-4000-8000-000000000000"):
+            answer = self.itsp.request("PUT", f"/v1/claims/{mac}", {"profile_id": profile})
+            self.assertProblem(answer, 422, "invalid", field="profile_id")
+        for bad in ("nonsense", 7, None, ""):
+            answer = self.itsp.request("PUT", f"/v1/claims/{mac}", {"profile_id": bad})
+            self.assertProblem(answer, 422, "invalid", field="profile_id")
+
+    def test_no_field_but_its_own_can_be_assigned(self):
+        mac = self.shipped()
+        for name in ("itsp_id", "claim_id", "state", "version", "mac", "role"):
+            answer = self.itsp.request("PUT", f"/v1/claims/{mac}", {"profile_id": self.profile, name: "x"})
+            self.assertProblem(answer, 422, "invalid", field=name)
+            answer = self.itsp.request("PATCH", f"/v1/claims/{mac}", {name: "x"})
+            self.assertProblem(answer, 422, "invalid", field=name)
+
+    def test_a_mac_that_is_none(self):
+        for mac in ("00156500000", "0015650000001", "00:15:65:00:00", "zz1565000001", "FFFFFFFFFFFF", "000000000000"):
+            for method, body in (("GET", None), ("PUT", {"profile_id": self.profile}), ("DELETE", None)):
+                self.assertProblem(self.itsp.request(method, f"/v1/claims/{mac}", body), 422, "invalid", field="mac")
+
+    def test_weak_passwords_are_refused(self):
+        mac = self.shipped()
+        for weak in ("short1A", "alllowercase123", "ALLUPPERCASE123", "NoDigitsAtAllHere", "Has Space 12345",
+                     "Quote\"Inside1234", "A1" + mac.lower() + "xyz", "Aa1" * 30, "Aaaaaaaaaaaa1", "Aa1\u00e9aaaaaaaaaaaa"):
+            answer = self.itsp.request("PUT", f"/v1/claims/{mac}", {
+                "profile_id": self.profile, "admin_password": weak})
+            document = self.assertProblem(answer, 422, "invalid", field="admin_password")
+            self.assertNotIn(weak, str(document))
+
+    # --- the password ---
+
+    def test_a_generated_password_is_strong_and_unique(self):
+        seen = set()
+        for _ in range(5):
+            revealed = self.reveal(self.claimed())
+            self.assertEqual(revealed["admin_user"], "admin")
+            self.assertIsNone(revealed["delivered_at"])
+            self.assertRegex(revealed["admin_password"], r"^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9]{16}$")
+            seen.add(revealed["admin_password"])
+        self.assertEqual(len(seen), 5)
+
+    def test_a_reveal_is_audited_and_never_stored_by_the_way(self):
+        mac = self.claimed()
+        answer = self.itsp.request("POST", f"/v1/claims/{mac}/reveal")
+        self.assertEqual(answer.headers["Cache-Control"], "no-store")
+        password = answer.json()["admin_password"]
+        rows = self.portal.admin.ok("GET", f"/v1/admin/audit?object_kind=claim&object_id={self.audit_name(mac)}")
+        self.assertEqual([row["action"] for row in rows["audit"]], ["claim.reveal", "claim.create"])
+        self.assertNotIn(password, str(rows))
+        self.assertNotIn(password, str(self.portal.log()))
+
+    def audit_name(self, mac):
+        return ":".join(mac[i:i + 2] for i in range(0, 12, 2)).lower()
+
+    def test_rotate_makes_a_pending_password(self):
+        mac = self.claimed()
+        before = self.reveal(mac)
+        self.assertNotIn("pending_password", before)
+        claim = self.itsp.ok("POST", f"/v1/claims/{mac}/rotate", status=(200,))
+        self.assertIsNotNone(claim["pending_since"])
+        after = self.reveal(mac)
+        self.assertEqual(after["admin_password"], before["admin_password"])
+        self.assertNotEqual(after["pending_password"], before["admin_password"])
+
+    def test_after_release_nothing_is_revealed(self):
+        mac = self.claimed()
+        self.itsp.ok("DELETE", f"/v1/claims/{mac}", status=(204,))
+        self.assertProblem(self.itsp.request("POST", f"/v1/claims/{mac}/reveal"), 404, "not_found")
+
+    # --- changing ---
+
+    def test_patch_changes_what_it_names(self):
+        mac = self.claimed()
+        other = self.portal.profile(self.itsp)
+        claim = self.itsp.ok("PATCH", f"/v1/claims/{mac}", {"suspended": True},
+                             content_type="application/merge-patch+json")
+        self.assertEqual((claim["state"], claim["version"], claim["profile_id"]), ("suspended", 2, self.profile))
+        claim = self.itsp.ok("PATCH", f"/v1/claims/{mac}", {"profile_id": other})
+        self.assertEqual((claim["state"], claim["version"], claim["profile_id"]), ("suspended", 3, other))
+        claim = self.itsp.ok("PATCH", f"/v1/claims/{mac}", {"suspended": False, "admin_password": "Correct7HorseBattery"})
+        self.assertEqual((claim["state"], claim["version"]), ("live", 4))
+        self.assertEqual(self.reveal(mac)["pending_password"], "Correct7HorseBattery")
+        self.assertEqual(self.itsp.ok("PATCH", f"/v1/claims/{mac}", {})["version"], 4)
+
+    def test_patch_refuses(self):
+        mac = self.claimed()
+        for body, field in (({"suspended": None}, "suspended"), ({"suspended": "yes"}, "suspended"),
+                            ({"profile_id": None}, "profile_id"), ({"admin_password": "weak"}, "admin_password"),
+                            ({"admin_password": None}, "admin_password"), ({"state": "live"}, "state"),
+                            ({"profile_id": "00000000-0000-4000-8000-000000000000"}, "profile_id")):
+            self.assertProblem(self.itsp.request("PATCH", f"/v1/claims/{mac}", body), 422, "invalid", field=field)
+
+    def test_if_match(self):
+        mac = self.claimed()
+        path = f"/v1/claims/{mac}"
+        for tag in ('"2"', '"0"', 'W/"1"', '"x"'):
+            for method, more, body in (("PATCH", "", {"suspended": True}), ("DELETE", "", None), ("POST", "/rearm", None),
+                                       ("POST", "/rotate", None), ("PATCH", "", {"admin_password": "Correct7HorseBattery"})):
+                answer = self.itsp.request(method, path + more, body, headers={"If-Match": tag})
+                self.assertProblem(answer, 412, "version_mismatch")
+        self.assertProblem(self.itsp.request("DELETE", path, headers={"If-Match": "1"}), 400, "bad_request")
+        answer = self.itsp.request("PATCH", path, {"suspended": True}, headers={"If-Match": '"1"'})
+        self.assertEqual((answer.status, answer.headers["ETag"]), (200, '"2"'))
+        self.assertEqual(self.itsp.request("DELETE", path, headers={"If-Match": "*"}).status, 204)
+
+    def test_rearm(self):
+        mac = self.claimed()
+        before = self.itsp.ok("GET", f"/v1/claims/{mac}")
+        after = self.itsp.ok("POST", f"/v1/claims/{mac}/rearm", status=(200,))
+        self.assertGreater(after["armed_at"], before["armed_at"])
+
+    # --- giving back ---
+
+    def test_release_is_repeatable_for_the_last_holder_only(self):
+        mac = self.portal.phone(self.model)
+        code = self.portal.label(mac)
+        body = {"claim_code": code, "profile_id": self.profile}
+        self.itsp.ok("PUT", f"/v1/claims/{mac}", body)
+        self.assertEqual([self.itsp.request("DELETE", f"/v1/claims/{mac}").status for _ in range(3)], [204] * 3)
+        self.assertProblem(self.itsp.request("GET", f"/v1/claims/{mac}"), 404, "not_found")
+        other = self.portal.itsp()
+        self.assertProblem(other.request("DELETE", f"/v1/claims/{mac}"), 404, "not_found")
+        other.ok("PUT", f"/v1/claims/{mac}", {**body, "profile_id": self.portal.profile(other)}, status=(201,))
+        self.assertProblem(self.itsp.request("DELETE", f"/v1/claims/{mac}"), 404, "not_found")
+
+    # --- listing ---
+
+    def test_pages(self):
+        itsp = self.portal.itsp()
+        profile = self.portal.profile(itsp)
+        macs = self.portal.phones(self.model, 7, ship_to=itsp)
+        for mac in macs:
+            itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": profile})
+        itsp.ok("PATCH", f"/v1/claims/{macs[3]}", {"suspended": True})
+        seen, path = [], "/v1/claims?limit=3"
+        while path:
+            page = itsp.ok("GET", path)
+            self.assertLessEqual(len(page["claims"]), 3)
+            seen += [claim["mac"] for claim in page["claims"]]
+            path = page["next"] and f"/v1/claims?limit=3&cursor={page['next']}"
+        self.assertEqual(seen, macs)
+        self.assertIsNone(itsp.ok("GET", "/v1/claims?limit=7")["next"])
+        for state, expected in (("suspended", [macs[3]]), ("live", macs[:3] + macs[4:])):
+            page = itsp.ok("GET", f"/v1/claims?state={state}")
+            self.assertEqual([claim["mac"] for claim in page["claims"]], expected)
+
+    def test_limits_and_cursors_that_are_none(self):
+        for limit in ("0", "-1", "1000000000", "201", "1e2", "", "99999999999999999999999999", "%00"):
+            answer = self.itsp.request("GET", f"/v1/claims?limit={limit}")
+            if limit:
+                self.assertProblem(answer, 422, "invalid", field="limit")
+        self.assertProblem(self.itsp.request("GET", "/v1/claims?limit=1&limit=2"), 422, "invalid", field="limit")
+        self.assertProblem(self.itsp.request("GET", "/v1/claims?state=released"), 422, "invalid", field="state")
+        for _ in range(2):
+            self.claimed()
+        cursor = self.itsp.ok("GET", "/v1/claims?limit=1")["next"]
+        self.assertProblem(self.portal.itsp().request("GET", f"/v1/claims?cursor={cursor}"), 422, "bad_cursor")
+        self.assertProblem(self.itsp.request("GET", f"/v1/events?after={cursor}"), 422, "bad_cursor")
+        self.assertProblem(self.itsp.request("GET", f"/v1/claims?cursor={cursor[:-2]}00"), 422, "bad_cursor")
+        self.assertProblem(self.itsp.request("GET", "/v1/claims?cursor=%27%20or%201=1"), 422, "bad_cursor")
+
+    # --- who is suspended ---
+
+    def test_a_suspended_itsp_reads_and_changes_nothing(self):
+        itsp = self.portal.itsp()
+        mac = self.shipped(itsp)
+        profile = self.portal.profile(itsp)
+        itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": profile})
+        self.portal.admin.ok("PATCH", f"/v1/admin/itsps/{itsp.itsp_id}", {"suspended": True})
+        self.assertEqual(itsp.request("GET", f"/v1/claims/{mac}").status, 200)
+        for method, path, body in (("PUT", "", {"profile_id": profile}), ("PATCH", "", {"suspended": False}),
+                                   ("DELETE", "", None), ("POST", "/reveal", None)):
+            self.assertProblem(itsp.request(method, f"/v1/claims/{mac}{path}", body), 403, "itsp_suspended")
+        self.portal.admin.ok("PATCH", f"/v1/admin/itsps/{itsp.itsp_id}", {"suspended": False})
+        self.assertEqual(itsp.request("DELETE", f"/v1/claims/{mac}").status, 204)
+
+
+if __name__ == "__main__":
+    unittest.main()
