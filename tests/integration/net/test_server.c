@@ -866,11 +866,13 @@ START_TEST(test_a_stream_handler_learns_of_a_broken_body)
 		struct test_client client;
 		struct test_answer answer = {0};
 		open_tls(&client);
+		int64_t begun_ms = now_ms();
 		test_client_say(&client, "POST /stream HTTP/1.1\r\nHost: a\r\n");
 		ck_assert_int_eq(test_client_say(&client, bodies[i]), 1);
 		ck_assert_int_eq(test_client_read(&client, &answer, 0), 0);
 		ck_assert_int_eq(client.clean, 0);
 		wait_for(&seen->closed, i + 1);
+		ck_assert_int_le(now_ms() - begun_ms, 1000);
 		test_answer_free(&answer);
 		test_client_close(&client);
 	}
