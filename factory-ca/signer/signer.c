@@ -87,11 +87,12 @@ static void fill_profile(struct signer *signer)
 	factory_oid(config, FACTORY_OID_HARDWARE, signer->hardware);
 	factory_url(config, FACTORY_URL_ISSUING_CRL, signer->crl_url);
 	factory_url(config, FACTORY_URL_ISSUING, signer->issuer_url);
+	factory_url(config, FACTORY_URL_OCSP, signer->ocsp_url);
 	profile->organisation = config->organisation;
 	profile->issuer_algorithm = ca_key_algorithm(CA_KEY_ISSUING);
 	profile->crl_url = signer->crl_url;
 	profile->issuer_url = signer->issuer_url;
-	profile->ocsp_url = config->ocsp_url;
+	profile->ocsp_url = signer->ocsp_url;
 	CHECK(!certificate_subject(
 	    issuing->bytes, issuing->len, &profile->issuer, &profile->issuer_len));
 	CHECK(key_id && ASN1_STRING_length(key_id) == X509_KEY_ID_LEN);

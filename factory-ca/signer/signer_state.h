@@ -31,7 +31,7 @@ struct signer {
 	struct fingerprint issuing_ca;
 	X509 *line_access_ca;
 	char policy[FACTORY_OID_LEN], operator_eku[FACTORY_OID_LEN], hardware[FACTORY_OID_LEN];
-	char crl_url[FACTORY_URL_MAX], issuer_url[FACTORY_URL_MAX];
+	char crl_url[FACTORY_URL_MAX], issuer_url[FACTORY_URL_MAX], ocsp_url[FACTORY_URL_MAX];
 	struct ipc_listener *listener;
 	struct event *group, *on_term, *on_int;
 	struct peer peers[SIGNER_PEERS_MAX];
