@@ -185,7 +185,6 @@ enum err url_domain_normalise(const char *text, size_t len, char *normal)
 /* All but the unreserved characters of RFC 3986 section 2.3 are escaped. */
 static void put_percent_encoded(struct buf *out, const char *text)
 {
-	CHECK(text != NULL);
 	for (; *text != '\0'; text++) {
 		char c = *text;
 		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -194,6 +193,16 @@ static void put_percent_encoded(struct buf *out, const char *text)
 		else
 			buf_printf(out, "%%%02X", (unsigned)(uint8_t)c);
 	}
+}
+
+/* An escaped control character would be refused in a template: no value may bring one in. */
+static int has_controls(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return 1;
+	}
+	return 0;
 }
 
 static void put_field(struct buf *out, enum field field, const struct url_fields *fields)
@@ -224,6 +233,9 @@ enum err url_expand(const char *url_template, const struct url_fields *fields, s
 {
 	size_t len = strlen(url_template), field_len;
 
+	CHECK(fields->serial != NULL && fields->model != NULL);
+	if (has_controls(fields->serial) || has_controls(fields->model))
+		return ERR_SYNTAX;
 	if (len < SCHEME_LEN || strncasecmp(url_template, SCHEME, SCHEME_LEN) != 0)
 		return ERR_SYNTAX;
 	size_t path = SCHEME_LEN + authority_len(url_template + SCHEME_LEN, len - SCHEME_LEN);
