@@ -99,8 +99,8 @@ static void on_end(struct minder *minder, struct child *child, int wait_status)
 			kill(minder->signer.pid, SIGTERM);
 		return;
 	}
-	/* What the configuration makes impossible is told at once. Later it may pass: a port is still
-	 * held by workers whose parent was killed, and which finish what they have begun. */
+	/* What the configuration makes impossible is told at once. Later it may pass: a port is
+	 * still held by workers whose parent was killed, and which finish what they have begun. */
 	if (status == EX_CONFIG && child->starts == 1) {
 		stop_all(minder, EX_CONFIG);
 		return;

@@ -83,11 +83,11 @@ class Faults(unittest.TestCase):
         self.assertEqual(line.station.ok("GET", f"/v1/orders/{order}")["issued"], len(macs))
 
     def kill_during_batches(self, victim, recover=lambda: None):
-        macs = line.macs(800)
+        macs = line.macs(500)
         order = line.order(macs)
         rows = rows_for(macs)
         received, answered = [], []
-        for delay in (0.01, 0.05, 0.1, 0.15, 0.2):
+        for delay in (0.02, 0.08, 0.2):
             station = threading.Thread(target=lambda: answered.append(send(received, order, rows)))
             station.start()
             time.sleep(delay * random.uniform(0.5, 1.5))
