@@ -6,6 +6,9 @@ OBJECTS += $(call objects,$(PORTAL_API_SOURCES) portal-api/main.c)
 
 $(PORTAL_API_OBJECTS) $(BUILD)/portal-api/main.o: | $(BUILD)/gen/queries_portal-api.h
 
+# The document is compiled in, see resources/openapi.c.
+$(BUILD)/portal-api/resources/openapi.o: portal-api/openapi.json
+
 $(PORTAL_API_LIB): $(PORTAL_API_OBJECTS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^

@@ -132,7 +132,8 @@ void http1_init(struct http1_reader *reader)
 
 void http1_free(struct http1_reader *reader)
 {
-	buf_free(&reader->buffer);
+	/* A head may hold a bearer token. */
+	buf_wipe(&reader->buffer);
 	memset(reader, 0, sizeof(*reader));
 }
 

@@ -480,6 +480,28 @@ START_TEST(test_fifty_pipelined_are_answered_in_order)
 }
 END_TEST
 
+START_TEST(test_thousands_pipelined_are_answered_too)
+{
+	enum { COUNT = 5000 };
+	struct setup setup = quick();
+	struct test_client client;
+	struct buf requests = {0};
+	setup.limits.requests_per_connection = COUNT;
+	start(&setup);
+	open_tls(&client);
+	for (int i = 0; i < COUNT; i++)
+		buf_put_str(&requests, i < COUNT - 1 ? GET("/hello") : GET_CLOSE("/hello"));
+	ck_assert_int_eq(test_client_send(&client, (char *)requests.bytes, requests.len), 1);
+	while (test_client_receive(&client))
+		continue;
+	ck_assert_int_eq(client.clean, 1);
+	ck_assert_int_eq(seen->requests, COUNT);
+	buf_free(&requests);
+	test_client_close(&client);
+	stop();
+}
+END_TEST
+
 START_TEST(test_pipelined_behind_a_late_answer_wait_for_it)
 {
 	struct setup setup = quick();
@@ -1136,6 +1158,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, test_a_connection_is_kept_for_further_requests);
 	tcase_add_test(tcase, test_a_connection_ends_after_its_number_of_requests);
 	tcase_add_test(tcase, test_fifty_pipelined_are_answered_in_order);
+	tcase_add_test(tcase, test_thousands_pipelined_are_answered_too);
 	tcase_add_test(tcase, test_pipelined_behind_a_late_answer_wait_for_it);
 	tcase_add_test(tcase, test_a_request_may_come_in_single_bytes);
 	tcase_add_test(tcase, test_slow_heads_and_bodies_are_cut_off);
