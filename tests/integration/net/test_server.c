@@ -20,6 +20,7 @@
 #include "common/pki/tls_policy.h"
 #include "tests/lib/test_client.h"
 #include "tests/lib/test_pki.h"
+#include "tests/lib/unit.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define GET_CLOSE(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -727,7 +728,7 @@ START_TEST(test_broken_requests_get_their_status_and_the_end)
 	};
 	struct setup setup = quick();
 	start(&setup);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct test_client client;
 		open_tls(&client);
 		expect(&client, cases[i].request, cases[i].status, "");
@@ -1256,12 +1257,9 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	add_tests(tcase);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	if (failed > 0)
+	int failed = unit_run(suite);
+	if (failed)
 		run_shell("tail -n 50 ", "/*/log >&2");
 	run_shell("rm -rf ", "");
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return failed;
 }
