@@ -24,43 +24,6 @@ static char shared_received[RECEIVE_MAX];
 
 static void connection_work(struct connection *connection);
 
-void input_consume(struct input *input, size_t len)
-{
-	CHECK(len <= input->len);
-	input->next += len;
-	input->len -= len;
-}
-
-/* More bytes, in a shared buffer, behind those that wait. */
-static void input_add(struct input *input, const char *bytes, size_t len)
-{
-	if (input->len == 0) {
-		input->next = bytes;
-		input->len = len;
-		return;
-	}
-	/* What waits was kept when work paused. */
-	buf_drop_front(&input->kept, input->kept.len - input->len);
-	buf_put(&input->kept, bytes, len);
-	input->next = (const char *)input->kept.bytes;
-	input->len = input->kept.len;
-}
-
-/* Moves what waits out of the shared buffer. */
-static void input_keep(struct input *input)
-{
-	if (input->len == 0) {
-		buf_wipe(&input->kept);
-		return;
-	}
-	const char *kept = (const char *)input->kept.bytes;
-	if (kept != NULL && input->next >= kept && input->next < kept + input->kept.len)
-		return;
-	buf_clear(&input->kept);
-	buf_put(&input->kept, input->next, input->len);
-	input->next = (const char *)input->kept.bytes;
-}
-
 size_t connection_unsent(const struct connection *connection)
 {
 	return connection->out.len - connection->out_sent;

@@ -136,7 +136,14 @@ void connection_lose(
 size_t connection_unsent(const struct connection *connection);
 void connection_set_address(
     struct connection *connection, const struct sockaddr *address, socklen_t address_len);
+
+/* input.c */
+/* Takes the first bytes off. */
 void input_consume(struct input *input, size_t len);
+/* Puts more, in a shared buffer, behind those that wait. */
+void input_add(struct input *input, const char *bytes, size_t len);
+/* Moves what waits out of the shared buffer; wipes what no longer does. */
+void input_keep(struct input *input);
 
 /* transport.c */
 void transport_init(struct connection *connection);

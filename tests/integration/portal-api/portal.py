@@ -17,8 +17,10 @@ import unittest
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-sys.path.insert(0, ROOT)
+sys.path[:0] = [ROOT, os.path.dirname(os.path.abspath(__file__))]
 from tests.lib.instance import Client, free_ports, run  # noqa: E402
+
+import contract  # noqa: E402
 
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build/release"))
 CLUSTER = os.path.join(ROOT, "deploy/dev/cluster")
@@ -38,6 +40,15 @@ def claim_code():
         factor = 3 - factor
     text = symbols + ALPHABET[-total % 32]
     return symbols, f"{text[:5]}-{text[5:10]}-{text[10:]}"
+
+
+class CheckedClient(Client):
+    """A client that holds every answer against the OpenAPI document."""
+
+    def request(self, method, path, *more, **named):
+        answer = super().request(method, path, *more, **named)
+        contract.check(method, path, answer)
+        return answer
 
 
 class Portal:
@@ -93,7 +104,7 @@ class Portal:
                         f"\n  admin: host={socket} dbname=firstring user=firstring_admin"
                         f"\n  status: host={socket} dbname=firstring user=firstring_status"
                         f"\n  deadline: 2s",
-            # "status": f"\n  enabled: true\n  listen: \"127.0.0.1:{self.status_port}\"",
+            "status": f"\n  enabled: true\n  listen: \"127.0.0.1:{self.status_port}\"",
         }
         lines.update(self.settings)
         with open(self.path("portal-api.yaml"), "w") as file:
@@ -157,7 +168,7 @@ class Portal:
     # --- people ---
 
     def client(self, token=None):
-        return Client(f"https://localhost:{self.port}", self.path("server.pem"), token=token)
+        return CheckedClient(f"https://localhost:{self.port}", self.path("server.pem"), token=token)
 
     @property
     def admin(self):
