@@ -188,6 +188,7 @@ int status_worker_run(const struct worker *worker, void *shared)
 	if (sandbox_drop_privileges(config->user) != ERR_OK)
 		return EX_CONFIG;
 	sandbox_harden();
+	on_state(0, NULL);
 	life.database = pg_new(&(struct pg_config){.base = life.base,
 	    .conninfo = config->status_database,
 	    .statements = queries_status,
