@@ -188,8 +188,7 @@ static const struct conf_field FIELDS[] = {
 	.help = "how long a leaving worker may finish what it has begun"},
 };
 
-static enum err check_database(
-    const char *conninfo, const char *name, char *why, size_t why_len)
+static enum err check_database(const char *conninfo, const char *name, char *why, size_t why_len)
 {
 	char problem[160];
 	enum err err = pg_check_conninfo(conninfo, problem, sizeof problem);

@@ -44,8 +44,7 @@ static enum err load(void *ctx, void *previous, void **state)
 {
 	struct parent *parent = ctx;
 	struct portal_state *loaded = NULL;
-	enum err err =
-	    portal_state_load(parent->config_path, &parent->sockets, previous, &loaded);
+	enum err err = portal_state_load(parent->config_path, &parent->sockets, previous, &loaded);
 	if (!err)
 		*state = loaded;
 	return err;
@@ -66,9 +65,8 @@ static size_t kinds(void *shared, struct worker_kind kinds[WORKERS_KINDS_MAX])
 {
 	const struct portal_state *state = shared;
 	size_t count = 0;
-	kinds[count++] = (struct worker_kind){.name = "api",
-	    .count = (unsigned)state->config.workers,
-	    .run = portal_worker_run};
+	kinds[count++] = (struct worker_kind){
+	    .name = "api", .count = (unsigned)state->config.workers, .run = portal_worker_run};
 	kinds[count++] = (struct worker_kind){.name = "health", .count = 1, .run = run_health};
 	if (state->config.status_enabled)
 		kinds[count++] = (struct worker_kind){

@@ -14,8 +14,8 @@ static enum err bind_sockets(
 	if (sockets->are_bound)
 		return ERR_OK;
 	sockets->status = -1;
-	enum err err = server_listen(
-	    config->listen.host, config->listen.port, &sockets->main, why, why_len);
+	enum err err =
+	    server_listen(config->listen.host, config->listen.port, &sockets->main, why, why_len);
 	if (!err)
 		err = server_listen(
 		    config->health.host, config->health.port, &sockets->health, why, why_len);

@@ -44,8 +44,8 @@ static void on_error(int status, const char *reason, struct server_answer *answe
 	metrics_add(METRIC_PROBLEMS, problem.kind, 1);
 }
 
-static void on_refusal(enum server_refusal refusal, const char *detail,
-    const struct server_peer *peer, void *ctx)
+static void on_refusal(
+    enum server_refusal refusal, const char *detail, const struct server_peer *peer, void *ctx)
 {
 	(void)detail;
 	(void)peer;
@@ -71,8 +71,8 @@ static void on_admin_state(int ready, void *ctx)
 	metrics_set_ready("admin_database", ready);
 }
 
-static struct pg *connect_as(const struct worker_life *life, const char *conninfo,
-    void (*on_state)(int ready, void *ctx))
+static struct pg *connect_as(
+    const struct worker_life *life, const char *conninfo, void (*on_state)(int ready, void *ctx))
 {
 	const struct portal_config *config = life->portal.config;
 	return pg_new(&(struct pg_config){.base = life->base,

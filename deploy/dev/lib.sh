@@ -50,9 +50,10 @@ take_lock() {
 start() {
   local name=$1 health=$2 log=$var/log/$1.log tries
   shift 2
-  is_running "$name" && return
-  setsid nohup "$@" >> "$log" 2>&1 < /dev/null 9>&- &
-  printf '%s\n' $! > "$var/run/$name.pid"
+  if ! is_running "$name"; then
+    setsid nohup "$@" >> "$log" 2>&1 < /dev/null 9>&- &
+    printf '%s\n' $! > "$var/run/$name.pid"
+  fi
   for ((tries = 0; tries < 300; tries++)); do
     if curl -fs --max-time 1 "http://127.0.0.1:$health/readyz" > /dev/null 2>&1; then
       return
@@ -74,7 +75,7 @@ stop() {
   pid=$(pid_of "$name")
   kill -TERM "$pid" 2> /dev/null || true
   for ((tries = 0; tries < 350; tries++)); do
-    kill -0 "$pid" 2> /dev/null || break
+    is_running "$name" || break
     sleep 0.1
   done
   # What a daemon that would not drain leaves behind, workers included.

@@ -142,8 +142,7 @@ static int take_key_types(const struct front_api *api, struct statement_order *o
 			    order->model);
 		return status;
 	}
-	json_array_foreach(json_object_get(model, "key_types"), i, name)
-	{
+	json_array_foreach(json_object_get(model, "key_types"), i, name) {
 		const char *text = json_string_value(name);
 
 		if (text && key_type_parse(text, strlen(text), &type) == ERR_OK)

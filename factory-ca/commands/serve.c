@@ -33,7 +33,7 @@ struct child {
 	const char *name;
 	pid_t pid; /* 0: not running */
 	int64_t started_ms, start_at_ms;
-	unsigned pause_ms;
+	unsigned pause_ms, starts;
 };
 
 struct minder {
@@ -52,6 +52,7 @@ static void start(struct minder *minder, struct child *child)
 	pid_t parent = getpid();
 
 	child->started_ms = clock_monotonic_ms();
+	child->starts++;
 	child->pid = fork();
 	CHECK(child->pid >= 0);
 	if (child->pid > 0) {
@@ -98,8 +99,9 @@ static void on_end(struct minder *minder, struct child *child, int wait_status)
 			kill(minder->signer.pid, SIGTERM);
 		return;
 	}
-	/* What the configuration makes impossible stays impossible. */
-	if (status == EX_CONFIG) {
+	/* What the configuration makes impossible is told at once. Later it may pass: a port is
+	 * still held by workers whose parent was killed, and which finish what they have begun. */
+	if (status == EX_CONFIG && child->starts == 1) {
 		stop_all(minder, EX_CONFIG);
 		return;
 	}

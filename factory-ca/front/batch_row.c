@@ -142,8 +142,7 @@ static void bind(json_t *object, struct enrolment *enrolment)
 	}
 	if (enrolment->status == ENROLMENT_ERROR)
 		return;
-	json_object_foreach(object, key, value)
-	{
+	json_object_foreach(object, key, value) {
 		char shown[32];
 
 		if (is_known(key))

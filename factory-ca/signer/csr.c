@@ -54,15 +54,32 @@ static const struct signature_algorithm *find_algorithm(const struct der_element
 	return NULL;
 }
 
+/* AlgorithmIdentifier; parameters are absent for ECDSA (RFC 5758) and NULL for RSA (RFC 4055). */
+static struct der_element read_algorithm(struct cursor *in)
+{
+	struct der_element identifier = der_read(in, DER_SEQUENCE), oid, parameters;
+	struct cursor fields = der_enter(&identifier);
+
+	oid = der_read(&fields, DER_OID);
+	if (cursor_left(&fields)) {
+		parameters = der_read(&fields, DER_NULL);
+		if (parameters.content_len != 0)
+			fields.err = ERR_SYNTAX;
+	}
+	if (fields.err || cursor_left(&fields))
+		in->err = ERR_SYNTAX;
+	return oid;
+}
+
 static enum err take_apart(const void *der, size_t len, struct csr_parts *parts)
 {
-	struct cursor in = cursor_of(der, len), fields, info, algorithm;
-	struct der_element whole, version, identifier, oid;
+	struct cursor in = cursor_of(der, len), fields, info;
+	struct der_element whole, version, oid;
 
 	whole = der_read(&in, DER_SEQUENCE);
 	fields = der_enter(&whole);
 	parts->info = der_read(&fields, DER_SEQUENCE);
-	identifier = der_read(&fields, DER_SEQUENCE);
+	oid = read_algorithm(&fields);
 	parts->signature = der_read(&fields, DER_BIT_STRING);
 	info = der_enter(&parts->info);
 	version = der_read(&info, DER_INTEGER);
@@ -70,10 +87,8 @@ static enum err take_apart(const void *der, size_t len, struct csr_parts *parts)
 	parts->spki = der_read(&info, DER_SEQUENCE);
 	if (cursor_left(&info))
 		der_read(&info, DER_CONTEXT_CONSTRUCTED(0));
-	algorithm = der_enter(&identifier);
-	oid = der_read(&algorithm, DER_OID);
-	if (in.err || fields.err || info.err || algorithm.err || cursor_left(&in) ||
-	    cursor_left(&fields) || cursor_left(&info))
+	if (in.err || fields.err || info.err || cursor_left(&in) || cursor_left(&fields) ||
+	    cursor_left(&info))
 		return ERR_SYNTAX;
 	if (version.content_len != 1 || version.content[0] != 0 ||
 	    parts->signature.content_len < 2 || parts->signature.content[0] != 0)

@@ -3,6 +3,7 @@
  * forks, connects or changes who it is: keys and ledger are open before the list is in force.
  */
 #include <stddef.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "common/net/sandbox.h"
@@ -78,6 +79,7 @@ enum err signer_sandbox(void)
 {
 	/* The first gmtime_r() of a process, deep in OpenSSL's checks of validity, opens
 	 * /etc/localtime: now, while files can be opened. */
+	CHECK(setenv("TZ", "UTC0", 1) == 0);
 	tzset();
 	return sandbox_allow_only(allowed);
 }

@@ -44,8 +44,8 @@ static enum err add(struct job_rows *rows, size_t line, const char *mac, const c
 		snprintf(why, why_len, "Line %zu: a field is too long.", line);
 		return ERR_SYNTAX;
 	}
-	rows->items[rows->count++] = (struct job_row){
-	    line, keep(rows, mac), keep(rows, code), keep(rows, profile)};
+	rows->items[rows->count++] =
+	    (struct job_row){line, keep(rows, mac), keep(rows, code), keep(rows, profile)};
 	return ERR_OK;
 }
 
@@ -92,8 +92,8 @@ static const struct bind_field row_fields[] = {
 	.max = JOB_FIELD_MAX},
 };
 
-static enum err read_json_line(const char *text, size_t len, size_t line, struct job_rows *rows,
-    char *why, size_t why_len)
+static enum err read_json_line(
+    const char *text, size_t len, size_t line, struct job_rows *rows, char *why, size_t why_len)
 {
 	struct row_body body = {.claim_code = ""};
 	struct field_errors errors = {0};

@@ -74,8 +74,8 @@ static struct pg_call create_call(const struct request *request, const struct su
 	return (struct pg_call){&query_claim_job_create, params};
 }
 
-static void add_texts(struct pg_params *params, const struct job_rows *rows, size_t first,
-    size_t end, size_t member)
+static void add_texts(
+    struct pg_params *params, const struct job_rows *rows, size_t first, size_t end, size_t member)
 {
 	pg_param_array_begin(params, PG_ARRAY_TEXT);
 	for (size_t i = first; i < end; i++) {
@@ -121,7 +121,7 @@ static int read_file(struct request *request, struct submitted *job)
 		return 0;
 	request_fail(request,
 	    err == ERR_TOO_LONG ? PROBLEM_TOO_LARGE
-	    : is_csv		? PROBLEM_BAD_CSV
+	    : is_csv            ? PROBLEM_BAD_CSV
 				: PROBLEM_BAD_JSON,
 	    "%s", why);
 	return -1;
@@ -256,8 +256,8 @@ static void on_page(struct request *request, const struct pg_rows *const *result
 		request_query(request, &call, 1, on_page);
 		return;
 	}
-	request_reply_text(request, 200, "application/x-ndjson", collected->text.bytes,
-	    collected->text.len);
+	request_reply_text(
+	    request, 200, "application/x-ndjson", collected->text.bytes, collected->text.len);
 }
 
 void claim_job_results(struct request *request)

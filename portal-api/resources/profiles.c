@@ -189,7 +189,8 @@ static void merge(json_t *document, json_t *patch)
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach(patch, key, value) json_object_set(document, key, value);
+	json_object_foreach(patch, key, value)
+		json_object_set(document, key, value);
 }
 
 static void on_current(struct request *request, const struct pg_rows *const *results, size_t count)

@@ -301,12 +301,14 @@ end
 $$;
 
 -- What is on record for (MAC, key) under an order. Internal: no daemon may call it.
--- The switches keep the plan to index lookups while the tables grow faster than statistics.
+-- The switches keep the plan to index lookups while the tables grow faster than statistics, and
+-- keep the one plan: planning anew for each array costs more than running it.
 create function certificates_classify(order_id bigint, macs macaddr[], spki_sha256 bytea[])
 returns table (ordinal bigint, outcome text, fingerprint bytea, certificate bytea,
   serial_number text, claim_code_epoch integer)
 language plpgsql stable set search_path = firstring, pg_temp
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   return query
@@ -360,6 +362,7 @@ create function certificates_store(order_reference text, station_fingerprint byt
   actor_kind text, actor_id text, source_ip inet, request_id text)
 returns table (ordinal bigint, outcome text, certificate bytea, claim_code_epoch integer)
 language plpgsql security definer set search_path = firstring, pg_temp
+  set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare

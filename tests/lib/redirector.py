@@ -125,6 +125,9 @@ class Redirector:
         self.url = self.cluster("start", "--throwaway").strip()
         self.conninfo = f"host={self.cluster('socket').strip()} dbname=firstring user=firstring_redirector"
 
+    def databases(self):
+        return [self.conninfo]
+
     def psql(self, sql):
         return run("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", self.url, stdin=sql.encode()).stdout.decode().strip()
 
@@ -136,6 +139,13 @@ class Redirector:
             children = [int(word) for word in file.read().split()]
         for each in [postmaster, *children]:
             os.kill(each, how)
+
+    def crash(self):
+        """Kills the postmaster and all its children."""
+        self.postgres(signal.SIGKILL)
+
+    def revive(self):
+        self.cluster("start", "--throwaway")
 
     # Keys
 
@@ -208,7 +218,7 @@ class Redirector:
             "listeners": [{"name": "phones", "address": f"127.0.0.1:{self.port}"}],
             "key_pairs": [{"certificate": cert, "key": key} for cert, key in self.pairs],
             "device_ca": self.factory.cert, "formats": self.path("formats"), "seal_ring": self.ring,
-            "databases": [self.conninfo], "health": f"127.0.0.1:{self.health_port}",
+            "databases": self.databases(), "health": f"127.0.0.1:{self.health_port}",
             **self.config, **more}
         with open(self.path("redirector.yaml"), "w") as file:
             file.write("".join(f"{key}: {json.dumps(value)}\n" for key, value in config.items()))

@@ -207,7 +207,7 @@ static inline X509 *test_person(struct keystore *store, X509 *ca, EVP_PKEY *key,
 {
 	struct access_request request = {.organisation = "Example",
 	    .name = name,
-	    .not_before_unix_s = TEST_NOW - 100,
+	    .not_before_unix_s = not_after - 20000,
 	    .not_after_unix_s = not_after};
 	struct buf spki = {0}, der = {0};
 	unsigned char *issuer = NULL;

@@ -18,6 +18,18 @@ def psql(script, user="postgres"):
     return done
 
 
+# A daemon's connection plans its statements while the tables are empty, and keeps the plans.
+early = subprocess.Popen(["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1"], stdin=subprocess.PIPE, text=True,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+EARLY = """
+select firstring.device_lookup(array['\\x00'::bytea]);
+select firstring.certificates_existing('O', array['10:20:30:00:00:2a']::macaddr[], array['\\x00'::bytea]);
+select firstring.events_insert(array[now()], array[gen_random_uuid()], array['10:20:30:00:00:2a']::macaddr[], array['refused'],
+  array[null::uuid], array[null::bigint], array[null], array[null]);
+"""
+early.stdin.write(EARLY * 6)
+early.stdin.flush()
+
 subprocess.run(["psql", "-X", "-q", "-o", "/dev/null", "-f", os.environ["SQL_ROOT"] + "/sql/tests/lib.sql"], check=True)
 psql(f"""
 \\o /dev/null
@@ -137,6 +149,17 @@ rollback;
             if name not in plans:
                 problems.append(f"{where}: does not use {name}")
 
+
+_, plans = early.communicate("""
+load 'auto_explain';
+set auto_explain.log_min_duration = 0;
+set auto_explain.log_nested_statements = on;
+set auto_explain.log_level = warning;
+""" + EARLY)
+problems += [f"planned while empty: sequential scan of {t}" for t in re.findall(r"Seq Scan on (?:firstring\.)?(\w+)", plans)
+             if t in GROWING]
+if early.returncode or "device_lookup" not in plans:
+    problems.append("planned while empty: " + plans[-500:])
 
 # Right after a rush of new rows: what must not depend on statistics.
 everything = CASES

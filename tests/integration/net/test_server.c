@@ -480,6 +480,28 @@ START_TEST(test_fifty_pipelined_are_answered_in_order)
 }
 END_TEST
 
+START_TEST(test_thousands_pipelined_are_answered_too)
+{
+	enum { COUNT = 5000 };
+	struct setup setup = quick();
+	struct test_client client;
+	struct buf requests = {0};
+	setup.limits.requests_per_connection = COUNT;
+	start(&setup);
+	open_tls(&client);
+	for (int i = 0; i < COUNT; i++)
+		buf_put_str(&requests, i < COUNT - 1 ? GET("/hello") : GET_CLOSE("/hello"));
+	ck_assert_int_eq(test_client_send(&client, (char *)requests.bytes, requests.len), 1);
+	while (test_client_receive(&client))
+		continue;
+	ck_assert_int_eq(client.clean, 1);
+	ck_assert_int_eq(seen->requests, COUNT);
+	buf_free(&requests);
+	test_client_close(&client);
+	stop();
+}
+END_TEST
+
 START_TEST(test_pipelined_behind_a_late_answer_wait_for_it)
 {
 	struct setup setup = quick();
@@ -647,6 +669,33 @@ START_TEST(test_too_large_bodies_are_refused_before_they_come)
 }
 END_TEST
 
+/* The server reads on for a while, or its reset would take the answer from the client's hands. */
+START_TEST(test_a_refused_upload_can_read_why)
+{
+	struct setup setup = quick();
+	struct test_client client;
+	static char piece[16 * 1024];
+	setup.transport = _i == 0 ? SERVER_PLAIN : SERVER_TLS;
+	start(&setup);
+	if (setup.transport == SERVER_TLS)
+		open_tls(&client);
+	else
+		test_client_connect(&client, port);
+	ck_assert_int_eq(
+	    test_client_say(
+		&client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1073741824\r\n\r\n"),
+	    1);
+	for (int i = 0; i < 200; i++) {
+		ck_assert_int_eq(test_client_send(&client, piece, sizeof(piece)), 1);
+		usleep(1000);
+	}
+	expect(&client, "", 413, "");
+	ck_assert_int_eq(test_client_ends(&client), 1);
+	test_client_close(&client);
+	stop();
+}
+END_TEST
+
 START_TEST(test_expect_continue_is_answered_first)
 {
 	struct setup setup = quick();
@@ -802,6 +851,33 @@ END_TEST
 START_TEST(test_a_paced_stream_pauses_and_goes_on)
 {
 	expect_echo("/paced");
+}
+END_TEST
+
+START_TEST(test_a_stream_handler_learns_of_a_broken_body)
+{
+	static const char *const bodies[] = {
+	    "Content-Length: 100000000\r\n\r\nhello",
+	    "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n+5\r\nhello\r\n",
+	};
+	struct setup setup = quick();
+	start(&setup);
+	for (int i = 0; i < 2; i++) {
+		struct test_client client;
+		struct test_answer answer = {0};
+		open_tls(&client);
+		int64_t begun_ms = now_ms();
+		test_client_say(&client, "POST /stream HTTP/1.1\r\nHost: a\r\n");
+		ck_assert_int_eq(test_client_say(&client, bodies[i]), 1);
+		ck_assert_int_eq(test_client_read(&client, &answer, 0), 0);
+		ck_assert_int_eq(client.clean, 0);
+		wait_for(&seen->closed, i + 1);
+		ck_assert_int_le(now_ms() - begun_ms, 1000);
+		test_answer_free(&answer);
+		test_client_close(&client);
+	}
+	ck_assert_int_eq(seen->refused[SERVER_REFUSED_SYNTAX], 2);
+	stop();
 }
 END_TEST
 
@@ -1136,6 +1212,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, test_a_connection_is_kept_for_further_requests);
 	tcase_add_test(tcase, test_a_connection_ends_after_its_number_of_requests);
 	tcase_add_test(tcase, test_fifty_pipelined_are_answered_in_order);
+	tcase_add_test(tcase, test_thousands_pipelined_are_answered_too);
 	tcase_add_test(tcase, test_pipelined_behind_a_late_answer_wait_for_it);
 	tcase_add_test(tcase, test_a_request_may_come_in_single_bytes);
 	tcase_add_test(tcase, test_slow_heads_and_bodies_are_cut_off);
@@ -1144,6 +1221,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, test_a_slow_reader_is_cut_off);
 	tcase_add_test(tcase, test_a_large_answer_arrives_whole);
 	tcase_add_test(tcase, test_too_large_bodies_are_refused_before_they_come);
+	tcase_add_loop_test(tcase, test_a_refused_upload_can_read_why, 0, 2);
 	tcase_add_test(tcase, test_expect_continue_is_answered_first);
 	tcase_add_test(tcase, test_broken_requests_get_their_status_and_the_end);
 	tcase_add_test(tcase, test_resets_in_the_middle_leave_nothing_behind);
@@ -1151,6 +1229,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, test_a_client_that_only_ends_its_side_is_answered);
 	tcase_add_test(tcase, test_a_stream_is_read_while_it_is_answered);
 	tcase_add_test(tcase, test_a_paced_stream_pauses_and_goes_on);
+	tcase_add_test(tcase, test_a_stream_handler_learns_of_a_broken_body);
 	tcase_add_test(tcase, test_streams_for_old_clients_end_with_the_connection);
 	tcase_add_test(tcase, test_a_cut_stream_is_seen_to_be_cut);
 	tcase_add_test(tcase, test_nothing_in_plain_text_leaves_a_tls_listener);
