@@ -5,6 +5,9 @@ MODE ?= release
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+ifeq ($(MODE),fuzz)
+CC := clang
+endif
 BUILD := build/$(MODE)
 VERSION := $(shell cat VERSION)
 
@@ -21,9 +24,6 @@ CFLAGS_debug := -O0 -g3
 CFLAGS_asan := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS_tsan := -O1 -g3 -fsanitize=thread
 CFLAGS_fuzz := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
-ifeq ($(MODE),fuzz)
-CC := clang
-endif
 CFLAGS := -std=gnu17 $(WARNINGS) $(HARDEN) $(CFLAGS_$(MODE)) $(EXTRA_CFLAGS)
 LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(filter -fsanitize%,$(CFLAGS_$(MODE)))
 LDLIBS := $(shell pkg-config --libs $(PKGS))

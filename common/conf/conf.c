@@ -212,7 +212,10 @@ static enum err bind_map(const struct loader *loader, struct binding *binding,
 			return fail_at(loader, &key->start_mark, "", "the key is too long");
 		const struct conf_field *field = find_field(binding->table, name);
 		enum err err = ERR_OK;
-		if (field != NULL) {
+		if (field != NULL && binding->seen[field - binding->table->fields]) {
+			/* Once as "tls.key: …", once as "tls: {key: …}". */
+			err = fail_at(loader, &key->start_mark, name, "the key is there twice");
+		} else if (field != NULL) {
 			snprintf(full, sizeof full, "%s%s", binding->place, name);
 			binding->seen[field - binding->table->fields] = 1;
 			err =

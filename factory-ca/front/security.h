@@ -6,8 +6,8 @@
 #include "factory-ca/front/call.h"
 #include "factory-ca/front/enrolment.h"
 
-/* Notes those of the rows that are suspicious. Nobody waits for it; a database that is away costs the
- * event, which the log still has. */
+/* Notes those of the rows that are suspicious. Nobody waits for it; a database that is away costs
+ * the event, which the log still has. */
 void security_note(const struct call *call, const struct enrolment *rows, size_t count);
 
 #endif

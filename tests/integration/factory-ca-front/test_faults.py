@@ -83,11 +83,11 @@ class Faults(unittest.TestCase):
         self.assertEqual(line.station.ok("GET", f"/v1/orders/{order}")["issued"], len(macs))
 
     def kill_during_batches(self, victim, recover=lambda: None):
-        macs = line.macs(800)
+        macs = line.macs(500)
         order = line.order(macs)
         rows = rows_for(macs)
         received, answered = [], []
-        for delay in (0.01, 0.05, 0.1, 0.15, 0.2):
+        for delay in (0.02, 0.08, 0.2):
             station = threading.Thread(target=lambda: answered.append(send(received, order, rows)))
             station.start()
             time.sleep(delay * random.uniform(0.5, 1.5))
@@ -250,6 +250,8 @@ class Signals(unittest.TestCase):
         line.process.send_signal(signal.SIGTERM)
         self.assertEqual(line.process.wait(45), 0)
         self.assertEqual([pid for pid in pids if os.path.exists(f"/proc/{pid}")], [])
+        ends = {entry["worker"]: entry["status"] for entry in line.log() if entry["event"] == "worker_ended"}
+        self.assertEqual([ends[pid] for pid in pids if pid in ends], [0, 0, 0])
         line.serve()
 
     def test_a_port_that_is_taken_is_told(self):

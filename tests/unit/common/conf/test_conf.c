@@ -174,6 +174,7 @@ static const struct {
     {"workers: 2\n", ":1:1: ", "tls.key: this key is required"},
     {"tls: {key: k}\nworker: 2\n", ":2:1: ", "did you mean \"workers\"?"},
     {"tls: {key: k}\nworkers: 2\nworkers: 3\n", ":3:1: ", "twice"},
+    {"tls: {key: k}\ntls.key: l\n", ":2:1: ", "tls.key: the key is there twice"},
     {"tls: {key: k}\nworkers: 99\n", ":2:10: ", "workers: 99 is not in 1..64"},
     {"tls: {key: k}\nworkers: two\n", ":2:10: ", "not a whole number"},
     {"tls: {key: k}\ntimeout: 5\n", ":2:10: ", "not a duration"},
