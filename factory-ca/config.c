@@ -66,19 +66,19 @@ static const struct conf_field fields[] = {
 	.type = CONF_STRING, /* may be empty; see check() */
 	.offset = MEMBER(ocsp_url),
 	.default_value = "",
-	.help = "OCSP responder; empty: none is named in certificates"},
+	.help = "OCSP responder that certificates name; empty: aia_base_url and /ocsp"},
     {.name = "pki.station_lifetime",
 	.type = CONF_DURATION,
 	.offset = MEMBER(station_lifetime_ms),
 	.default_value = "90d",
-	.min = DAYS(1),
+	.min = DAYS(30),
 	.max = DAYS(90),
 	.help = "of a station's certificate"},
     {.name = "pki.operator_lifetime",
 	.type = CONF_DURATION,
 	.offset = MEMBER(operator_lifetime_ms),
 	.default_value = "90d",
-	.min = DAYS(1),
+	.min = DAYS(30),
 	.max = DAYS(90),
 	.help = "of an operator's certificate"},
     {.name = "signer.socket",
@@ -250,11 +250,16 @@ void factory_url(
 	    [FACTORY_URL_ISSUING_CRL] = "issuing-0.crl",
 	    [FACTORY_URL_ROOT] = "root.cer",
 	    [FACTORY_URL_ISSUING] = "issuing.cer",
+	    [FACTORY_URL_OCSP] = "ocsp",
 	};
 	int is_crl = which == FACTORY_URL_ROOT_CRL || which == FACTORY_URL_ISSUING_CRL;
-	int n = snprintf(url, FACTORY_URL_MAX, "%s/%s",
-	    is_crl ? config->crl_base_url : config->aia_base_url, names[which]);
+	int n;
 
+	if (which == FACTORY_URL_OCSP && *config->ocsp_url)
+		n = snprintf(url, FACTORY_URL_MAX, "%s", config->ocsp_url);
+	else
+		n = snprintf(url, FACTORY_URL_MAX, "%s/%s",
+		    is_crl ? config->crl_base_url : config->aia_base_url, names[which]);
 	CHECK(n > 0 && n < FACTORY_URL_MAX);
 }
 

@@ -20,7 +20,7 @@ struct factory_config {
 	char *root_name, *issuing_name, *line_access_name; /* CN of the CAs */
 	char *oid_arc; /* private arc, dotted: see factory_oid */
 	char *crl_base_url, *aia_base_url; /* http, no slash at the end */
-	char *ocsp_url; /* "" : no OCSP in AIA */
+	char *ocsp_url; /* may be "": see factory_url */
 	int64_t station_lifetime_ms, operator_lifetime_ms;
 	/* signer */
 	char *signer_socket;
@@ -66,6 +66,7 @@ enum factory_url {
 	FACTORY_URL_ISSUING_CRL, /* crl_base_url/issuing-0.crl: shard 0 */
 	FACTORY_URL_ROOT, /* aia_base_url/root.cer, DER */
 	FACTORY_URL_ISSUING, /* aia_base_url/issuing.cer, DER */
+	FACTORY_URL_OCSP, /* ocsp_url, or aia_base_url/ocsp */
 };
 enum { FACTORY_URL_MAX = 192 };
 void factory_url(

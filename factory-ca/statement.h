@@ -45,7 +45,7 @@ enum {
 enum statement_type { STATEMENT_ORDER_OPEN, STATEMENT_ORDER_CLOSE, STATEMENT_TYPE_COUNT };
 
 /* Which fields a certificate has. "device-1": the full profile; "device-1-compat": without the
- * otherNames and the URI in subjectAltName. */
+ * otherNames in subjectAltName. */
 enum certificate_profile {
 	CERTIFICATE_DEVICE_1,
 	CERTIFICATE_DEVICE_1_COMPAT,

@@ -2,7 +2,7 @@
  * portal-api: where ITSPs claim phones and the manufacturer keeps house, over https.
  *
  * The parent binds, reads files and forks; it reads no byte from the network. Its workers are in
- * worker.c.
+ * worker.c (the API), status.c (CRLs) and common/net/health.h.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include "portal-api/bootstrap.h"
 #include "portal-api/metrics.h"
 #include "portal-api/state.h"
+#include "portal-api/status.h"
 #include "portal-api/worker.h"
 
 static const char DEFAULT_CONFIG[] = "/etc/firstring/portal-api.yaml";
@@ -67,6 +68,9 @@ static size_t kinds(void *shared, struct worker_kind kinds[WORKERS_KINDS_MAX])
 	kinds[count++] = (struct worker_kind){
 	    .name = "api", .count = (unsigned)state->config.workers, .run = portal_worker_run};
 	kinds[count++] = (struct worker_kind){.name = "health", .count = 1, .run = run_health};
+	if (state->config.status_enabled)
+		kinds[count++] =
+		    (struct worker_kind){.name = "status", .count = 1, .run = status_worker_run};
 	return count;
 }
 

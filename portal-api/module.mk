@@ -1,10 +1,13 @@
 # The portal-api daemon: everything but main.c is a library, so that tests link it.
 PORTAL_API_SOURCES := $(filter-out %/main.c,$(shell find portal-api -name '*.c' | sort))
-PORTAL_API_OBJECTS := $(call objects,$(PORTAL_API_SOURCES)) $(BUILD)/gen/queries_portal-api.o
+PORTAL_API_OBJECTS := $(call objects,$(PORTAL_API_SOURCES)) $(BUILD)/gen/queries_portal-api.o $(BUILD)/gen/queries_status.o
 PORTAL_API_LIB := $(BUILD)/libportal-api.a
 OBJECTS += $(call objects,$(PORTAL_API_SOURCES) portal-api/main.c)
 
-$(PORTAL_API_OBJECTS) $(BUILD)/portal-api/main.o: | $(BUILD)/gen/queries_portal-api.h
+$(PORTAL_API_OBJECTS) $(BUILD)/portal-api/main.o: | $(BUILD)/gen/queries_portal-api.h $(BUILD)/gen/queries_status.h
+
+# The document is compiled in, see resources/openapi.c.
+$(BUILD)/portal-api/resources/openapi.o: portal-api/openapi.json
 
 $(PORTAL_API_LIB): $(PORTAL_API_OBJECTS)
 	@rm -f $@

@@ -28,7 +28,6 @@ enum operation_body {
 
 enum operation_flag {
 	OPERATION_MUTATES = 1, /* may have an effect: Idempotency-Key is heeded */
-	OPERATION_REPEATABLE = 2, /* doing it again is harmless and answers the same */
 };
 
 struct operation {
@@ -40,6 +39,12 @@ struct operation {
 	size_t body_max; /* bytes */
 	unsigned flags;
 	void (*handle)(struct request *request);
+	/*
+	 * Answers again for an Idempotency-Key whose effect is committed but whose answer was not
+	 * kept: from request->effect_object, changing nothing. May be `handle` where that holds for
+	 * it. NULL: the answer held a secret, which is not shown again.
+	 */
+	void (*rebuild)(struct request *request);
 };
 
 #endif

@@ -2,6 +2,7 @@
 #include "portal-api/routes.h"
 
 #include "portal-api/auth/scope.h"
+#include "portal-api/http/request.h"
 #include "portal-api/resources/resources.h"
 
 enum {
@@ -12,104 +13,91 @@ enum {
 	JOB_MAX = 16 * 1024 * 1024, /* 100,000 rows */
 };
 
-#define READS OPERATION_REPEATABLE
-#define CREATES OPERATION_MUTATES
-#define CHANGES (OPERATION_MUTATES | OPERATION_REPEATABLE)
+/* A route that reads, and one that has an effect. */
+#define READ(audience, id, pattern, scopes, handle)                                                \
+	{                                                                                          \
+		id, "GET", pattern, OPERATION_##audience, scopes, BODY_NONE, 0, 0, handle, NULL    \
+	}
+#define WRITE(audience, id, method, pattern, scopes, body, max, handle, rebuild)                   \
+	{                                                                                          \
+		id, method, pattern, OPERATION_##audience, scopes, BODY_##body, max,               \
+		    OPERATION_MUTATES, handle, rebuild                                             \
+	}
 
-#define ITSP(id, method, pattern, scopes, body, max, flags, handle)                                \
-	{                                                                                          \
-		id, method, pattern, OPERATION_ITSP, scopes, body, max, flags, handle              \
-	}
-#define ADMIN(id, method, pattern, scopes, body, max, flags, handle)                               \
-	{                                                                                          \
-		id, method, pattern, OPERATION_MANUFACTURER, scopes, body, max, flags, handle      \
-	}
+enum {
+	PROFILES_READ = SCOPE_PROFILES_WRITE | SCOPE_CLAIMS_READ,
+	JOBS_READ = SCOPE_CLAIMS_READ | SCOPE_CLAIMS_WRITE,
+};
 
 const struct operation portal_operations[] = {
-    {"getOpenapi", "GET", "/openapi.json", OPERATION_PUBLIC, 0, BODY_NONE, 0, READS, openapi_get},
-    {"getMe", "GET", "/v1/me", OPERATION_ANYBODY, 0, BODY_NONE, 0, READS, me_get},
-
-    ITSP("listTokens", "GET", "/v1/tokens", SCOPE_TOKENS_WRITE, BODY_NONE, 0, READS, token_list),
-    ITSP("createToken", "POST", "/v1/tokens", SCOPE_TOKENS_WRITE, BODY_JSON, SMALL, CREATES,
-	token_create),
-    ITSP("revokeToken", "DELETE", "/v1/tokens/{id}", SCOPE_TOKENS_WRITE, BODY_NONE, 0, CHANGES,
-	token_revoke),
-
-    ITSP("listProfiles", "GET", "/v1/profiles", SCOPE_PROFILES_WRITE | SCOPE_CLAIMS_READ, BODY_NONE,
-	0, READS, profile_list),
-    ITSP("createProfile", "POST", "/v1/profiles", SCOPE_PROFILES_WRITE, BODY_JSON, PROFILE_MAX,
-	CREATES, profile_create),
-    ITSP("getProfile", "GET", "/v1/profiles/{id}", SCOPE_PROFILES_WRITE | SCOPE_CLAIMS_READ,
-	BODY_NONE, 0, READS, profile_get),
-    ITSP("patchProfile", "PATCH", "/v1/profiles/{id}", SCOPE_PROFILES_WRITE, BODY_MERGE_PATCH,
-	PROFILE_MAX, CHANGES, profile_patch),
-    ITSP("deleteProfile", "DELETE", "/v1/profiles/{id}", SCOPE_PROFILES_WRITE, BODY_NONE, 0,
-	CREATES, profile_delete),
-
-    ITSP("listClaims", "GET", "/v1/claims", SCOPE_CLAIMS_READ, BODY_NONE, 0, READS, claim_list),
-    ITSP("getClaim", "GET", "/v1/claims/{mac}", SCOPE_CLAIMS_READ, BODY_NONE, 0, READS, claim_get),
-    ITSP("putClaim", "PUT", "/v1/claims/{mac}", SCOPE_CLAIMS_WRITE, BODY_JSON, SMALL, CHANGES,
-	claim_put),
-    ITSP("patchClaim", "PATCH", "/v1/claims/{mac}", SCOPE_CLAIMS_WRITE, BODY_MERGE_PATCH, SMALL,
-	CREATES, claim_patch),
-    ITSP("releaseClaim", "DELETE", "/v1/claims/{mac}", SCOPE_CLAIMS_WRITE, BODY_NONE, 0, CHANGES,
-	claim_release),
-    ITSP("revealClaim", "POST", "/v1/claims/{mac}/reveal", SCOPE_CLAIMS_REVEAL, BODY_NONE, 0,
-	CREATES, claim_reveal),
-    ITSP("rearmClaim", "POST", "/v1/claims/{mac}/rearm", SCOPE_CLAIMS_WRITE, BODY_NONE, 0, CREATES,
-	claim_rearm),
-    ITSP("rotateClaim", "POST", "/v1/claims/{mac}/rotate", SCOPE_CLAIMS_WRITE, BODY_NONE, 0,
-	CREATES, claim_rotate),
-
-    ITSP("createClaimJob", "POST", "/v1/claim-jobs", SCOPE_CLAIMS_WRITE, BODY_ROWS, JOB_MAX,
-	CREATES, claim_job_create),
-    ITSP("getClaimJob", "GET", "/v1/claim-jobs/{id}", SCOPE_CLAIMS_READ | SCOPE_CLAIMS_WRITE,
-	BODY_NONE, 0, READS, claim_job_get),
-    ITSP("getClaimJobResults", "GET", "/v1/claim-jobs/{id}/results",
-	SCOPE_CLAIMS_READ | SCOPE_CLAIMS_WRITE, BODY_NONE, 0, READS, claim_job_results),
-
-    ITSP("listEvents", "GET", "/v1/events", SCOPE_EVENTS_READ, BODY_NONE, 0, READS, event_list),
-
-    ADMIN(
-	"listModels", "GET", "/v1/admin/models", SCOPE_ADMIN_READ, BODY_NONE, 0, READS, model_list),
-    ADMIN("createModel", "POST", "/v1/admin/models", SCOPE_ADMIN_WRITE, BODY_JSON, SMALL, CHANGES,
-	model_create),
-    ADMIN("listItsps", "GET", "/v1/admin/itsps", SCOPE_ADMIN_READ, BODY_NONE, 0, READS, itsp_list),
-    ADMIN("createItsp", "POST", "/v1/admin/itsps", SCOPE_ADMIN_WRITE, BODY_JSON, SMALL, CREATES,
-	itsp_create),
-    ADMIN(
-	"getItsp", "GET", "/v1/admin/itsps/{id}", SCOPE_ADMIN_READ, BODY_NONE, 0, READS, itsp_get),
-    ADMIN("patchItsp", "PATCH", "/v1/admin/itsps/{id}", SCOPE_ADMIN_WRITE, BODY_MERGE_PATCH, SMALL,
-	CHANGES, itsp_patch),
-    ADMIN("listItspDomains", "GET", "/v1/admin/itsps/{id}/domains", SCOPE_ADMIN_READ, BODY_NONE, 0,
-	READS, itsp_domain_list),
-    ADMIN("addItspDomain", "POST", "/v1/admin/itsps/{id}/domains", SCOPE_ADMIN_WRITE, BODY_JSON,
-	SMALL, CHANGES, itsp_domain_add),
-    ADMIN("removeItspDomain", "DELETE", "/v1/admin/itsps/{id}/domains/{domain}", SCOPE_ADMIN_WRITE,
-	BODY_NONE, 0, CREATES, itsp_domain_remove),
-    ADMIN("listItspTokens", "GET", "/v1/admin/itsps/{id}/tokens", SCOPE_ADMIN_READ, BODY_NONE, 0,
-	READS, itsp_token_list),
-    ADMIN("createItspToken", "POST", "/v1/admin/itsps/{id}/tokens", SCOPE_ADMIN_WRITE, BODY_JSON,
-	SMALL, CREATES, itsp_token_create),
-    ADMIN("listAdminTokens", "GET", "/v1/admin/tokens", SCOPE_ADMIN_READ, BODY_NONE, 0, READS,
-	admin_token_list),
-    ADMIN("createAdminToken", "POST", "/v1/admin/tokens", SCOPE_ADMIN_WRITE, BODY_JSON, SMALL,
-	CREATES, admin_token_create),
-    ADMIN("revokeAnyToken", "DELETE", "/v1/admin/tokens/{id}", SCOPE_ADMIN_WRITE, BODY_NONE, 0,
-	CHANGES, admin_token_revoke),
-    ADMIN("createShipments", "POST", "/v1/admin/shipments", SCOPE_ADMIN_WRITE, BODY_JSON, MACS_MAX,
-	CHANGES, shipment_create),
-    ADMIN("importDevices", "POST", "/v1/admin/devices:import", SCOPE_ADMIN_WRITE, BODY_CSV,
-	IMPORT_MAX, CREATES, device_import),
-    ADMIN("getDevice", "GET", "/v1/admin/devices/{mac}", SCOPE_ADMIN_READ, BODY_NONE, 0, READS,
-	device_get),
-    ADMIN("listSecurityEvents", "GET", "/v1/admin/security-events", SCOPE_ADMIN_READ, BODY_NONE, 0,
-	READS, security_event_list),
-    ADMIN("listAudit", "GET", "/v1/admin/audit", SCOPE_ADMIN_READ, BODY_NONE, 0, READS, audit_list),
-    ADMIN(
-	"listOrders", "GET", "/v1/admin/orders", SCOPE_ADMIN_READ, BODY_NONE, 0, READS, order_list),
-    ADMIN("listStations", "GET", "/v1/admin/stations", SCOPE_ADMIN_READ, BODY_NONE, 0, READS,
-	station_list),
+    READ(PUBLIC, "getOpenapi", "/openapi.json", 0, openapi_get),
+    READ(ANYBODY, "getMe", "/v1/me", 0, me_get),
+    READ(ITSP, "listTokens", "/v1/tokens", SCOPE_TOKENS_WRITE, token_list),
+    WRITE(ITSP, "createToken", "POST", "/v1/tokens", SCOPE_TOKENS_WRITE, JSON, SMALL, token_create,
+	NULL),
+    WRITE(ITSP, "revokeToken", "DELETE", "/v1/tokens/{id}", SCOPE_TOKENS_WRITE, NONE, 0,
+	token_revoke, request_reply_empty),
+    READ(ITSP, "listProfiles", "/v1/profiles", PROFILES_READ, profile_list),
+    WRITE(ITSP, "createProfile", "POST", "/v1/profiles", SCOPE_PROFILES_WRITE, JSON, PROFILE_MAX,
+	profile_create, profile_rebuild),
+    READ(ITSP, "getProfile", "/v1/profiles/{id}", PROFILES_READ, profile_get),
+    WRITE(ITSP, "patchProfile", "PATCH", "/v1/profiles/{id}", SCOPE_PROFILES_WRITE, MERGE_PATCH,
+	PROFILE_MAX, profile_patch, profile_rebuild),
+    WRITE(ITSP, "deleteProfile", "DELETE", "/v1/profiles/{id}", SCOPE_PROFILES_WRITE, NONE, 0,
+	profile_delete, request_reply_empty),
+    READ(ITSP, "listClaims", "/v1/claims", SCOPE_CLAIMS_READ, claim_list),
+    READ(ITSP, "getClaim", "/v1/claims/{mac}", SCOPE_CLAIMS_READ, claim_get),
+    WRITE(ITSP, "putClaim", "PUT", "/v1/claims/{mac}", SCOPE_CLAIMS_WRITE, JSON, SMALL, claim_put,
+	claim_get),
+    WRITE(ITSP, "patchClaim", "PATCH", "/v1/claims/{mac}", SCOPE_CLAIMS_WRITE, MERGE_PATCH, SMALL,
+	claim_patch, claim_get),
+    WRITE(ITSP, "releaseClaim", "DELETE", "/v1/claims/{mac}", SCOPE_CLAIMS_WRITE, NONE, 0,
+	claim_release, request_reply_empty),
+    WRITE(ITSP, "revealClaim", "POST", "/v1/claims/{mac}/reveal", SCOPE_CLAIMS_REVEAL, NONE, 0,
+	claim_reveal, NULL),
+    WRITE(ITSP, "rearmClaim", "POST", "/v1/claims/{mac}/rearm", SCOPE_CLAIMS_WRITE, NONE, 0,
+	claim_rearm, claim_get),
+    WRITE(ITSP, "rotateClaim", "POST", "/v1/claims/{mac}/rotate", SCOPE_CLAIMS_WRITE, NONE, 0,
+	claim_rotate, claim_get),
+    WRITE(ITSP, "createClaimJob", "POST", "/v1/claim-jobs", SCOPE_CLAIMS_WRITE, ROWS, JOB_MAX,
+	claim_job_create, claim_job_rebuild),
+    READ(ITSP, "getClaimJob", "/v1/claim-jobs/{id}", JOBS_READ, claim_job_get),
+    READ(ITSP, "getClaimJobResults", "/v1/claim-jobs/{id}/results", JOBS_READ, claim_job_results),
+    READ(ITSP, "listEvents", "/v1/events", SCOPE_EVENTS_READ, event_list),
+    READ(MANUFACTURER, "listModels", "/v1/admin/models", SCOPE_ADMIN_READ, model_list),
+    WRITE(MANUFACTURER, "createModel", "POST", "/v1/admin/models", SCOPE_ADMIN_WRITE, JSON, SMALL,
+	model_create, model_create),
+    READ(MANUFACTURER, "listItsps", "/v1/admin/itsps", SCOPE_ADMIN_READ, itsp_list),
+    WRITE(MANUFACTURER, "createItsp", "POST", "/v1/admin/itsps", SCOPE_ADMIN_WRITE, JSON, SMALL,
+	itsp_create, itsp_rebuild),
+    READ(MANUFACTURER, "getItsp", "/v1/admin/itsps/{id}", SCOPE_ADMIN_READ, itsp_get),
+    WRITE(MANUFACTURER, "patchItsp", "PATCH", "/v1/admin/itsps/{id}", SCOPE_ADMIN_WRITE,
+	MERGE_PATCH, SMALL, itsp_patch, itsp_rebuild),
+    READ(MANUFACTURER, "listItspDomains", "/v1/admin/itsps/{id}/domains", SCOPE_ADMIN_READ,
+	itsp_domain_list),
+    WRITE(MANUFACTURER, "addItspDomain", "POST", "/v1/admin/itsps/{id}/domains", SCOPE_ADMIN_WRITE,
+	JSON, SMALL, itsp_domain_add, itsp_domain_add),
+    WRITE(MANUFACTURER, "removeItspDomain", "DELETE", "/v1/admin/itsps/{id}/domains/{domain}",
+	SCOPE_ADMIN_WRITE, NONE, 0, itsp_domain_remove, request_reply_empty),
+    READ(MANUFACTURER, "listItspTokens", "/v1/admin/itsps/{id}/tokens", SCOPE_ADMIN_READ,
+	itsp_token_list),
+    WRITE(MANUFACTURER, "createItspToken", "POST", "/v1/admin/itsps/{id}/tokens", SCOPE_ADMIN_WRITE,
+	JSON, SMALL, itsp_token_create, NULL),
+    READ(MANUFACTURER, "listAdminTokens", "/v1/admin/tokens", SCOPE_ADMIN_READ, admin_token_list),
+    WRITE(MANUFACTURER, "createAdminToken", "POST", "/v1/admin/tokens", SCOPE_ADMIN_WRITE, JSON,
+	SMALL, admin_token_create, NULL),
+    WRITE(MANUFACTURER, "revokeAnyToken", "DELETE", "/v1/admin/tokens/{id}", SCOPE_ADMIN_WRITE,
+	NONE, 0, admin_token_revoke, request_reply_empty),
+    WRITE(MANUFACTURER, "createShipments", "POST", "/v1/admin/shipments", SCOPE_ADMIN_WRITE, JSON,
+	MACS_MAX, shipment_create, shipment_create),
+    WRITE(MANUFACTURER, "importDevices", "POST", "/v1/admin/devices:import", SCOPE_ADMIN_WRITE, CSV,
+	IMPORT_MAX, device_import, NULL),
+    READ(MANUFACTURER, "getDevice", "/v1/admin/devices/{mac}", SCOPE_ADMIN_READ, device_get),
+    READ(MANUFACTURER, "listSecurityEvents", "/v1/admin/security-events", SCOPE_ADMIN_READ,
+	security_event_list),
+    READ(MANUFACTURER, "listAudit", "/v1/admin/audit", SCOPE_ADMIN_READ, audit_list),
+    READ(MANUFACTURER, "listOrders", "/v1/admin/orders", SCOPE_ADMIN_READ, order_list),
+    READ(MANUFACTURER, "listStations", "/v1/admin/stations", SCOPE_ADMIN_READ, station_list),
 };
 
 enum { OPERATION_COUNT = sizeof(portal_operations) / sizeof(portal_operations[0]) };

@@ -46,4 +46,28 @@ OBJECTS += $(call objects,tests/lib/sealed.c)
 
 .PHONY: e2e
 e2e: all $(BUILD)/bin/csrs  ## the journey and its faults, on the real daemons
-	BUILD=$(BUILD) tests/lib/run-e2e
+	@BUILD=$(BUILD) tests/lib/run-tests e2e $(wildcard tests/e2e/test_*.py)
+
+# A fuzz target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput() and a corpus in
+# tests/fuzz/corpus/NAME. In MODE=fuzz libFuzzer drives it; in other modes it replays its corpus.
+FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SOURCES))
+FUZZ_MAIN := $(if $(filter fuzz,$(MODE)),,$(BUILD)/tests/fuzz/replay.o)
+OBJECTS += $(call objects,$(FUZZ_SOURCES) tests/fuzz/replay.c)
+.SECONDARY: $(call objects,$(FUZZ_SOURCES))
+
+$(FUZZ_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(FUZZ_MAIN) $(DAEMON_LIBS) $(LIBCOMMON)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $^ $(LDLIBS)
+
+.PHONY: fuzz fuzz-smoke fuzz-programs fuzz-replay
+fuzz-programs: $(FUZZ_PROGRAMS)
+fuzz-replay: $(FUZZ_PROGRAMS)
+	@tests/lib/run-tests fuzz-smoke $(FUZZ_PROGRAMS)
+
+fuzz-smoke:  ## replay every fuzz corpus under the sanitizers
+	@$(MAKE) --no-print-directory MODE=asan fuzz-replay
+
+fuzz:  ## fuzz every target for FUZZ_SECONDS (60) each; TARGETS="conf text" chooses
+	@$(MAKE) --no-print-directory MODE=fuzz fuzz-programs
+	@tests/lib/run-fuzz $(if $(TARGETS),$(patsubst %,build/fuzz/tests/fuzz/fuzz_%,$(TARGETS)),$(patsubst %.c,build/fuzz/%,$(FUZZ_SOURCES)))

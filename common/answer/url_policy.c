@@ -182,21 +182,25 @@ enum err url_domain_normalise(const char *text, size_t len, char *normal)
 	return ERR_OK;
 }
 
-/* All but the unreserved characters of RFC 3986 section 2.3 are escaped. */
-static void put_percent_encoded(struct buf *out, const char *text)
+/* All but the unreserved characters of RFC 3986 section 2.3 are escaped. ERR_SYNTAX for control
+ * characters: escaped they would be refused in a template, and no value may bring one in. */
+static enum err put_percent_encoded(struct buf *out, const char *text)
 {
 	CHECK(text != NULL);
 	for (; *text != '\0'; text++) {
 		char c = *text;
+		if ((unsigned char)c < 0x20 || c == 0x7f)
+			return ERR_SYNTAX;
 		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 		    strchr("-._~", c) != NULL)
 			buf_put_u8(out, (uint8_t)c);
 		else
 			buf_printf(out, "%%%02X", (unsigned)(uint8_t)c);
 	}
+	return ERR_OK;
 }
 
-static void put_field(struct buf *out, enum field field, const struct url_fields *fields)
+static enum err put_field(struct buf *out, enum field field, const struct url_fields *fields)
 {
 	char mac[MAC_TEXT_LEN + 1];
 
@@ -210,19 +214,19 @@ static void put_field(struct buf *out, enum field field, const struct url_fields
 		buf_put_str(out, mac);
 		break;
 	case FIELD_SERIAL:
-		put_percent_encoded(out, fields->serial);
-		break;
+		return put_percent_encoded(out, fields->serial);
 	case FIELD_MODEL:
-		put_percent_encoded(out, fields->model);
-		break;
+		return put_percent_encoded(out, fields->model);
 	case FIELD_NONE:
 		break;
 	}
+	return ERR_OK;
 }
 
 enum err url_expand(const char *url_template, const struct url_fields *fields, struct buf *out)
 {
-	size_t len = strlen(url_template), field_len;
+	size_t len = strlen(url_template), start = out->len, field_len;
+	enum err err = ERR_OK;
 
 	if (len < SCHEME_LEN || strncasecmp(url_template, SCHEME, SCHEME_LEN) != 0)
 		return ERR_SYNTAX;
@@ -231,13 +235,19 @@ enum err url_expand(const char *url_template, const struct url_fields *fields, s
 		return ERR_SYNTAX;
 	buf_put_str(out, SCHEME);
 	buf_put(out, url_template + SCHEME_LEN, path - SCHEME_LEN);
-	for (size_t i = path; i < len; i++) {
+	for (size_t i = path; err == ERR_OK && i < len; i++) {
 		if (url_template[i] != '{') {
 			buf_put_u8(out, (uint8_t)url_template[i]);
 			continue;
 		}
-		put_field(out, field_at(url_template + i, len - i, &field_len), fields);
+		err = put_field(out, field_at(url_template + i, len - i, &field_len), fields);
 		i += field_len - 1;
 	}
-	return out->err;
+	if (err == ERR_OK)
+		err = out->err;
+	if (err != ERR_OK && out->len > start) {
+		out->len = start;
+		out->bytes[start] = 0;
+	}
+	return err;
 }

@@ -48,8 +48,7 @@ MUST_CHECK enum err url_domain_normalise(const char *text, size_t len, char *nor
 /* What a template's fields stand for. */
 struct url_fields {
 	struct mac mac; /* {mac} lower, {MAC} upper */
-	const char *serial; /* percent-encoded where needed */
-	const char *model;
+	const char *serial, *model; /* not NULL; percent-encoded where needed, without controls */
 };
 /* Appends the phone's own URL, its scheme in lower case. The template passed url_policy_check once;
  * ERR_SYNTAX and nothing appended where it would not any more. */

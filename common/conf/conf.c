@@ -12,14 +12,17 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "common/base/file.h"
 #include "common/conf/value.h"
 
-enum { FIELDS_MAX = 128, NAME_MAX_LEN = 128, DEPTH_MAX = 16 };
+enum { FIELDS_MAX = 128, NAME_MAX_LEN = 128, DEPTH_MAX = 16, FILE_LEN_MAX = 1024 * 1024 };
 
-/* One load: where we are, for messages. */
+/* One load: what is read, and where we are, for messages. */
 struct loader {
-	const char *path, *file; /* file: the last part of path */
-	char *folder;
+	const char *file; /* the name that messages begin with */
+	const char *folder; /* what paths are relative to */
+	const char *text;
+	size_t len;
 	yaml_document_t *document;
 	struct conf_error *error;
 };
@@ -45,8 +48,6 @@ static const char *scalar_text(const yaml_node_t *node)
 {
 	return (const char *)node->data.scalar.value;
 }
-
-/* --- names ----------------------------------------------------------------------------------- */
 
 /* The number of single-character edits between two names, as far as it matters. */
 static size_t edit_distance(const char *a, const char *b)
@@ -106,8 +107,6 @@ static int is_group(const struct conf_table *table, const char *name)
 	}
 	return 0;
 }
-
-/* --- binding --------------------------------------------------------------------------------- */
 
 static enum err bind_table(const struct loader *loader, const struct conf_table *table,
     const yaml_node_t *node, const char *place, char *values);
@@ -213,7 +212,10 @@ static enum err bind_map(const struct loader *loader, struct binding *binding,
 			return fail_at(loader, &key->start_mark, "", "the key is too long");
 		const struct conf_field *field = find_field(binding->table, name);
 		enum err err = ERR_OK;
-		if (field != NULL) {
+		if (field != NULL && binding->seen[field - binding->table->fields]) {
+			/* Once as "tls.key: …", once as "tls: {key: …}". */
+			err = fail_at(loader, &key->start_mark, name, "the key is there twice");
+		} else if (field != NULL) {
 			snprintf(full, sizeof full, "%s%s", binding->place, name);
 			binding->seen[field - binding->table->fields] = 1;
 			err =
@@ -247,8 +249,10 @@ static enum err bind_defaults(
 			snprintf(why, sizeof why, "this key is required: %.180s", field->help);
 			return fail_at(loader, &node->start_mark, full, why);
 		}
-		if (field->type == CONF_STRINGS || field->type == CONF_SECTIONS)
-			continue; /* an empty list */
+		if (field->type == CONF_STRINGS || field->type == CONF_SECTIONS) {
+			CHECK(field->default_value[0] == '\0'); /* an empty list */
+			continue;
+		}
 		CHECK(conf_value_parse(field, field->default_value, loader->folder,
 			  binding->values + field->offset, why) == ERR_OK);
 	}
@@ -272,16 +276,54 @@ static enum err bind_table(const struct loader *loader, const struct conf_table 
 	return err;
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* The place of byte `offset`, which libyaml tells of what is no text at all. */
+static yaml_mark_t mark_of_offset(const struct loader *loader, size_t offset)
+{
+	yaml_mark_t mark = {.index = offset};
+
+	for (size_t i = 0; i < offset && i < loader->len; i++) {
+		mark.column++;
+		if (loader->text[i] == '\n') {
+			mark.line++;
+			mark.column = 0;
+		}
+	}
+	return mark;
+}
+
+/* 1 when the line of `mark` is indented by a tab: the commonest mistake, and libyaml does not name
+ * it. */
+static int has_tab_indent(const struct loader *loader, const yaml_mark_t *mark)
+{
+	size_t line = 0, i = 0;
+
+	for (; i < loader->len && line < mark->line; i++)
+		line += loader->text[i] == '\n';
+	while (i < loader->len && loader->text[i] == ' ')
+		i++;
+	return i < loader->len && loader->text[i] == '\t';
+}
 
 static enum err fail_in_yaml(const struct loader *loader, const yaml_parser_t *parser)
 {
 	char what[CONF_WHY_LEN];
+	yaml_mark_t mark = parser->error == YAML_READER_ERROR
+			       ? mark_of_offset(loader, parser->problem_offset)
+			       : parser->problem_mark;
 
+	if (has_tab_indent(loader, &mark))
+		return fail_at(loader, &mark, "", "a tab in the indentation: YAML takes spaces");
 	snprintf(what, sizeof what, "not YAML: %s%s%s",
 	    parser->problem != NULL ? parser->problem : "?", parser->context != NULL ? ", " : "",
 	    parser->context != NULL ? parser->context : "");
-	return fail_at(loader, &parser->problem_mark, "", what);
+	return fail_at(loader, &mark, "", what);
+}
+
+static void parser_begin(const struct loader *loader, yaml_parser_t *parser)
+{
+	CHECK(yaml_parser_initialize(parser) == 1);
+	yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(parser, (const unsigned char *)loader->text, loader->len);
 }
 
 /* What an event says that the plain part of YAML does not have; NULL when all is well. */
@@ -318,15 +360,14 @@ static const char *event_problem(const yaml_event_t *event, int *depth, int *doc
 }
 
 /* Reads the stream once for what the document API would silently accept. */
-static enum err check_stream(const struct loader *loader, FILE *file)
+static enum err check_stream(const struct loader *loader)
 {
 	yaml_parser_t parser;
 	yaml_event_t event;
 	int depth = 0, documents = 0, at_end = 0;
 	enum err err = ERR_OK;
 
-	CHECK(yaml_parser_initialize(&parser) == 1);
-	yaml_parser_set_input_file(&parser, file);
+	parser_begin(loader, &parser);
 	while (err == ERR_OK && !at_end) {
 		if (yaml_parser_parse(&parser, &event) != 1) {
 			err = fail_in_yaml(loader, &parser);
@@ -339,22 +380,19 @@ static enum err check_stream(const struct loader *loader, FILE *file)
 		yaml_event_delete(&event);
 	}
 	yaml_parser_delete(&parser);
-	rewind(file);
 	return err;
 }
 
-static enum err load_document(
-    struct loader *loader, FILE *file, const struct conf_table *table, void *values)
+static enum err load_document(struct loader *loader, const struct conf_table *table, void *values)
 {
 	yaml_parser_t parser;
 	yaml_document_t document;
 	static const yaml_mark_t START;
-	enum err err = check_stream(loader, file);
+	enum err err = check_stream(loader);
 
 	if (err != ERR_OK)
 		return err;
-	CHECK(yaml_parser_initialize(&parser) == 1);
-	yaml_parser_set_input_file(&parser, file);
+	parser_begin(loader, &parser);
 	if (yaml_parser_load(&parser, &document) != 1) {
 		err = fail_in_yaml(loader, &parser);
 		yaml_parser_delete(&parser);
@@ -372,34 +410,46 @@ static enum err load_document(
 	return err;
 }
 
+enum err conf_load_text(const struct conf_table *table, const char *name, const char *folder,
+    const char *text, size_t len, void *values, struct conf_error *error)
+{
+	struct loader loader = {
+	    .file = name, .folder = folder, .text = text, .len = len, .error = error};
+
+	enum err err = load_document(&loader, table, values);
+	if (err != ERR_OK)
+		conf_free(table, values);
+	return err;
+}
+
+/* The absolute folder that the file is named in; malloc'd, NULL with errno. */
 static char *folder_of(const char *path)
 {
-	char *whole = realpath(path, NULL);
-	CHECK(whole != NULL);
-	char *slash = strrchr(whole, '/');
+	const char *slash = strrchr(path, '/');
+	char *named = slash == NULL ? conf_strdup(".") : strndup(path, (size_t)(slash - path) + 1);
 
-	slash[slash == whole ? 1 : 0] = '\0';
-	return whole;
+	CHECK(named != NULL);
+	char *folder = realpath(named, NULL);
+	free(named);
+	return folder;
 }
 
 enum err conf_load(
     const struct conf_table *table, const char *path, void *values, struct conf_error *error)
 {
 	const char *slash = strrchr(path, '/');
-	struct loader loader = {
-	    .path = path, .file = slash != NULL ? slash + 1 : path, .error = error};
+	struct buf text = {0};
+	char *folder = folder_of(path);
+	enum err err = folder != NULL ? file_read(path, FILE_LEN_MAX, &text) : ERR_IO;
 
-	FILE *file = fopen(path, "re");
-	if (file == NULL) {
-		snprintf(error->text, sizeof error->text, "%s: %s", path, strerror(errno));
-		return ERR_IO;
-	}
-	loader.folder = folder_of(path);
-	enum err err = load_document(&loader, file, table, values);
 	if (err != ERR_OK)
-		conf_free(table, values);
-	free(loader.folder);
-	fclose(file);
+		snprintf(error->text, sizeof error->text, "%s: %s", path,
+		    err == ERR_IO ? strerror(errno) : "larger than a configuration file can be");
+	else
+		err = conf_load_text(table, slash != NULL ? slash + 1 : path, folder,
+		    text.len > 0 ? (const char *)text.bytes : "", text.len, values, error);
+	buf_wipe(&text);
+	free(folder);
 	return err;
 }
 

@@ -77,6 +77,9 @@ struct conf_error {
  * On failure nothing is left in it and `error` says what, where and what would be right. */
 MUST_CHECK enum err conf_load(
     const struct conf_table *table, const char *path, void *values, struct conf_error *error);
+/* The same of a text: messages begin with `name`, paths are relative to `folder`. Pure. */
+MUST_CHECK enum err conf_load_text(const struct conf_table *table, const char *name,
+    const char *folder, const char *text, size_t len, void *values, struct conf_error *error);
 void conf_free(const struct conf_table *table, void *values);
 
 /* Writes the values as YAML that conf_load reads back, with help and units as comments, secrets

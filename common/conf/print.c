@@ -97,7 +97,7 @@ static void print_table(
 		    print_groups(field->name, before, depth + (size_t)in_list, len, out);
 		print_indent(out, depth + (size_t)in_list + groups);
 		buf_printf(out, "# %s\n", field->help);
-		if (i == 0 && in_list)
+		if (i == 0 && groups == 0)
 			dash = out->len;
 		print_indent(out, depth + (size_t)in_list + groups);
 		buf_printf(out, "%s:", field->name + len);

@@ -215,13 +215,30 @@ enum err conf_value_parse(const struct conf_field *field, const char *text, cons
 	return ERR_SYNTAX;
 }
 
+/* 1 for what a reader of YAML would refuse or change when it stands there as it is. */
+static int needs_escape(uint32_t code_point)
+{
+	return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0) ||
+	       code_point == 0x2028 || code_point == 0x2029 || code_point == 0xfeff ||
+	       code_point == 0xfffe || code_point == 0xffff;
+}
+
 void conf_print_quoted(const char *text, struct buf *out)
 {
+	size_t len = strlen(text), step = 0;
+
 	buf_put_str(out, "\"");
-	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
+	for (size_t i = 0; i < len; i += step) {
+		uint32_t code_point = 0;
+		step = utf8_decode(text + i, len - i, &code_point);
+		CHECK(step > 0); /* every value was read as UTF-8 */
+		if (needs_escape(code_point)) {
+			buf_printf(out, "\\U%08" PRIX32, code_point);
+			continue;
+		}
+		if (code_point == '"' || code_point == '\\')
 			buf_put_str(out, "\\");
-		buf_put(out, text, 1);
+		buf_put(out, text + i, step);
 	}
 	buf_put_str(out, "\"");
 }

@@ -24,43 +24,6 @@ static char shared_received[RECEIVE_MAX];
 
 static void connection_work(struct connection *connection);
 
-void input_consume(struct input *input, size_t len)
-{
-	CHECK(len <= input->len);
-	input->next += len;
-	input->len -= len;
-}
-
-/* More bytes, in a shared buffer, behind those that wait. */
-static void input_add(struct input *input, const char *bytes, size_t len)
-{
-	if (input->len == 0) {
-		input->next = bytes;
-		input->len = len;
-		return;
-	}
-	/* What waits was kept when work paused. */
-	buf_drop_front(&input->kept, input->kept.len - input->len);
-	buf_put(&input->kept, bytes, len);
-	input->next = (const char *)input->kept.bytes;
-	input->len = input->kept.len;
-}
-
-/* Moves what waits out of the shared buffer. */
-static void input_keep(struct input *input)
-{
-	if (input->len == 0) {
-		buf_free(&input->kept);
-		return;
-	}
-	const char *kept = (const char *)input->kept.bytes;
-	if (kept != NULL && input->next >= kept && input->next < kept + input->kept.len)
-		return;
-	buf_clear(&input->kept);
-	buf_put(&input->kept, input->next, input->len);
-	input->next = (const char *)input->kept.bytes;
-}
-
 size_t connection_unsent(const struct connection *connection)
 {
 	return connection->out.len - connection->out_sent;
@@ -222,6 +185,16 @@ static void set_deadline(struct connection *connection)
 	connection->armed_ms = connection->deadline_ms;
 }
 
+/* Input waits, and neither a request in hand nor a backlog of answers is in its way. Work on it
+ * begins from the loop: never from within whatever has just answered. */
+static int has_next_request(const struct connection *connection)
+{
+	return connection->phase == PHASE_OPEN && connection->exchange == NULL &&
+	       connection_unsent(connection) <= BACKLOG_MAX &&
+	       (connection->received.len > 0 || connection->plain.len > 0 ||
+		   connection->peer_ended);
+}
+
 void connection_settle(struct connection *connection)
 {
 	if (connection->working)
@@ -239,6 +212,8 @@ void connection_settle(struct connection *connection)
 	}
 	input_keep(&connection->received);
 	input_keep(&connection->plain);
+	if (has_next_request(connection))
+		connection_schedule(connection);
 	set_event(&connection->read_event, EV_READ, wants_read(connection));
 	set_event(&connection->write_event, EV_WRITE, connection_unsent(connection) > 0);
 	set_deadline(connection);
@@ -361,6 +336,7 @@ static void connection_work(struct connection *connection)
 		end_of_input(connection);
 	connection->working = 0;
 	connection_settle(connection);
+	transport_forget();
 }
 
 static void lose_reset(struct connection *connection)
@@ -488,8 +464,8 @@ void connection_free(struct connection *connection)
 	}
 	event_del(&connection->turn_event);
 	transport_free(connection);
-	buf_free(&connection->received.kept);
-	buf_free(&connection->plain.kept);
+	buf_wipe(&connection->received.kept);
+	buf_wipe(&connection->plain.kept);
 	buf_free(&connection->out);
 	server_forget(connection);
 	connection->magic = 0;

@@ -2,7 +2,8 @@
  * Private to the server: one connection and the request in hand on it.
  *
  * server.c accepts and counts, connection.c moves bytes and keeps deadlines, transport.c speaks
- * TLS, exchange.c drives a request from head to answer, answer.c spells answers. Everything runs on
+ * TLS, exchange.c reads requests and
+ * exchange_answer.c answers them, answer.c spells heads of answers. Everything runs on
  * one event loop in one process: work on a connection is never nested in work on another one
  * (answers given from elsewhere only write; reading goes on from the loop), which is what allows
  * all of them to share their receive buffers.
@@ -135,7 +136,14 @@ void connection_lose(
 size_t connection_unsent(const struct connection *connection);
 void connection_set_address(
     struct connection *connection, const struct sockaddr *address, socklen_t address_len);
+
+/* input.c */
+/* Takes the first bytes off. */
 void input_consume(struct input *input, size_t len);
+/* Puts more, in a shared buffer, behind those that wait. */
+void input_add(struct input *input, const char *bytes, size_t len);
+/* Moves what waits out of the shared buffer; wipes what no longer does. */
+void input_keep(struct input *input);
 
 /* transport.c */
 void transport_init(struct connection *connection);
@@ -149,23 +157,31 @@ enum transport_result transport_peek(struct connection *connection, struct span 
 void transport_consume(struct connection *connection, size_t len);
 /* Queues bytes; as one TLS record when they fit. */
 void transport_write(struct connection *connection, const void *bytes, size_t len);
+/* Wipes what was decrypted for the work that has just ended. */
+void transport_forget(void);
 void transport_say_goodbye(struct connection *connection);
 
 /* exchange.c */
 /* Does the next thing that can be done for requests on an open connection; 0: nothing can. */
 int exchange_step(struct connection *connection);
-/* The stream's gathered bytes become output. */
-void exchange_flush(struct exchange *exchange, int final);
 /* Frees an exchange that is the server's, or takes it out of the handler's hands. */
 void exchange_cut(struct exchange *exchange);
 /* The calls that are due to a handler from the loop: on_close, on_sent. */
 void exchange_tell(struct connection *connection);
-/* Answers in the server's own name and closes. */
-void exchange_answer_error(struct connection *connection, int status, const char *reason);
+/* Takes the exchange off its connection and frees it. */
+void exchange_discard(struct exchange *exchange);
+/* Whether nothing of the request is left to be read. */
+int exchange_is_read(const struct exchange *exchange);
 void exchange_free(struct exchange *exchange);
 int exchange_wants_input(const struct exchange *exchange);
 /* What the exchange's deadline was about, should it have passed. Takes what follows. */
 void exchange_expire(struct connection *connection);
+
+/* exchange_answer.c */
+/* The stream's gathered bytes become output. */
+void exchange_flush(struct exchange *exchange, int final);
+/* Answers in the server's own name and closes. */
+void exchange_answer_error(struct connection *connection, int status, const char *reason);
 
 /* answer.c */
 struct answer_traits {

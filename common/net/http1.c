@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "common/net/http1_chars.h"
+
 enum {
 	METHOD_MAX = 32,
 	REQUEST_LINE_MAX = METHOD_MAX + 1 + HTTP1_TARGET_MAX + 1 + 8,
@@ -42,52 +44,6 @@ struct framing {
 	struct span host, length, coding, expectation;
 	int close, keep_alive; /* tokens seen in Connection */
 };
-
-static int is_digit(unsigned char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static int is_alnum(unsigned char c)
-{
-	return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-/* tchar, RFC 9110 section 5.6.2. */
-static int is_token_char(unsigned char c)
-{
-	return is_alnum(c) || (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-/* Any byte that may stand within a line: field-vchar, SP and HTAB, RFC 9110 section 5.5. */
-static int is_line_char(unsigned char c)
-{
-	return c == '\t' || (c >= 0x20 && c != 0x7f);
-}
-
-/* pchar, '/' and '?' but for '%', RFC 3986 section 3.3 and 3.4. */
-static int is_target_char(unsigned char c)
-{
-	return is_alnum(c) || (c != 0 && strchr("-._~!$&'()*+,;=:@/?", c) != NULL);
-}
-
-/* uri-host and port, RFC 3986 section 3.2: their characters, not their structure. */
-static int is_host_char(unsigned char c)
-{
-	return is_alnum(c) || (c != 0 && strchr("-._~!$&'()*+,;=:[]%", c) != NULL);
-}
-
-/* -1 when it is none. */
-static int hex_digit(unsigned char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 static int is_token(struct span span)
 {
@@ -132,7 +88,8 @@ void http1_init(struct http1_reader *reader)
 
 void http1_free(struct http1_reader *reader)
 {
-	buf_free(&reader->buffer);
+	/* A head may hold a bearer token. */
+	buf_wipe(&reader->buffer);
 	memset(reader, 0, sizeof(*reader));
 }
 

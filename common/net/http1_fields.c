@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/net/http1_chars.h"
+
 int span_equal(struct span span, const char *text)
 {
 	return span.len == strlen(text) && memcmp(span.text, text, span.len) == 0;
@@ -35,17 +37,6 @@ enum err http1_field(const struct http1_head *head, const char *name, struct spa
 	return ERR_OK;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The next decoded byte at *at, or -1 for a bad escape. */
 static int decode_byte(struct span encoded, size_t *at, int plus_is_space)
 {
@@ -56,7 +47,8 @@ static int decode_byte(struct span encoded, size_t *at, int plus_is_space)
 		return (unsigned char)c;
 	if (encoded.len - *at < 2)
 		return -1;
-	int high = hex_value(encoded.text[*at]), low = hex_value(encoded.text[*at + 1]);
+	int high = hex_digit((unsigned char)encoded.text[*at]);
+	int low = hex_digit((unsigned char)encoded.text[*at + 1]);
 	*at += 2;
 	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }

@@ -12,7 +12,7 @@
 #include "common/net/server.h"
 
 /* The kernel cuts it to net.core.somaxconn: a street of phones switched on at once must fit. */
-enum { BACKLOG = 8192 };
+enum { BACKLOG = 8192, TAKEN_PAUSE_US = 50000, TAKEN_TRIES = 60 };
 
 static int open_listener(const struct addrinfo *address)
 {
@@ -30,6 +30,19 @@ static int open_listener(const struct addrinfo *address)
 		close(fd);
 		errno = saved;
 		return -1;
+	}
+	return fd;
+}
+
+/* A port may be held for a moment by workers whose parent was killed: they finish what they have
+ * begun. Three seconds are waited for it; then it is somebody else's. */
+static int open_listener_patiently(const struct addrinfo *address)
+{
+	int fd = open_listener(address);
+
+	for (int tries = 0; fd < 0 && errno == EADDRINUSE && tries < TAKEN_TRIES; tries++) {
+		usleep(TAKEN_PAUSE_US);
+		fd = open_listener(address);
 	}
 	return fd;
 }
@@ -78,14 +91,14 @@ enum err server_listen(const char *host, uint16_t port, int *fd, char *why, size
 		    gai_strerror(failure));
 		return ERR_NOT_FOUND;
 	}
-	opened = open_listener(found);
+	opened = open_listener_patiently(found);
 	if (opened < 0 && any && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
 		/* A machine without IPv6. */
 		freeaddrinfo(found);
 		hints.ai_family = AF_INET;
 		found = NULL;
 		if (getaddrinfo(NULL, service, &hints, &found) == 0)
-			opened = open_listener(found);
+			opened = open_listener_patiently(found);
 	}
 	enum err err = opened >= 0 ? ERR_OK : errno == EADDRINUSE ? ERR_EXISTS : ERR_IO;
 	if (opened >= 0)

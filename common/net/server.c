@@ -203,6 +203,8 @@ struct server *server_new(const struct server_config *config)
 	server->drained_event = event_new(config->base, -1, 0, on_drained_event, server);
 	CHECK(server->accept_event != NULL && server->accept_timer != NULL &&
 	      server->drained_event != NULL);
+	/* A worker that was stopped by itself may have left the attempts held off. */
+	(void)setsockopt(config->listen_fd, SOL_SOCKET, SO_DETACH_FILTER, NULL, 0);
 	set_accepting(server, 1);
 	return server;
 }

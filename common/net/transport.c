@@ -11,11 +11,19 @@
 #include <openssl/sslerr.h>
 #include <string.h>
 
+#include "common/base/secret.h"
 #include "common/net/connection.h"
 
 enum { PLAIN_MAX = 16 * 1024 };
 
 static char shared_plain[PLAIN_MAX];
+static size_t shared_plain_len; /* of what it holds */
+
+void transport_forget(void)
+{
+	bytes_wipe(shared_plain, shared_plain_len);
+	shared_plain_len = 0;
+}
 
 static int wire_read(BIO *bio, char *bytes, int max)
 {
@@ -148,6 +156,8 @@ enum transport_result transport_peek(struct connection *connection, struct span 
 		}
 		plain->next = shared_plain;
 		plain->len = (size_t)len;
+		if (shared_plain_len < plain->len)
+			shared_plain_len = plain->len;
 	}
 	*bytes = (struct span){plain->next, plain->len};
 	return TRANSPORT_DONE;

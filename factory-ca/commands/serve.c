@@ -22,6 +22,12 @@
 #include "common/net/sdnotify.h"
 #include "factory-ca/commands.h"
 
+static const char USAGE[] =
+    "usage: factory-ca [--config FILE] serve\n\n"
+    "Runs signer and front as two children, for a trial on one machine; in production each has a "
+    "unit\n"
+    "and a user of its own. SIGHUP reloads the front, SIGTERM stops both.\n";
+
 enum {
 	RESTART_MIN_MS = 100,
 	RESTART_MAX_MS = 10000,
@@ -33,7 +39,7 @@ struct child {
 	const char *name;
 	pid_t pid; /* 0: not running */
 	int64_t started_ms, start_at_ms;
-	unsigned pause_ms;
+	unsigned pause_ms, starts;
 };
 
 struct minder {
@@ -52,6 +58,7 @@ static void start(struct minder *minder, struct child *child)
 	pid_t parent = getpid();
 
 	child->started_ms = clock_monotonic_ms();
+	child->starts++;
 	child->pid = fork();
 	CHECK(child->pid >= 0);
 	if (child->pid > 0) {
@@ -98,8 +105,9 @@ static void on_end(struct minder *minder, struct child *child, int wait_status)
 			kill(minder->signer.pid, SIGTERM);
 		return;
 	}
-	/* What the configuration makes impossible stays impossible. */
-	if (status == EX_CONFIG) {
+	/* What the configuration makes impossible is told at once. Later it may pass: a port is
+	 * still held by workers whose parent was killed, and which finish what they have begun. */
+	if (status == EX_CONFIG && child->starts == 1) {
 		stop_all(minder, EX_CONFIG);
 		return;
 	}
@@ -180,10 +188,11 @@ int command_serve(const struct command_context *context, int argc, char **argv)
 	    .front = {.name = "front"}};
 	sigset_t signals;
 
-	(void)argv;
 	if (argc > 1) {
-		fprintf(stderr, "factory-ca serve takes no arguments; it runs signer and front\n");
-		return EX_USAGE;
+		int asked = strcmp(argv[1], "--help") == 0;
+
+		fputs(USAGE, asked ? stdout : stderr);
+		return asked ? EX_OK : EX_USAGE;
 	}
 	log_set_program("factory-ca-serve");
 	sigemptyset(&signals);

@@ -21,6 +21,7 @@
 #include "factory-ca/front/enrol.h"
 #include "factory-ca/front/handlers.h"
 #include "factory-ca/front/metrics.h"
+#include "factory-ca/front/security.h"
 
 enum {
 	GROUPS_RUNNING_MAX = 4, /* of one batch; more only waits in database and signer */
@@ -107,6 +108,7 @@ static void write_group(struct batch *batch, const struct group *group)
 		}
 		batch_row_write(row, &lines);
 	}
+	security_note(batch->call, group->rows, group->count);
 	begin_answer(batch);
 	if (exchange_write(batch->call->exchange, lines.bytes, lines.len) != ERR_OK)
 		batch->failed = ERR_CLOSED;

@@ -11,6 +11,7 @@
 #include "factory-ca/front/est.h"
 #include "factory-ca/front/handlers.h"
 #include "factory-ca/front/metrics.h"
+#include "factory-ca/front/security.h"
 
 /* The label on cacerts and csrattrs is not looked at: the CA is the same for every order. */
 void handle_cacerts(struct call *call)
@@ -51,6 +52,7 @@ static int status_of(enum enrolment_code code)
 static void refuse(struct call *call, const struct enrolment *enrolment)
 {
 	metrics_add(FRONT_ROWS_REFUSED, enrolment->code, 1);
+	security_note(call, enrolment, 1);
 	call_refuse(call, status_of(enrolment->code), enrolment_code_name(enrolment->code),
 	    enrolment->detail);
 }

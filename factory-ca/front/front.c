@@ -24,6 +24,11 @@
 #include "factory-ca/front/state.h"
 #include "queries_factory-ca.h"
 
+static const char USAGE[] =
+    "usage: factory-ca [--config FILE] front\n\n"
+    "Serves stations and operators on front.listen: EST, the batch call, orders. Needs the signer\n"
+    "(signer.socket) and PostgreSQL. SIGHUP reloads, SIGTERM drains and stops.\n";
+
 enum {
 	CONNECT_MS = 3000,
 	STATEMENT_MS = 5000,
@@ -46,6 +51,7 @@ struct running {
 	struct front front;
 	struct server *server;
 	struct worker_signals *signals;
+	struct event *drain_timer;
 };
 
 static void on_database(int ready, void *ctx)
@@ -67,11 +73,27 @@ static void on_drained(void *ctx)
 	event_base_loopbreak(running->front.base);
 }
 
-static void on_drain(void *ctx)
+static void on_drain_overdue(evutil_socket_t fd, short what, void *ctx)
 {
 	struct running *running = ctx;
 
+	(void)fd;
+	(void)what;
+	LOG_WARN("drain_overdue", log_uint("connections", server_connections(running->server)));
+	event_base_loopbreak(running->front.base);
+}
+
+/* The parent would end a worker that takes too long; one whose parent was killed ends itself, for
+ * it holds the port that the next front needs. */
+static void on_drain(void *ctx)
+{
+	struct running *running = ctx;
+	int64_t drain_ms = running->front.state->config.front_drain_ms;
+	struct timeval delay = {
+	    .tv_sec = drain_ms / 1000, .tv_usec = (suseconds_t)(drain_ms % 1000) * 1000};
+
 	server_drain(running->server);
+	CHECK(evtimer_add(running->drain_timer, &delay) == 0);
 }
 
 static void connect_neighbours(struct front *front)
@@ -120,6 +142,8 @@ static void serve(struct running *running)
 	config.limits.requests_per_connection = 100000;
 	running->server = server_new(&config);
 	server_on_drained(running->server, on_drained, running);
+	running->drain_timer = evtimer_new(running->front.base, on_drain_overdue, running);
+	CHECK(running->drain_timer != NULL);
 	running->signals = worker_signals_new(running->front.base, on_drain, running);
 }
 
@@ -149,6 +173,7 @@ static int run_worker(const struct worker *worker, void *state)
 	event_base_loop(running.front.base, EVLOOP_NONBLOCK);
 	server_free(running.server);
 	worker_signals_free(running.signals);
+	event_free(running.drain_timer);
 	event_base_free(running.front.base);
 	return EX_OK;
 }
@@ -226,11 +251,11 @@ int command_front(const struct command_context *context, int argc, char **argv)
 	    .drain_ms = (unsigned)context->config->front_drain_ms};
 	int status;
 
-	(void)argv;
 	if (argc > 1) {
-		fprintf(stderr, "factory-ca front takes no arguments; it serves the line as"
-				" front.listen in the configuration says\n");
-		return EX_USAGE;
+		int asked = strcmp(argv[1], "--help") == 0;
+
+		fputs(USAGE, asked ? stdout : stderr);
+		return asked ? EX_OK : EX_USAGE;
 	}
 	log_set_program("factory-ca-front");
 	parent =

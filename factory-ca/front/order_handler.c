@@ -59,6 +59,9 @@ static enum err on_code(enum err err, uint16_t type, struct cursor payload, void
 	}
 	memcpy(device->claim_code, texts.rows[0].text, sizeof(device->claim_code));
 	bytes_wipe(&texts, sizeof(texts));
+	LOG_INFO("claim_code_given", log_str("request", exchange_request_id(call->exchange)),
+	    log_str("order", call->order.terms.reference), log_str("caller", call->caller.name),
+	    log_mac("mac", &device->mac));
 	batch_row_write(device, &body);
 	call_answer_json(call, 200, &body);
 	buf_wipe(&body);

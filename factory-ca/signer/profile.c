@@ -70,14 +70,12 @@ static void put_device_urn(struct buf *out, const struct mac *mac)
 	der_put(out, DER_CONTEXT(6), urn, 28);
 }
 
-static void put_subject_alt_name(
+static void put_other_names(
     struct buf *out, const struct profile *profile, const struct profile_device *device)
 {
-	static const uint8_t oid[] = {0x55, 0x1d, 0x11};
 	enum { ID_ON_HARDWARE_MODULE_NAME = 4, ID_ON_MAC_ADDRESS = 12 };
-	struct x509_extension marks = x509_extension_begin(out, oid, sizeof(oid), 0);
-	size_t names = der_begin(out, DER_SEQUENCE), hardware;
 	struct other_name name;
+	size_t hardware;
 
 	name = begin_other_name(out, ID_ON_HARDWARE_MODULE_NAME);
 	hardware = der_begin(out, DER_SEQUENCE);
@@ -88,6 +86,18 @@ static void put_subject_alt_name(
 	name = begin_other_name(out, ID_ON_MAC_ADDRESS);
 	der_put(out, DER_OCTET_STRING, device->mac.octets, MAC_LEN);
 	end_other_name(out, name);
+}
+
+static void put_subject_alt_name(
+    struct buf *out, const struct profile *profile, const struct profile_device *device)
+{
+	static const uint8_t oid[] = {0x55, 0x1d, 0x11};
+	struct x509_extension marks = x509_extension_begin(out, oid, sizeof(oid), 0);
+	size_t names = der_begin(out, DER_SEQUENCE);
+
+	/* The compatibility profile is for ITSPs whose parsers stumble over otherNames. */
+	if (device->kind == CERTIFICATE_DEVICE_1)
+		put_other_names(out, profile, device);
 	put_device_urn(out, &device->mac);
 	der_end(out, names);
 	x509_extension_end(out, marks);
@@ -109,9 +119,7 @@ static enum err put_extensions(
 	x509_put_policy(out, &profile->policy);
 	x509_put_crl_distribution_point(out, profile->crl_url);
 	x509_put_authority_info_access(out, profile->issuer_url, profile->ocsp_url);
-	/* The compatibility profile is for ITSPs whose parsers stumble over otherNames. */
-	if (device->kind == CERTIFICATE_DEVICE_1)
-		put_subject_alt_name(out, profile, device);
+	put_subject_alt_name(out, profile, device);
 	return ERR_OK;
 }
 

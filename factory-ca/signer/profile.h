@@ -21,7 +21,7 @@ struct profile {
 	enum ca_key_algorithm issuer_algorithm;
 	struct oid policy;
 	struct oid hardware_type; /* hwType of hardwareModuleName (RFC 4108 section 5) */
-	const char *crl_url, *issuer_url, *ocsp_url; /* ocsp_url may be "" */
+	const char *crl_url, *issuer_url, *ocsp_url;
 };
 
 /* One phone. Borrowed. */

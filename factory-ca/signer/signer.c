@@ -1,7 +1,7 @@
 /*
- * The signer's process: start, socket, requests, end. The front's frames are hostile; operators are
- * believed by their signatures alone. What may be issued is ledger.c's, how a certificate is made
- * issue.c's business. ISSUE requests that arrived in one turn of the loop run as one group.
+ * The signer's process: start, socket, end. Configuration and key files are the administrator's;
+ * who may connect is told by the kernel. What peers may ask is signer_requests.c's, what may be
+ * issued ledger.c's, how a certificate is made issue.c's business.
  */
 #include "factory-ca/signer/signer.h"
 
@@ -18,343 +18,10 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/net/ipc.h"
 #include "common/net/sandbox.h"
 #include "common/net/sdnotify.h"
-#include "common/pki/claim_hash.h"
-#include "factory-ca/commands.h"
-#include "factory-ca/signer/authority.h"
 #include "factory-ca/signer/ca_profile.h"
-#include "factory-ca/signer/issue.h"
-#include "factory-ca/signer/ledger.h"
-
-enum {
-	PEERS_MAX = 64,
-	/* A group is answered whole before anybody else is heard: about a fifth of a second. */
-	GROUP_ROWS = 1024,
-	QUEUE_JOBS = 1024,
-	CRL_DAYS = 30,
-	CRL_KEEP_S = 60, /* a CRL asked for again within it is the same one */
-};
-_Static_assert((int)GROUP_ROWS + (int)SIGNER_ROWS_MAX <= (int)LEDGER_GROUP_MAX, "groups fit");
-
-struct peer {
-	struct signer *signer;
-	struct ipc *ipc; /* NULL: a free place */
-	int greeted;
-};
-
-struct signer {
-	const struct factory_config *config;
-	struct event_base *base;
-	struct authority authority;
-	struct issuer issuer;
-	struct fingerprint issuing_ca;
-	X509 *line_access_ca;
-	char policy[FACTORY_OID_LEN], operator_eku[FACTORY_OID_LEN], hardware[FACTORY_OID_LEN];
-	char crl_url[FACTORY_URL_MAX], issuer_url[FACTORY_URL_MAX];
-	struct ipc_listener *listener;
-	struct event *group, *on_term, *on_int;
-	struct peer peers[PEERS_MAX];
-	uid_t peer_uid; /* who may connect beside ourselves */
-	struct issue_job *queue[QUEUE_JOBS];
-	size_t queued;
-	struct buf crl;
-	int64_t crl_made_unix_s;
-};
-
-/* Queues a frame; a peer that does not read its answers is cut off by the failing send. */
-static enum err reply(
-    struct peer *peer, enum signer_message type, uint32_t id, const struct buf *payload)
-{
-	enum err err;
-
-	if (!peer->ipc)
-		return ERR_CLOSED;
-	err = ipc_send(peer->ipc, (uint16_t)type, id, payload->bytes, payload->len);
-	if (err)
-		LOG_WARN("signer_answer_lost", log_err(err), log_uint("type", type));
-	return err;
-}
-
-static void send_issued(
-    const struct issue_job *job, enum signer_message type, const struct buf *payload, void *ctx)
-{
-	enum err err;
-
-	(void)ctx;
-	/* A lost answer costs the front a repetition: the ledger has the reservation. */
-	err = reply(issue_job_owner(job), type, issue_job_id(job), payload);
-	(void)err;
-}
-
-static void on_group(evutil_socket_t fd, short what, void *ctx)
-{
-	struct signer *signer = ctx;
-	size_t count = 0, rows = 0, i;
-
-	(void)fd;
-	(void)what;
-	while (count < signer->queued && rows < GROUP_ROWS)
-		rows += issue_job_rows(signer->queue[count++]);
-	issue_run(&signer->issuer, signer->queue, count, clock_unix_s(), send_issued, signer);
-	for (i = 0; i < count; i++)
-		issue_job_free(signer->queue[i]);
-	signer->queued -= count;
-	memmove(signer->queue, signer->queue + count, signer->queued * sizeof(signer->queue[0]));
-	if (signer->queued > 0)
-		event_active(signer->group, EV_TIMEOUT, 0);
-}
-
-static enum err on_issue(struct peer *peer, uint32_t id, struct cursor payload)
-{
-	struct signer *signer = peer->signer;
-	const struct signer_failed busy = {
-	    .failure = SIGNER_FAILURE_UNAVAILABLE, .detail = "the signer's queue is full"};
-	struct issue_job *job = NULL;
-	struct buf frame = {0};
-	enum err err = issue_job_new(payload, peer, id, &job);
-
-	if (err)
-		return err;
-	if (signer->queued < QUEUE_JOBS) {
-		signer->queue[signer->queued++] = job;
-		event_active(signer->group, EV_TIMEOUT, 0);
-		return ERR_OK;
-	}
-	issue_job_free(job);
-	signer_failed_encode(&frame, &busy);
-	err = reply(peer, SIGNER_FAILED, id, &frame);
-	buf_free(&frame);
-	return err;
-}
-
-static enum err on_hello(struct peer *peer, uint32_t id, struct cursor payload)
-{
-	struct signer_welcome welcome = {.version = SIGNER_PROTOCOL_VERSION};
-	struct buf frame = {0};
-	uint16_t version = 0;
-	enum err err = signer_hello_decode(payload, &version);
-
-	if (err)
-		return err;
-	if (version != SIGNER_PROTOCOL_VERSION)
-		return ERR_REFUSED;
-	peer->greeted = 1;
-	welcome.issuing_ca = peer->signer->issuing_ca;
-	welcome.open_orders = (uint32_t)ledger_open_orders(peer->signer->issuer.ledger);
-	signer_welcome_encode(&frame, &welcome);
-	err = reply(peer, SIGNER_WELCOME, id, &frame);
-	buf_free(&frame);
-	return err;
-}
-
-static enum err on_claim_codes(struct peer *peer, uint32_t id, struct cursor payload)
-{
-	struct signer *signer = peer->signer;
-	struct signer_claim_codes codes;
-	struct signer_claim_texts texts = {0};
-	struct claim_code code;
-	struct buf frame = {0};
-	size_t i;
-	enum err err = signer_claim_codes_decode(payload, &codes);
-
-	if (err)
-		return err;
-	texts.row_count = codes.row_count;
-	for (i = 0; i < codes.row_count; i++) {
-		struct signer_claim_text *row = &texts.rows[i];
-
-		row->mac = codes.rows[i].mac;
-		row->epoch = codes.rows[i].epoch;
-		row->known = ledger_covers(signer->issuer.ledger, &row->mac) &&
-			     !issue_claim_code(signer->issuer.store, &row->mac, row->epoch, &code);
-		if (!row->known)
-			continue;
-		claim_code_format(&code, row->text);
-		claim_code_hash(&code, &row->mac, row->epoch, row->hash);
-	}
-	signer_claim_texts_encode(&frame, &texts);
-	err = reply(peer, SIGNER_CLAIM_CODE_TEXTS, id, &frame);
-	buf_free(&frame);
-	return err;
-}
-
-static enum err on_statement(struct peer *peer, uint32_t id, struct cursor payload)
-{
-	struct signed_statement signed_statement = {0};
-	struct signer_statement_outcome outcome;
-	char operator_name[STATEMENT_NAME_MAX + 1];
-	struct buf frame = {0};
-	enum err err = signed_statement_decode(payload, &signed_statement);
-
-	if (err)
-		return err;
-	ledger_accept(peer->signer->issuer.ledger, &signed_statement, clock_unix_s(), &outcome);
-	signed_statement_operator(&signed_statement, operator_name);
-	LOG_INFO("statement",
-	    log_str("outcome", outcome.outcome == STATEMENT_ACCEPTED   ? "accepted"
-			       : outcome.outcome == STATEMENT_EXISTING ? "existing"
-								       : "refused"),
-	    log_str("code", outcome.code), log_str("detail", outcome.detail),
-	    log_str("operator", operator_name),
-	    log_bytes("text", signed_statement.text.bytes, signed_statement.text.len));
-	signer_statement_outcome_encode(&frame, &outcome);
-	err = reply(peer, SIGNER_STATEMENT_OUTCOME, id, &frame);
-	buf_free(&frame);
-	signed_statement_free(&signed_statement);
-	return err;
-}
-
-static enum err on_order_state(struct peer *peer, uint32_t id, struct cursor payload)
-{
-	char reference[STATEMENT_REFERENCE_MAX + 1];
-	const struct signer_failed unknown = {.failure = SIGNER_FAILURE_UNKNOWN_ORDER,
-	    .detail = "no operator opened an order of that reference"};
-	struct signer_order_state state = {0};
-	const struct ledger_order *order;
-	struct buf frame = {0};
-	enum err err = signer_order_state_decode(payload, reference);
-
-	if (err)
-		return err;
-	order = ledger_find_order(peer->signer->issuer.ledger, reference);
-	if (order) {
-		state.closed = order->closed;
-		state.issued = order->issued;
-		memcpy(state.statement_sha256, order->statement_sha256, SHA256_LEN);
-		signer_order_state_is_encode(&frame, &state);
-	} else {
-		signer_failed_encode(&frame, &unknown);
-	}
-	err = reply(peer, order ? SIGNER_ORDER_STATE_IS : SIGNER_FAILED, id, &frame);
-	buf_free(&frame);
-	return err;
-}
-
-static enum err make_crl(struct signer *signer, int64_t now_unix_s)
-{
-	const int64_t day_s = 24 * 60 * 60;
-	/* Seconds since 1970 as cRLNumber: it grows without being kept anywhere, as long as the
-	 * clock does not go back, which ledger_clock_behind_s() sees. */
-	struct crl_request request = {.key = CA_KEY_ISSUING,
-	    .issuer = signer->issuer.profile.issuer,
-	    .issuer_len = signer->issuer.profile.issuer_len,
-	    .number = (uint64_t)now_unix_s,
-	    .this_update_unix_s = now_unix_s,
-	    .next_update_unix_s = now_unix_s + CRL_DAYS * day_s};
-	struct buf made = {0};
-	enum err err;
-
-	if (signer->crl.len && now_unix_s >= signer->crl_made_unix_s &&
-	    now_unix_s - signer->crl_made_unix_s < CRL_KEEP_S)
-		return ERR_OK;
-	if (ledger_clock_behind_s(signer->issuer.ledger, now_unix_s) ||
-	    now_unix_s <= signer->crl_made_unix_s)
-		return ERR_UNAVAILABLE;
-	err = crl_make(signer->authority.store, &request, &made);
-	if (err) {
-		buf_free(&made);
-		return err;
-	}
-	buf_free(&signer->crl);
-	signer->crl = made;
-	signer->crl_made_unix_s = now_unix_s;
-	return ERR_OK;
-}
-
-static enum err on_crl(struct peer *peer, uint32_t id, struct cursor payload)
-{
-	enum { PART_MAX = IPC_PAYLOAD_MAX - 1 };
-	struct signer *signer = peer->signer;
-	const struct signer_failed failed = {
-	    .failure = SIGNER_FAILURE_UNAVAILABLE, .detail = "no CRL can be signed now"};
-	struct signer_crl_part part = {0};
-	struct buf frame = {0};
-	size_t sent = 0;
-	enum err err;
-
-	if (cursor_left(&payload))
-		return ERR_SYNTAX;
-	if (make_crl(signer, clock_unix_s())) {
-		signer_failed_encode(&frame, &failed);
-		err = reply(peer, SIGNER_FAILED, id, &frame);
-		buf_free(&frame);
-		return err;
-	}
-	do {
-		part.bytes = signer->crl.bytes + sent;
-		part.len = signer->crl.len - sent < PART_MAX ? signer->crl.len - sent : PART_MAX;
-		sent += part.len;
-		part.last = sent == signer->crl.len;
-		buf_clear(&frame);
-		signer_crl_part_encode(&frame, &part);
-		err = reply(peer, SIGNER_CRL_PART, id, &frame);
-	} while (!err && !part.last);
-	buf_free(&frame);
-	return err;
-}
-
-static enum err on_ping(struct peer *peer, uint32_t id, struct cursor payload)
-{
-	const struct buf empty = {0};
-
-	return cursor_left(&payload) ? ERR_SYNTAX : reply(peer, SIGNER_PONG, id, &empty);
-}
-
-static enum err on_frame(
-    struct ipc *ipc, uint16_t type, uint32_t id, struct cursor payload, void *ctx)
-{
-	struct peer *peer = ctx;
-
-	(void)ipc;
-	if (!peer->greeted && type != SIGNER_HELLO)
-		return ERR_SYNTAX;
-	switch (type) {
-	case SIGNER_HELLO:
-		return on_hello(peer, id, payload);
-	case SIGNER_PING:
-		return on_ping(peer, id, payload);
-	case SIGNER_ISSUE:
-		return on_issue(peer, id, payload);
-	case SIGNER_CLAIM_CODES:
-		return on_claim_codes(peer, id, payload);
-	case SIGNER_STATEMENT:
-		return on_statement(peer, id, payload);
-	case SIGNER_ORDER_STATE:
-		return on_order_state(peer, id, payload);
-	case SIGNER_CRL:
-		return on_crl(peer, id, payload);
-	default:
-		return ERR_SYNTAX;
-	}
-}
-
-/* The place of a peer is free again only when no job of it waits: jobs point there. */
-static void drop_jobs(struct signer *signer, const struct peer *peer)
-{
-	size_t i, kept = 0;
-
-	for (i = 0; i < signer->queued; i++) {
-		if (issue_job_owner(signer->queue[i]) == peer)
-			issue_job_free(signer->queue[i]);
-		else
-			signer->queue[kept++] = signer->queue[i];
-	}
-	signer->queued = kept;
-}
-
-static void on_close(struct ipc *ipc, void *ctx)
-{
-	struct peer *peer = ctx;
-
-	(void)ipc;
-	drop_jobs(peer->signer, peer);
-	peer->ipc = NULL;
-	peer->greeted = 0;
-}
-
-static const struct ipc_handler handler = {.on_frame = on_frame, .on_close = on_close};
+#include "factory-ca/signer/signer_state.h"
 
 static void on_accept(int fd, uid_t uid, gid_t gid, pid_t pid, void *ctx)
 {
@@ -367,15 +34,15 @@ static void on_accept(int fd, uid_t uid, gid_t gid, pid_t pid, void *ctx)
 		close(fd);
 		return;
 	}
-	for (i = 0; i < PEERS_MAX && signer->peers[i].ipc; i++)
+	for (i = 0; i < SIGNER_PEERS_MAX && signer->peers[i].ipc; i++)
 		;
-	if (i == PEERS_MAX) {
+	if (i == SIGNER_PEERS_MAX) {
 		LOG_WARN("signer_peers_full", log_int("peer_pid", pid));
 		close(fd);
 		return;
 	}
 	signer->peers[i].signer = signer;
-	signer->peers[i].ipc = ipc_new(signer->base, fd, &handler, &signer->peers[i]);
+	signer->peers[i].ipc = ipc_new(signer->base, fd, &signer_ipc_handler, &signer->peers[i]);
 }
 
 static void on_signal(evutil_socket_t fd, short what, void *ctx)
@@ -420,11 +87,12 @@ static void fill_profile(struct signer *signer)
 	factory_oid(config, FACTORY_OID_HARDWARE, signer->hardware);
 	factory_url(config, FACTORY_URL_ISSUING_CRL, signer->crl_url);
 	factory_url(config, FACTORY_URL_ISSUING, signer->issuer_url);
+	factory_url(config, FACTORY_URL_OCSP, signer->ocsp_url);
 	profile->organisation = config->organisation;
 	profile->issuer_algorithm = ca_key_algorithm(CA_KEY_ISSUING);
 	profile->crl_url = signer->crl_url;
 	profile->issuer_url = signer->issuer_url;
-	profile->ocsp_url = config->ocsp_url;
+	profile->ocsp_url = signer->ocsp_url;
 	CHECK(!certificate_subject(
 	    issuing->bytes, issuing->len, &profile->issuer, &profile->issuer_len));
 	CHECK(key_id && ASN1_STRING_length(key_id) == X509_KEY_ID_LEN);
@@ -493,9 +161,9 @@ static void stop(struct signer *signer)
 	ipc_listener_free(signer->listener);
 	/* What was accepted is answered: the jobs that wait, then what is unsent, once. */
 	while (signer->queued > 0)
-		on_group(-1, 0, signer);
+		signer_run_group(-1, 0, signer);
 	event_base_loop(signer->base, EVLOOP_NONBLOCK);
-	for (i = 0; i < PEERS_MAX; i++)
+	for (i = 0; i < SIGNER_PEERS_MAX; i++)
 		if (signer->peers[i].ipc)
 			ipc_free(signer->peers[i].ipc);
 	ledger_free(signer->issuer.ledger);
@@ -524,7 +192,7 @@ static enum err prepare(struct signer *signer, char why[LEDGER_WHY_LEN])
 	}
 	signer->base = event_base_new();
 	CHECK(signer->base != NULL);
-	signer->group = event_new(signer->base, -1, 0, on_group, signer);
+	signer->group = event_new(signer->base, -1, 0, signer_run_group, signer);
 	signer->on_term = evsignal_new(signer->base, SIGTERM, on_signal, signer);
 	signer->on_int = evsignal_new(signer->base, SIGINT, on_signal, signer);
 	CHECK(signer->group && signer->on_term && signer->on_int);

@@ -6,6 +6,7 @@
  * token and the route. Runs in a portal worker; what is stored is the portal's own text.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/log.h"
@@ -41,18 +42,58 @@ static void request_digest(const struct request *request, uint8_t digest[SHA256_
 	buf_wipe(&text);
 }
 
-static void replay(struct request *request, const struct pg_rows *rows)
+/* An answer as it is kept: Location and version, a line each, then the document. */
+static void envelope_write(const struct request *request, struct buf *text)
 {
-	int status = (int)row_int(rows, 0, row_column(rows, "status"));
-	const char *response = row_text(rows, 0, row_column(rows, "response"));
-	request->replayed = 1;
-	if (row_bool(rows, 0, row_column(rows, "had_secret")))
-		request_fail(request, PROBLEM_SECRET_ALREADY_SHOWN,
-		    "This request was carried out; its answer held a secret, which is shown once.");
-	else if (status == 204)
+	buf_printf(text, "%s\n%d\n", request->location, request->etag_version);
+	buf_put(text, request->reply.bytes, request->reply.len);
+}
+
+/* The next line of what we wrote ourselves; NUL-terminates it. */
+static char *take_line(char **rest)
+{
+	char *line = *rest, *feed = strchr(line, '\n');
+	CHECK(feed);
+	*feed = '\0';
+	*rest = feed + 1;
+	return line;
+}
+
+static void reply_kept(struct request *request, int status, const char *response)
+{
+	char *copy = strdup(response), *rest = copy;
+	CHECK(copy);
+	const char *location = take_line(&rest);
+	if (location[0])
+		request_set_location(request, "%s", location);
+	request->etag_version = atoi(take_line(&rest));
+	if (status == 204)
 		request_reply_empty(request);
 	else
-		request_reply_text(request, status, "application/json", response, strlen(response));
+		request_reply_text(request, status, "application/json", rest, strlen(rest));
+	free(copy);
+}
+
+static void refuse_secret(struct request *request)
+{
+	request_fail(request, PROBLEM_SECRET_ALREADY_SHOWN,
+	    "This request was carried out; its answer held a secret, which is shown once.");
+}
+
+static void copy_object(struct request *request, const char *object)
+{
+	CHECK(strlen(object) < sizeof request->effect_object);
+	memcpy(request->effect_object, object, strlen(object) + 1);
+}
+
+static void replay(struct request *request, const struct pg_rows *rows)
+{
+	request->replayed = 1;
+	if (row_bool(rows, 0, row_column(rows, "had_secret")))
+		refuse_secret(request);
+	else
+		reply_kept(request, (int)row_int(rows, 0, row_column(rows, "status")),
+		    row_text(rows, 0, row_column(rows, "response")));
 }
 
 static void on_begun(struct request *request, const struct pg_rows *const *results, size_t count)
@@ -72,12 +113,12 @@ static void on_begun(struct request *request, const struct pg_rows *const *resul
 		    "This Idempotency-Key was used for another request: make a new one.");
 	} else if (strcmp(outcome, "effect_done") != 0) {
 		replay(request, rows);
-	} else if (request->operation->flags & OPERATION_REPEATABLE) {
-		request->operation->handle(request);
+	} else if (request->operation->rebuild) {
+		copy_object(request, row_text(rows, 0, row_column(rows, "object_id")));
+		request->replayed = 1;
+		request->operation->rebuild(request);
 	} else {
-		request_fail(request, PROBLEM_ANSWER_NOT_KEPT,
-		    "This request was carried out, its object is %s; the answer was lost.",
-		    row_text(rows, 0, row_column(rows, "object_id")));
+		refuse_secret(request);
 	}
 }
 
@@ -109,15 +150,17 @@ void idempotency_finish(struct request *request)
 	const struct portal *portal = request->portal;
 	struct pg_params *params = idempotency_params(request);
 	struct pg_call call = {&query_idempotency_forget, params};
-	int keep_text = !request->holds_secret && request->reply.len > 0;
+	struct buf text = {0};
 	if (request->reply_status < 300) {
 		call.statement = &query_idempotency_finish;
 		pg_param_int(params, request->reply_status);
-		if (keep_text)
-			pg_param_text_len(
-			    params, (const char *)request->reply.bytes, request->reply.len);
-		else
+		if (request->holds_secret) {
 			pg_param_null(params);
+		} else {
+			envelope_write(request, &text);
+			pg_param_text_len(params, (const char *)text.bytes, text.len);
+			buf_free(&text);
+		}
 		pg_param_bool(params, request->holds_secret);
 	}
 	request->idempotency_begun = 0;

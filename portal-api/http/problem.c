@@ -32,7 +32,6 @@ static const struct {
     [PROBLEM_IN_USE] = {409, "in_use", "Something else still uses it"},
     [PROBLEM_REQUEST_IN_PROGRESS] = {409, "request_in_progress", "The same request is in progress"},
     [PROBLEM_SECRET_ALREADY_SHOWN] = {409, "secret_already_shown", "The secret was shown once"},
-    [PROBLEM_ANSWER_NOT_KEPT] = {409, "answer_not_kept", "It was done; its answer was not kept"},
     [PROBLEM_NOT_READY] = {409, "not_ready", "It is not ready yet"},
     [PROBLEM_PASSWORD_PURGED] = {410, "password_purged", "The password was purged"},
     [PROBLEM_VERSION_MISMATCH] = {412, "version_mismatch", "It was changed in the meantime"},

@@ -52,6 +52,7 @@ struct request {
 	char location[192]; /* "": no Location */
 	unsigned retry_after_s; /* 0: no Retry-After */
 	int holds_secret; /* the document is not kept for replays */
+	char effect_object[256 + 1]; /* for operation->rebuild: what the effect was on */
 	/* Private to dispatch.c, submit.c, idempotency.c and reply.c. */
 	int64_t started_ms;
 	char idempotency_key[IDEMPOTENCY_KEY_MAX + 1]; /* "": none */
@@ -109,7 +110,7 @@ void request_param_version(struct pg_params *params, int version);
 
 /* Takes the document. */
 void request_reply_json(struct request *request, int status, json_t *document);
-/* 204. */
+/* 204. Also the `rebuild` of what answers so. */
 void request_reply_empty(struct request *request);
 /* Text made elsewhere; copied. */
 void request_reply_text(

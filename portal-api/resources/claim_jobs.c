@@ -43,6 +43,13 @@ static void submitted_free(void *state)
 	free(job);
 }
 
+static void reply_queued(struct request *request, const char *id, int64_t total)
+{
+	request_set_location(request, "/v1/claim-jobs/%s", id);
+	request_reply_json(request, 202,
+	    json_pack("{ss ss sI}", "id", id, "state", "queued", "total", (json_int_t)total));
+}
+
 static void on_queued(struct request *request, const struct pg_rows *const *results, size_t count)
 {
 	const struct submitted *job = request->state;
@@ -54,9 +61,7 @@ static void on_queued(struct request *request, const struct pg_rows *const *resu
 		return;
 	}
 	uuid_format(&job->id, id);
-	request_set_location(request, "/v1/claim-jobs/%s", id);
-	request_reply_json(request, 202,
-	    json_pack("{ss ss si}", "id", id, "state", "queued", "total", (int)job->rows.count));
+	reply_queued(request, id, (int64_t)job->rows.count);
 }
 
 static struct pg_call create_call(const struct request *request, const struct submitted *job)
@@ -167,6 +172,25 @@ void claim_job_get(struct request *request)
 		return;
 	const struct pg_call call = read_call(&id);
 	request_query(request, &call, 1, on_job);
+}
+
+static void on_rebuilt(struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	const struct pg_rows *rows = results[0];
+	CHECK(count == 1);
+	if (row_count(rows) == 0)
+		request_fail_outcome(request, "not_found");
+	else
+		reply_queued(
+		    request, request->effect_object, row_int(rows, 0, row_column(rows, "total")));
+}
+
+void claim_job_rebuild(struct request *request)
+{
+	struct uuid id;
+	CHECK(uuid_parse(request->effect_object, strlen(request->effect_object), &id) == ERR_OK);
+	const struct pg_call call = read_call(&id);
+	request_query(request, &call, 1, on_rebuilt);
 }
 
 /* --- Its results, collected page by page and answered as NDJSON --- */

@@ -124,6 +124,16 @@ void itsp_get(struct request *request)
 	request_query(request, &call, 1, on_read);
 }
 
+void itsp_rebuild(struct request *request)
+{
+	struct uuid id;
+	CHECK(uuid_parse(request->effect_object, strlen(request->effect_object), &id) == ERR_OK);
+	if (strcmp(request->operation->method, "POST") == 0)
+		request_set_location(request, "/v1/admin/itsps/%s", request->effect_object);
+	const struct pg_call call = read_call(&id);
+	request_query(request, &call, 1, on_read);
+}
+
 void itsp_patch(struct request *request)
 {
 	struct itsp_body body;

@@ -74,6 +74,16 @@ void profile_get(struct request *request)
 	request_query(request, &call, 1, on_read);
 }
 
+void profile_rebuild(struct request *request)
+{
+	struct uuid id;
+	CHECK(uuid_parse(request->effect_object, strlen(request->effect_object), &id) == ERR_OK);
+	if (strcmp(request->operation->method, "POST") == 0)
+		request_set_location(request, "/v1/profiles/%s", request->effect_object);
+	const struct pg_call call = read_call(&id);
+	request_query(request, &call, 1, on_read);
+}
+
 /* --- Creating and changing: read what it needs, check, store --- */
 
 /* A change between its reading and its storing. */

@@ -22,6 +22,7 @@ void itsp_token_create(struct request *request);
 /* profiles.c */
 void profile_list(struct request *request);
 void profile_create(struct request *request);
+void profile_rebuild(struct request *request);
 void profile_get(struct request *request);
 void profile_patch(struct request *request);
 void profile_delete(struct request *request);
@@ -36,6 +37,7 @@ void claim_rotate(struct request *request);
 void claim_reveal(struct request *request);
 /* claim_jobs.c */
 void claim_job_create(struct request *request);
+void claim_job_rebuild(struct request *request);
 void claim_job_get(struct request *request);
 void claim_job_results(struct request *request);
 /* events.c */
@@ -46,6 +48,7 @@ void model_create(struct request *request);
 /* itsps.c */
 void itsp_list(struct request *request);
 void itsp_create(struct request *request);
+void itsp_rebuild(struct request *request);
 void itsp_get(struct request *request);
 void itsp_patch(struct request *request);
 void itsp_domain_list(struct request *request);

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Whom the redirector refuses, and how alike the refusals are."""
 import base64
 import http.client
@@ -98,7 +99,7 @@ class TheSameBytes(unittest.TestCase):
     def test_not_live_on_record(self):
         phone = known[1]
         firstring.psql(f"update firstring.certificate set status = 'revoked', revoked_at = now(), "
-                       f"revocation_reason = 'keyCompromise' where mac = '{phone.mac}'")
+                       f"revoke_reason = 'keyCompromise' where mac = '{phone.mac}'")
         self.same(phone.boot(PATH))
 
     def test_suspended_claim_and_suspended_itsp(self):

@@ -150,24 +150,26 @@ static inline const char *test_answer_field(const struct test_answer *answer, co
 
 static inline int test_client_read_chunks(struct test_client *client, struct test_answer *answer)
 {
-	for (;;) {
+	struct buf *got = &client->got;
+	size_t at = 0, size = 1;
+	while (size > 0) {
 		const char *end = NULL;
-		while (client->got.len == 0 ||
-		       (end = strstr((const char *)client->got.bytes, "\r\n")) == NULL) {
+		while (got->len <= at ||
+		       (end = strstr((const char *)got->bytes + at, "\r\n")) == NULL) {
 			if (!test_client_receive(client))
 				return 0;
 		}
-		size_t size = strtoul((const char *)client->got.bytes, NULL, 16);
-		size_t line_len = (size_t)(end - (const char *)client->got.bytes) + 2;
-		while (client->got.len < line_len + size + 2) {
+		size = strtoul((const char *)got->bytes + at, NULL, 16);
+		at = (size_t)(end - (const char *)got->bytes) + 2;
+		while (got->len < at + size + 2) {
 			if (!test_client_receive(client))
 				return 0;
 		}
-		buf_put(&answer->body, client->got.bytes + line_len, size);
-		buf_drop_front(&client->got, line_len + size + 2);
-		if (size == 0)
-			return 1;
+		buf_put(&answer->body, got->bytes + at, size);
+		at += size + 2;
 	}
+	buf_drop_front(got, at);
+	return 1;
 }
 
 /* Reads one answer (`no_body`: to a HEAD) into a zeroed `answer`; 1 when all of it came. */

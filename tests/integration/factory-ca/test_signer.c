@@ -392,6 +392,27 @@ START_TEST(nothing_is_heard_before_the_greeting)
 }
 END_TEST
 
+START_TEST(a_front_that_does_not_read_its_answers_is_cut_off)
+{
+	/* Each answer has 64 rows of about 60 bytes; the bound on what is unsent is 16 MiB. */
+	enum { REQUESTS = 8000 };
+	struct signer_claim_codes codes = {.row_count = SIGNER_ROWS_MAX};
+	struct buf payload = {0};
+	struct frame answer = {0};
+	size_t i;
+
+	signer_claim_codes_encode(&payload, &codes);
+	for (i = 0; i < REQUESTS; i++)
+		process_send(&signer, SIGNER_CLAIM_CODES, &payload);
+	while (process_receive(&signer, &answer))
+		;
+	ck_assert(process_log_has(&signer, "signer_answer_lost"));
+	assert_dropped_and_others_served("a front that does not read");
+	buf_free(&payload);
+	buf_free(&answer.payload);
+}
+END_TEST
+
 START_TEST(another_user_is_not_heard)
 {
 	char path[TEST_PATH];
@@ -583,6 +604,7 @@ int main(void)
 	tcase_add_test(tcase, a_crl_can_be_had);
 	tcase_add_loop_test(tcase, a_malformed_frame_costs_the_connection, 0, COUNT(malformed));
 	tcase_add_test(tcase, nothing_is_heard_before_the_greeting);
+	tcase_add_test(tcase, a_front_that_does_not_read_its_answers_is_cut_off);
 	tcase_add_test(tcase, another_user_is_not_heard);
 	tcase_add_test(tcase, a_restart_keeps_everything);
 	tcase_add_test(tcase, a_kill_between_reserve_and_answer_costs_nothing);

@@ -17,8 +17,10 @@ import unittest
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-sys.path.insert(0, ROOT)
+sys.path[:0] = [ROOT, os.path.dirname(os.path.abspath(__file__))]
 from tests.lib.instance import Client, free_ports, run  # noqa: E402
+
+import contract  # noqa: E402
 
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build/release"))
 CLUSTER = os.path.join(ROOT, "deploy/dev/cluster")
@@ -40,10 +42,20 @@ def claim_code():
     return symbols, f"{text[:5]}-{text[5:10]}-{text[10:]}"
 
 
+class CheckedClient(Client):
+    """A client that holds every answer against the OpenAPI document."""
+
+    def request(self, method, path, *more, **named):
+        answer = super().request(method, path, *more, **named)
+        contract.check(method, path, answer)
+        return answer
+
+
 class Portal:
     """Starts everything on entry; stops everything on exit, and shows the log if a test failed."""
 
-    def __init__(self, **settings):
+    def __init__(self, durable=False, **settings):
+        self.durable = durable  # a cluster that survives kill -9 without losing what it acknowledged
         self.settings = settings
         self.macs_given = 0
 
@@ -52,7 +64,7 @@ class Portal:
         self.folder = tempfile.mkdtemp(prefix="firstring-portal-", dir="/var/tmp")
         os.chmod(self.folder, 0o755)
         self.cluster_folder = os.path.join(self.folder, "postgres")
-        self.database = run(CLUSTER, "start", self.cluster_folder, "--throwaway").stdout.decode().strip()
+        self.database = self.start_cluster().stdout.decode().strip()
         run(os.path.join(ROOT, "sql/migrate"), self.database)
         self.make_keys()
         self.port, self.health_port, self.status_port = free_ports(3)
@@ -67,6 +79,10 @@ class Portal:
         if kind is not None:
             self.dump_log()
         shutil.rmtree(self.folder)
+
+    def start_cluster(self, check=True):
+        words = [] if self.durable else ["--throwaway"]
+        return run(CLUSTER, "start", self.cluster_folder, *words, check=check)
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -93,7 +109,7 @@ class Portal:
                         f"\n  admin: host={socket} dbname=firstring user=firstring_admin"
                         f"\n  status: host={socket} dbname=firstring user=firstring_status"
                         f"\n  deadline: 2s",
-            # "status": f"\n  enabled: true\n  listen: \"127.0.0.1:{self.status_port}\"",
+            "status": f"\n  enabled: true\n  listen: \"127.0.0.1:{self.status_port}\"",
         }
         lines.update(self.settings)
         with open(self.path("portal-api.yaml"), "w") as file:
@@ -157,7 +173,7 @@ class Portal:
     # --- people ---
 
     def client(self, token=None):
-        return Client(f"https://localhost:{self.port}", self.path("server.pem"), token=token)
+        return CheckedClient(f"https://localhost:{self.port}", self.path("server.pem"), token=token)
 
     @property
     def admin(self):

@@ -1,9 +1,10 @@
 /* What a phone is answered, as a table. */
 #include "common/answer/decide.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/lib/unit.h"
 
 static const struct mac PHONE = {{0x00, 0x15, 0x65, 0xaa, 0xbb, 0xcc}};
 static const struct mac OTHER = {{0x00, 0x15, 0x65, 0xaa, 0xbb, 0xcd}};
@@ -193,21 +194,15 @@ int main(void)
 	TCase *tests = tcase_create("all");
 
 	tcase_add_checked_fixture(tests, setup, teardown);
-	tcase_add_loop_test(
-	    tests, judges_a_request_before_any_lookup, 0, sizeof(REQUESTS) / sizeof(REQUESTS[0]));
+	tcase_add_loop_test(tests, judges_a_request_before_any_lookup, 0, COUNT(REQUESTS));
 	tcase_add_test(tests, answers_its_own_file);
 	tcase_add_test(tests, other_files_are_nobodys);
 	tcase_add_test(tests, not_on_record);
 	tcase_add_test(tests, not_claimed_or_suspended);
 	tcase_add_test(tests, a_format_that_we_lack_is_our_own_trouble);
 	tcase_add_test(tests, a_weak_listener_is_for_weak_phones);
-	tcase_add_loop_test(
-	    tests, follows_the_profiles_policy, 0, sizeof(POLICIES) / sizeof(POLICIES[0]));
+	tcase_add_loop_test(tests, follows_the_profiles_policy, 0, COUNT(POLICIES));
 	tcase_add_test(tests, every_reason_has_a_name_and_a_status);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

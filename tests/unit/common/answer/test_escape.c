@@ -2,9 +2,10 @@
  * real parsers in tests/integration/redirector. */
 #include "common/answer/escape.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/lib/unit.h"
 
 static const struct {
 	enum escaping escaping;
@@ -76,12 +77,8 @@ int main(void)
 	Suite *suite = suite_create("escape");
 	TCase *tests = tcase_create("all");
 
-	tcase_add_loop_test(tests, escapes_or_refuses, 0, sizeof(CASES) / sizeof(CASES[0]));
+	tcase_add_loop_test(tests, escapes_or_refuses, 0, COUNT(CASES));
 	tcase_add_test(tests, names_go_both_ways);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

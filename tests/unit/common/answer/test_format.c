@@ -1,10 +1,11 @@
 /* Format files: what is refused at load, which paths are a phone's own, what is rendered. */
 #include "common/answer/format.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/lib/unit.h"
 
 #define HEAD "content-type: text/plain\nescape: line\nown: {mac}.cfg\n"
 #define BODY "--- main\n{{admin_password}} {{other_password}} {{provisioning_url}}\n"
@@ -359,7 +360,7 @@ START_TEST(only_a_body_with_the_password_delivers)
 }
 END_TEST
 
-#define LOOP(test, table) tcase_add_loop_test(tests, test, 0, sizeof(table) / sizeof((table)[0]))
+#define LOOP(test, table) tcase_add_loop_test(tests, test, 0, COUNT(table))
 
 int main(void)
 {
@@ -377,9 +378,5 @@ int main(void)
 	tcase_add_test(tests, writes_nothing_into_a_full_buffer);
 	tcase_add_test(tests, only_a_body_with_the_password_delivers);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

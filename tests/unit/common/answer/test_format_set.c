@@ -2,11 +2,12 @@
  * theirs. That a parser of each vendor's syntax reads the answers is shown in tests/integration. */
 #include "common/answer/format_set.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "tests/lib/unit.h"
 
 static const char FOLDER[] = "redirector/formats";
 static const struct mac PHONE = {{0x00, 0x04, 0x13, 0x92, 0x2d, 0x24}};
@@ -127,14 +128,9 @@ int main(void)
 	TCase *tests = tcase_create("all");
 
 	tcase_add_checked_fixture(tests, setup, teardown);
-	tcase_add_loop_test(
-	    tests, knows_the_files_of_real_phones, 0, sizeof(FILES) / sizeof(FILES[0]));
+	tcase_add_loop_test(tests, knows_the_files_of_real_phones, 0, COUNT(FILES));
 	tcase_add_test(tests, is_sorted_and_finds_by_name);
 	tcase_add_test(tests, one_bad_file_refuses_the_whole_and_is_named);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

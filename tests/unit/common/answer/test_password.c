@@ -1,9 +1,10 @@
 /* Which admin passwords are strong enough, and that generated ones are. */
 #include "common/answer/password.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/lib/unit.h"
 
 static const struct {
 	const char *password;
@@ -80,14 +81,10 @@ int main(void)
 	Suite *suite = suite_create("password");
 	TCase *tests = tcase_create("all");
 
-	tcase_add_loop_test(tests, judges_each, 0, sizeof(PASSWORDS) / sizeof(PASSWORDS[0]));
+	tcase_add_loop_test(tests, judges_each, 0, COUNT(PASSWORDS));
 	tcase_add_test(tests, a_serial_of_a_few_characters_refuses_nothing);
 	tcase_add_test(tests, generates_what_it_would_accept);
 	tcase_add_test(tests, refuses_other_lengths);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -1,9 +1,10 @@
 /* When a request names another phone. */
 #include "common/answer/request_mac.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/lib/unit.h"
 
 static const struct mac OWN = {{0x00, 0x15, 0x65, 0xaa, 0xbb, 0xcc}};
 
@@ -99,13 +100,8 @@ int main(void)
 	Suite *suite = suite_create("request_mac");
 	TCase *tests = tcase_create("all");
 
-	tcase_add_loop_test(tests, reads_each_request, 0, sizeof(REQUESTS) / sizeof(REQUESTS[0]));
-	tcase_add_loop_test(
-	    tests, reads_the_mac_parameter, 0, sizeof(QUERIES) / sizeof(QUERIES[0]));
+	tcase_add_loop_test(tests, reads_each_request, 0, COUNT(REQUESTS));
+	tcase_add_loop_test(tests, reads_the_mac_parameter, 0, COUNT(QUERIES));
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -1,9 +1,10 @@
 /* Which provisioning URLs are stored, and what becomes of one for a phone. */
 #include "common/answer/url_policy.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/lib/unit.h"
 
 static const char *const DOMAINS[] = {"itsp.example", "xn--bcher-kva.example"};
 
@@ -230,22 +231,28 @@ START_TEST(expands_for_one_phone)
 }
 END_TEST
 
+START_TEST(no_value_brings_a_control_character)
+{
+	struct url_fields fields = {.serial = "a\r\nb", .model = "m"};
+	struct buf out = {0};
+
+	ck_assert_int_eq(url_expand("https://itsp.example/{serial}", &fields, &out), ERR_SYNTAX);
+	ck_assert_uint_eq(out.len, 0);
+	buf_free(&out);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("url_policy");
 	TCase *tests = tcase_create("all");
 
-	tcase_add_loop_test(tests, checks_each_url, 0, sizeof(URLS) / sizeof(URLS[0]));
+	tcase_add_loop_test(tests, checks_each_url, 0, COUNT(URLS));
 	tcase_add_test(tests, has_a_bound_and_reads_no_further);
-	tcase_add_loop_test(
-	    tests, matches_on_label_boundaries, 0, sizeof(HOSTS) / sizeof(HOSTS[0]));
-	tcase_add_loop_test(tests, normalises_domains, 0, sizeof(NAMES) / sizeof(NAMES[0]));
-	tcase_add_loop_test(
-	    tests, expands_for_one_phone, 0, sizeof(EXPANSIONS) / sizeof(EXPANSIONS[0]));
+	tcase_add_test(tests, no_value_brings_a_control_character);
+	tcase_add_loop_test(tests, matches_on_label_boundaries, 0, COUNT(HOSTS));
+	tcase_add_loop_test(tests, normalises_domains, 0, COUNT(NAMES));
+	tcase_add_loop_test(tests, expands_for_one_phone, 0, COUNT(EXPANSIONS));
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -7,6 +7,7 @@
 #include "common/conf/conf.h"
 
 struct listener {
+	char *tls_name;
 	char *name;
 	struct conf_address address;
 };
@@ -21,6 +22,11 @@ struct sample {
 
 static const char *const FLOORS[] = {"modern", "compatible", NULL};
 static const struct conf_field LISTENER_FIELDS[] = {
+    {.name = "tls.name",
+	.type = CONF_STRING,
+	.offset = offsetof(struct listener, tls_name),
+	.default_value = "",
+	.help = "name in TLS"},
     {.name = "name",
 	.type = CONF_STRING,
 	.offset = offsetof(struct listener, name),
@@ -30,7 +36,7 @@ static const struct conf_field LISTENER_FIELDS[] = {
 	.offset = offsetof(struct listener, address),
 	.help = "where it listens"},
 };
-static const struct conf_table LISTENER = {LISTENER_FIELDS, 2, sizeof(struct listener), NULL};
+static const struct conf_table LISTENER = {LISTENER_FIELDS, 3, sizeof(struct listener), NULL};
 static const struct conf_field FIELDS[] = {
     {.name = "home",
 	.type = CONF_URL,
@@ -168,6 +174,7 @@ static const struct {
     {"workers: 2\n", ":1:1: ", "tls.key: this key is required"},
     {"tls: {key: k}\nworker: 2\n", ":2:1: ", "did you mean \"workers\"?"},
     {"tls: {key: k}\nworkers: 2\nworkers: 3\n", ":3:1: ", "twice"},
+    {"tls: {key: k}\ntls.key: l\n", ":2:1: ", "tls.key: the key is there twice"},
     {"tls: {key: k}\nworkers: 99\n", ":2:10: ", "workers: 99 is not in 1..64"},
     {"tls: {key: k}\nworkers: two\n", ":2:10: ", "not a whole number"},
     {"tls: {key: k}\ntimeout: 5\n", ":2:10: ", "not a duration"},
@@ -182,7 +189,26 @@ static const struct {
     {"tls: {key: k}\nlisteners:\n  - name: a\n    address: 8080\n",
 	":4:14: ", "listeners[0].address: "},
     {"tls: {key: k}\nlisteners:\n  - nam: a\n", ":3:5: ", "did you mean \"name\"?"},
-    {"tls: {key: k}\n\tworkers: 2\n", ":2:1: ", "not YAML"},
+    {"tls: {key: k}\n\tworkers: 2\n", ":2:1: ", "a tab in the indentation"},
+    {"tls:\n  \tkey: k\n", ":2:", "a tab in the indentation"},
+    {"tls: {key: k}\ntitle: \"open\n", ":3:1: ", "not YAML"},
+    {"tls: {key: k}\n  workers: 2\n", ":2:3: ", "not YAML"},
+    {"tls: {key: k}\ntitle: a\xff\n", ":2:9: ", "not YAML: invalid leading UTF-8 octet"},
+    {"tls: {key: k}\ntitle: a\x01\n", ":2:9: ", "not YAML: control characters"},
+    {"tls: {key: k}\ntitle: !!str a\n", ":2:8: ", "tags"},
+    {"base: {key: k}\n", ":1:1: ", "base: unknown key"},
+    {"tls: {<<: {key: k}}\n", ":1:7: ", "tls.<<: unknown key"},
+    {"tls: {key: k}\n? [a]\n: 2\n", ":2:3: ", "a key must be a word"},
+    {"tls: {key: k}\ntags: [[[[[[[[[[[[[[[[[[a]]]]]]]]]]]]]]]]]]\n", ":2:", "nested too deeply"},
+    {"tls: {key: k}\nworkers: 0x2\n", ":2:10: ", "not a whole number"},
+    {"tls: {key: k}\nworkers: 99999999999999999999\n", ":2:10: ", "workers: "},
+    {"tls: {key: k}\ntimeout: 99999999999999d\n", ":2:10: ", "not a duration"},
+    {"tls: {key: k}\nlisteners:\n  - {name: a, address: localhost:80}\n", ":3:", "not an address"},
+    {"tls: {key: k}\nlisteners:\n  - {name: a, address: \"127.0.0.1:65536\"}\n",
+	":3:", "not an address"},
+    {"tls: {key: k}\nlisteners:\n  - {name: a, address: \"::1:80\"}\n", ":3:", "not an address"},
+    {"tls: {key: k}\nlisteners:\n  - {address: \"*:80\"}\n",
+	":3:5: ", "listeners[0].name: this key is required"},
     {"tls: &a {key: k}\n", ":1:6: ", "anchors"},
     {"tls: {key: k}\ntitle: *a\n", "", "aliases"},
     {"tls: {key: k}\n---\ntls: {key: k}\n", ":2:1: ", "second document"},
@@ -203,18 +229,24 @@ START_TEST(a_mistake_is_told_with_its_place)
 }
 END_TEST
 
+static const char *const PRINTED[] = {
+    "tls: {key: /k}\n",
+    "title: \"a \\\\ \\\"b\\\"\"\ntls: {key: /k, floor: compatible}\ntimeout: 1m\n"
+    "tags: [x, \"y: z\", '#', \"\"]\nlisteners:\n  - {name: one, address: \"*:1\"}\n"
+    "  - {name: two, address: \"[::]:2\", tls: {name: deep}}\n",
+    /* What a reader of YAML would refuse or fold when it stood there as it is. */
+    "tls: {key: /k}\ntitle: \"a\\x85b\\x9fc\\u2028d\\u2029e\\uFEFFf\"\n",
+    "tls: {key: /k}\ntitle: z\xc3\xbcrich \xf0\x9f\x93\x9e\n",
+    "tls: {key: /k}\ntitle: '%YAML --- ... & * ! | > @ ` true ~ {}'\n",
+};
+
 START_TEST(what_is_printed_loads_as_the_same)
 {
 	struct sample sample, again;
 	char *text = NULL;
 	size_t len = 0;
 
-	ck_assert_int_eq(
-	    load("title: \"a \\\\ \\\"b\\\"\"\ntls: {key: /k}\ntimeout: 1m\ntags: [x, \"y: z\"]\n"
-		 "listeners:\n  - {name: one, address: \"*:1\"}\n  - {name: two, address: "
-		 "\"[::]:2\"}\n",
-		&sample),
-	    ERR_OK);
+	ck_assert_msg(load(PRINTED[_i], &sample) == ERR_OK, "%s", problem.text);
 	FILE *out = open_memstream(&text, &len);
 	conf_print(&TABLE, &sample, out);
 	fclose(out);
@@ -224,6 +256,43 @@ START_TEST(what_is_printed_loads_as_the_same)
 	free(text);
 	conf_free(&TABLE, &sample);
 	conf_free(&TABLE, &again);
+}
+END_TEST
+
+START_TEST(what_is_no_file_is_told)
+{
+	struct sample sample = {0};
+
+	ck_assert_int_eq(conf_load(&TABLE, "/nonexistent/a.yaml", &sample, &problem), ERR_IO);
+	ck_assert_str_eq(problem.text, "/nonexistent/a.yaml: No such file or directory");
+	ck_assert_int_eq(conf_load(&TABLE, "/tmp", &sample, &problem), ERR_IO);
+	ck_assert_str_eq(problem.text, "/tmp: Is a directory");
+	ck_assert_int_eq(conf_load(&TABLE, "/dev/zero", &sample, &problem), ERR_TOO_LONG);
+	ck_assert_ptr_nonnull(strstr(problem.text, "larger than"));
+}
+END_TEST
+
+START_TEST(a_secret_is_not_printed)
+{
+	static const struct conf_field SECRET_FIELDS[] = {{.name = "password",
+	    .type = CONF_STRING,
+	    .offset = 0,
+	    .secret = 1,
+	    .help = "a password"}};
+	static const struct conf_table SECRET = {SECRET_FIELDS, 1, sizeof(char *), NULL};
+	char *password = NULL, *text = NULL;
+	size_t len = 0;
+
+	ck_assert_int_eq(
+	    conf_load_text(&SECRET, "x", "/", "password: hunter2\n", 18, &password, &problem),
+	    ERR_OK);
+	ck_assert_str_eq(password, "hunter2");
+	FILE *out = open_memstream(&text, &len);
+	conf_print(&SECRET, &password, out);
+	fclose(out);
+	ck_assert_ptr_null(strstr(text, "hunter2"));
+	free(text);
+	conf_free(&SECRET, &password);
 }
 END_TEST
 
@@ -266,7 +335,10 @@ int main(void)
 	tcase_add_test(tests, what_is_left_out_has_its_default);
 	tcase_add_loop_test(
 	    tests, a_mistake_is_told_with_its_place, 0, sizeof MISTAKES / sizeof MISTAKES[0]);
-	tcase_add_test(tests, what_is_printed_loads_as_the_same);
+	tcase_add_loop_test(
+	    tests, what_is_printed_loads_as_the_same, 0, sizeof PRINTED / sizeof PRINTED[0]);
+	tcase_add_test(tests, what_is_no_file_is_told);
+	tcase_add_test(tests, a_secret_is_not_printed);
 	tcase_add_test(tests, a_reload_may_change_only_what_is_reloadable);
 	tcase_add_test(tests, options_come_before_the_command);
 	suite_add_tcase(suite, tests);

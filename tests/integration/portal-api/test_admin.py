@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+"""The manufacturer's side: models, ITSPs, shipments, phones made elsewhere, and what is looked at."""
+import hashlib
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from portal import Case  # noqa: E402
+
+
+class Models(Case):
+
+    def create(self, **more):
+        return self.portal.admin.request("POST", "/v1/admin/models", {
+            "name": "T46", "format": "yealink", "key_types": ["p256", "rsa2048"], "authentication": "certificate", **more})
+
+    def test_a_model_is_made_once_and_the_same_again_is_200(self):
+        first = self.create(name="Model A (rev. 2)")
+        self.assertEqual(first.status, 201)
+        again = self.create(name="Model A (rev. 2)")
+        self.assertEqual((again.status, again.json()["created_at"]), (200, first.json()["created_at"]))
+        self.assertProblem(self.create(name="Model A (rev. 2)", format="snom"), 409, "name_taken")
+        listed = [model for model in self.portal.admin.ok("GET", "/v1/admin/models")["models"]
+                  if model["name"] == "Model A (rev. 2)"]
+        self.assertEqual((listed[0]["format"], listed[0]["key_types"]), ("yealink", ["p256", "rsa2048"]))
+
+    def test_every_format_of_the_folder_can_be_named(self):
+        for name in ("yealink", "snom", "grandstream", "poly", "cisco-mpp", "json"):
+            self.assertEqual(self.create(name=f"of {name}", format=name).status, 201)
+
+    def test_what_a_model_cannot_be(self):
+        for more, field in (({"format": "nokia"}, "format"), ({"format": "../json"}, "format"), ({"key_types": []}, "key_types"),
+                            ({"key_types": ["p521"]}, "key_types[0]"), ({"key_types": "p256"}, "key_types"),
+                            ({"authentication": "none"}, "authentication"), ({"name": "a/b"}, "name"), ({"name": "a,b"}, "name"),
+                            ({"name": "-a"}, "name"), ({"name": "x" * 65}, "name"), ({"name": ""}, "name"),
+                            ({"admin_user": "a b"}, "admin_user"), ({"password_alphabet": "abc"}, "password_alphabet"),
+                            ({"password_alphabet": "a" * 30 + "!"}, "password_alphabet"), ({"tls_floor": "1.0"}, "tls_floor"),
+                            ({"authentication": "password", "encrypt_answers": True}, "encrypt_answers"), ({"id": 1}, "id")):
+            self.assertProblem(self.create(**{"name": "bad", **more}), 422, "invalid", field=field)
+
+
+class Itsps(Case):
+
+    def test_the_life_of_an_itsp(self):
+        admin = self.portal.admin
+        made = admin.request("POST", "/v1/admin/itsps", {"name": "K\u00f6ln Telefon <b>"})
+        itsp = made.json()
+        self.assertEqual((made.status, made.headers["Location"]), (201, f"/v1/admin/itsps/{itsp['id']}"))
+        path = f"/v1/admin/itsps/{itsp['id']}"
+        self.assertEqual(admin.ok("GET", path), itsp)
+        self.assertProblem(admin.request("POST", "/v1/admin/itsps", {"name": itsp["name"]}), 409, "name_taken")
+        self.assertEqual(admin.ok("PATCH", path, {"suspended": True})["suspended"], True)
+        answer = admin.request("PATCH", path, {"name": "x"}, headers={"If-Match": '"1"'})
+        self.assertProblem(answer, 412, "version_mismatch")
+        self.assertEqual(admin.ok("PATCH", path, {"name": "Renamed", "suspended": False})["version"], 3)
+        self.assertIn("Renamed", [each["name"] for each in admin.ok("GET", "/v1/admin/itsps?limit=200")["itsps"]])
+
+    def test_pages_by_name(self):
+        names = sorted(f"Paged {number}" for number in range(5))
+        for name in names:
+            self.portal.admin.ok("POST", "/v1/admin/itsps", {"name": name})
+        seen, path = [], "/v1/admin/itsps?limit=2"
+        while path:
+            page = self.portal.admin.ok("GET", path)
+            seen += [each["name"] for each in page["itsps"]]
+            path = page["next"] and f"/v1/admin/itsps?limit=2&cursor={page['next']}"
+        self.assertEqual([name for name in seen if name in names], names)
+
+    def test_domains(self):
+        itsp = self.portal.itsp(domains=())
+        path = f"/v1/admin/itsps/{itsp.itsp_id}/domains"
+        add = lambda domain: self.portal.admin.request("POST", path, {"domain": domain})  # noqa: E731
+        self.assertEqual([add("Example.NET").status, add("example.net").status], [201, 200])
+        for bad in ("", "net", "example..net", "https://example.net", "*.example.net", "127.0.0.1", "a b.net", "x" * 64 + ".net",
+                    "example.net/", "exa_mple.net", "localhost"):
+            self.assertProblem(add(bad), 422, "invalid", field="domain")
+        self.assertEqual(self.portal.admin.ok("GET", path)["domains"], [{"domain": "example.net"}])
+        itsp.ok("POST", "/v1/profiles", {"name": "p", "provisioning_url": "https://a.example.net/"})
+        self.assertProblem(self.portal.admin.request("DELETE", f"{path}/example.net"), 409, "in_use")
+        self.assertEqual(add("a.example.net").status, 201)
+        self.assertEqual(self.portal.admin.request("DELETE", f"{path}/Example.net").status, 204)
+        self.assertProblem(self.portal.admin.request("DELETE", f"{path}/example.net"), 404, "not_found")
+
+    def test_an_itsp_that_is_none(self):
+        for itsp in ("1b4e28ba-2fa1-4d2e-883f-0016d3cca427", "nonsense"):
+            for method, more, body in (("GET", "", None), ("PATCH", "", {"suspended": True}), ("POST", "/domains", {"domain": "a.b"}),
+                                       ("POST", "/tokens", {"name": "x", "scopes": ["claims:read"]})):
+                answer = self.portal.admin.request(method, f"/v1/admin/itsps/{itsp}{more}", body)
+                self.assertProblem(answer, 404, "not_found")
+
+    def test_an_itsps_token_has_an_itsps_scopes(self):
+        itsp = self.portal.itsp()
+        for scopes in (["admin:read"], ["claims:read", "admin:write"], ["*"], []):
+            answer = self.portal.admin.request("POST", f"/v1/admin/itsps/{itsp.itsp_id}/tokens", {"name": "x", "scopes": scopes})
+            self.assertProblem(answer, 422, "invalid")
+        answer = self.portal.admin.request("POST", "/v1/admin/tokens", {"name": "x", "scopes": ["claims:read"]})
+        self.assertProblem(answer, 422, "invalid", field="scopes[0]")
+
+    def test_the_manufacturer_revokes_any_token(self):
+        itsp = self.portal.itsp()
+        token = self.portal.admin.ok("GET", f"/v1/admin/itsps/{itsp.itsp_id}/tokens")["tokens"][0]
+        self.portal.admin.ok("DELETE", f"/v1/admin/tokens/{token['id']}", status=(204,))
+        self.assertEqual(itsp.request("GET", "/v1/me").status, 401)
+
+
+class Phones(Case):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.model = cls.portal.model()
+        cls.old_model = cls.portal.model(authentication="password")
+
+    def test_import_with_fingerprints(self):
+        mac, digest = self.portal.next_mac(), hashlib.sha256(b"certificate").hexdigest()
+        row = (mac, "SN 1", self.model, digest)
+        answer = self.portal.import_rows([row])
+        self.assertEqual((answer.status, answer.json()), (201, {"devices": [{"line": 2, "mac": mac, "status": "created"}]}))
+        self.assertEqual(answer.headers["Location"], f"/v1/admin/devices/{mac}")
+        again = self.portal.import_rows([row])
+        self.assertEqual((again.status, again.json()["devices"][0]["status"]), (200, "existing"))
+        device = self.portal.admin.ok("GET", f"/v1/admin/devices/{mac}")
+        self.assertEqual((device["serial_number"], device["model"], device["source"], device["certificate_fingerprint"]),
+                         ("SN 1", self.model, "import", digest.upper()))
+        self.assertEqual((device["itsp_id"], device["shipped_to"], device["contacted_at"]), (None, None, None))
+
+    def test_import_without_fingerprint_shows_credentials_once(self):
+        mac = self.portal.next_mac()
+        row = (mac, "SN-2", self.old_model, "")
+        created = self.portal.import_rows([row]).json()["devices"][0]
+        self.assertEqual(created["user"], mac)
+        self.assertRegex(created["password"], r"^[A-Za-z0-9]{24}$")
+        again = self.portal.import_rows([row]).json()["devices"][0]
+        self.assertEqual(again, {"line": 2, "mac": mac, "status": "existing"})
+        stored = self.portal.psql(f"select encode(credential_hash, 'hex') from firstring.device where mac = '{mac}'")
+        self.assertEqual(stored, hashlib.sha256(created["password"].encode()).hexdigest())
+        self.assertNotIn(created["password"], str(self.portal.log()))
+
+    def test_rows_that_cannot_be_stored_are_told_one_by_one(self):
+        good, digest = self.portal.next_mac(), hashlib.sha256(b"good").hexdigest()
+        rows = [(good, "SN3", self.model, digest), (good, "SN3", self.model, digest),
+                (self.portal.next_mac(), "SN4", "no such model", ""), (self.portal.next_mac(), "SN5", self.model, ""),
+                (self.portal.next_mac(), "SN6", self.old_model, digest)]
+        answer = self.portal.import_rows(rows)
+        self.assertEqual([row["status"] for row in answer.json()["devices"]],
+                         ["created", "duplicate", "unknown_model", "wrong_authentication", "duplicate"])
+        answer = self.portal.import_rows([(good, "another", self.model, digest)])
+        self.assertEqual(answer.json()["devices"][0]["status"], "differs")
+
+    def test_rows_that_cannot_be_read_refuse_the_file(self):
+        good = self.portal.next_mac()
+        answer = self.portal.import_rows([(good, "SN7", self.model, hashlib.sha256(b"7").hexdigest()), ("nonsense", "SN8", self.model, "")])
+        self.assertProblem(answer, 422, "invalid", field="line 3")
+        self.assertEqual(self.portal.admin.request("GET", f"/v1/admin/devices/{good}").status, 404)
+
+    def test_files_that_are_no_csv(self):
+        header = b"mac,serial_number,model,fingerprint\n"
+        for body in (b"", header, b"mac,model\n", "\ufeff".encode("utf-16") + b"x", header + b'"001565000001,a,b,\n',
+                     header + b"001565000001,\x00,b,\n", header + b"x" * 100000, header + b"001565000001,\x1b[0m,b,\n",
+                     header + b"001565000001,SN,M,\n" * 10001):
+            answer = self.portal.admin.request("POST", "/v1/admin/devices:import", body, content_type="text/csv")
+            self.assertProblem(answer, 422, "bad_csv")
+            self.assertRegex(answer.json()["detail"], r"^Line \d+: ")
+        answer = self.portal.admin.request("POST", "/v1/admin/devices:import", b"x" * (5 << 20), content_type="text/csv")
+        self.assertProblem(answer, 413, "too_large")
+
+    def test_a_bom_and_crlf_are_fine(self):
+        mac = self.portal.next_mac()
+        body = f"\ufeffMAC,Serial_Number,Model,Fingerprint\r\n{mac},SN9,{self.model},{hashlib.sha256(b'9').hexdigest()}\r\n"
+        answer = self.portal.admin.request("POST", "/v1/admin/devices:import", body.encode(), content_type="text/csv; charset=utf-8")
+        self.assertEqual(answer.status, 201)
+
+    def test_ten_thousand_rows(self):
+        rows = [(f"00156A{number:06X}", f"SN{number}", self.model, hashlib.sha256(b"many %d" % number).hexdigest())
+                for number in range(10000)]
+        answer = self.portal.import_rows(rows)
+        self.assertEqual((answer.status, {row["status"] for row in answer.json()["devices"]}), (201, {"created"}))
+        itsp = self.portal.itsp()
+        self.portal.admin.ok("POST", "/v1/admin/shipments", {"itsp_id": itsp.itsp_id, "macs": [row[0] for row in rows]})
+
+    def test_shipments(self):
+        mac, other = self.portal.phones(self.model, 2)
+        one, two = self.portal.itsp(), self.portal.itsp()
+        ship = lambda itsp, macs: self.portal.admin.request("POST", "/v1/admin/shipments", {"itsp_id": itsp, "macs": macs})  # noqa: E731
+        answer = ship(one.itsp_id, [mac, mac, "00156500FFFF"])
+        self.assertEqual((answer.status, [row["status"] for row in answer.json()["shipments"]]),
+                         (201, ["created", "duplicate", "unknown_device"]))
+        self.assertEqual(self.portal.admin.ok("GET", f"/v1/admin/devices/{mac}")["shipped_to"], one.itsp_id)
+        self.assertEqual(ship(one.itsp_id, [mac]).status, 200)
+        self.assertEqual(ship(two.itsp_id, [mac]).json()["shipments"][0]["status"], "replaced")
+        profile = self.portal.profile(one)
+        self.assertProblem(one.request("PUT", f"/v1/claims/{mac}", {"profile_id": profile}), 403, "possession_not_proven")
+        two.ok("PUT", f"/v1/claims/{mac}", {"profile_id": self.portal.profile(two)}, status=(201,))
+        self.assertEqual(self.portal.admin.ok("GET", f"/v1/admin/devices/{mac}")["itsp_id"], two.itsp_id)
+        # The notice served its purpose: after a release it proves nothing any more.
+        two.ok("DELETE", f"/v1/claims/{mac}")
+        self.assertEqual(two.request("PUT", f"/v1/claims/{mac}", {"profile_id": self.portal.profile(two)}).status, 403)
+
+    def test_shipments_that_are_none(self):
+        itsp = self.portal.itsp().itsp_id
+        for body, field in (({"itsp_id": itsp, "macs": []}, "macs"), ({"itsp_id": itsp, "macs": ["x"]}, "macs[0]"),
+                            ({"itsp_id": "x", "macs": ["001565000001"]}, "itsp_id"), ({"itsp_id": itsp}, "macs"),
+                            ({"itsp_id": itsp, "macs": ["00156500FFFF"]}, "macs[0]"),
+                            ({"itsp_id": "1b4e28ba-2fa1-4d2e-883f-0016d3cca427", "macs": ["001565000001"]}, "itsp_id"),
+                            ({"itsp_id": itsp, "macs": ["001565000001"] * 10001}, "macs")):
+            self.assertProblem(self.portal.admin.request("POST", "/v1/admin/shipments", body), 422, "invalid", field=field)
+
+    def test_a_phone_that_is_not_on_record(self):
+        self.assertProblem(self.portal.admin.request("GET", "/v1/admin/devices/00156500FFFF"), 404, "not_found")
+        self.assertProblem(self.portal.admin.request("GET", "/v1/admin/devices/x"), 422, "invalid", field="mac")
+
+
+class Audit(Case):
+
+    def actions(self):
+        rows, path = [], "/v1/admin/audit?limit=200"
+        while path:
+            page = self.portal.admin.ok("GET", path)
+            rows += page["audit"]
+            path = page["next"] and f"/v1/admin/audit?limit=200&cursor={page['next']}"
+        return rows
+
+    def test_every_mutation_leaves_a_row(self):
+        """One of each kind; the row names who, from where, by which request."""
+        portal, admin = self.portal, self.portal.admin
+        done = []
+
+        def does(action, client, *request, **more):
+            before = len(self.actions())
+            answer = client.request(*request, **more)
+            self.assertLess(answer.status, 300, answer)
+            rows = self.actions()
+            new = rows[:len(rows) - before]
+            self.assertEqual([row["action"] for row in new], [action], request)
+            self.assertEqual((new[0]["actor_kind"], new[0]["source_ip"], new[0]["request_id"]),
+                             ("token", "127.0.0.1", answer.headers["X-Request-Id"]))
+            done.append(action)
+            return answer.json() if answer.body else None
+
+        itsp = does("itsp.create", admin, "POST", "/v1/admin/itsps", {"name": "Audited"})["id"]
+        does("itsp.update", admin, "PATCH", f"/v1/admin/itsps/{itsp}", {"name": "Audited too"})
+        does("itsp.domain_add", admin, "POST", f"/v1/admin/itsps/{itsp}/domains", {"domain": "itsp.example"})
+        does("itsp.domain_add", admin, "POST", f"/v1/admin/itsps/{itsp}/domains", {"domain": "b.example"})
+        does("itsp.domain_remove", admin, "DELETE", f"/v1/admin/itsps/{itsp}/domains/b.example")
+        made = does("token.create", admin, "POST", f"/v1/admin/itsps/{itsp}/tokens",
+                    {"name": "t", "scopes": ["claims:read", "claims:write", "claims:reveal", "profiles:write", "tokens:write"]})
+        client = portal.client(made["token"])
+        does("model.create", admin, "POST", "/v1/admin/models", {
+            "name": "audited", "format": "json", "key_types": ["p256"], "authentication": "certificate"})
+        mac = portal.next_mac()
+        does("device.import", admin, "POST", "/v1/admin/devices:import",
+             f"mac,serial_number,model,fingerprint\n{mac},SN,audited,{'ab' * 32}\n".encode(), content_type="text/csv")
+        does("shipment.create", admin, "POST", "/v1/admin/shipments", {"itsp_id": itsp, "macs": [mac]})
+        profile = does("profile.create", client, "POST", "/v1/profiles", {
+            "name": "p", "provisioning_url": "https://itsp.example/"})["id"]
+        does("profile.update", client, "PATCH", f"/v1/profiles/{profile}", {"name": "q"})
+        spare = does("profile.create", client, "POST", "/v1/profiles", {
+            "name": "spare", "provisioning_url": "https://itsp.example/"})["id"]
+        does("profile.delete", client, "DELETE", f"/v1/profiles/{spare}")
+        does("claim.create", client, "PUT", f"/v1/claims/{mac}", {"profile_id": profile})
+        does("claim.reveal", client, "POST", f"/v1/claims/{mac}/reveal")
+        does("claim.update", client, "PATCH", f"/v1/claims/{mac}", {"suspended": True})
+        does("claim.rearm", client, "POST", f"/v1/claims/{mac}/rearm")
+        does("claim.rotate", client, "POST", f"/v1/claims/{mac}/rotate")
+        does("claim.release", client, "DELETE", f"/v1/claims/{mac}")
+        own = does("token.create", client, "POST", "/v1/tokens", {"name": "own", "scopes": ["claims:read"]})["id"]
+        does("token.revoke", client, "DELETE", f"/v1/tokens/{own}")
+        does("token.revoke", admin, "DELETE", f"/v1/admin/tokens/{made['id']}")
+        self.assertEqual(len(set(done)), 18)
+
+    def test_nobody_changes_a_row(self):
+        for role in ("firstring_portal", "firstring_admin"):
+            for statement in ("delete from firstring.audit_log", "update firstring.audit_log set action = 'x'"):
+                with self.assertRaises(AssertionError):
+                    self.portal.psql(f"set role {role}; {statement}")
+
+    def test_filters(self):
+        itsp = self.portal.itsp()
+        rows = self.portal.admin.ok("GET", f"/v1/admin/audit?object_kind=itsp&object_id={itsp.itsp_id}")["audit"]
+        self.assertEqual({row["object_id"] for row in rows}, {itsp.itsp_id})
+
+
+class Bootstrap(Case):
+
+    def test_the_first_administrator_is_made_once(self):
+        again = self.portal.bootstrap()
+        self.assertEqual(again.returncode, 65)
+        self.assertIn(b"administrator already", again.stderr)
+        self.assertEqual(again.stdout, b"")
+        another = self.portal.bootstrap("--another", "--name", "second", "--print-token")
+        self.assertEqual(another.returncode, 0, another)
+        token = another.stdout.decode()
+        self.assertRegex(token, r"^fst_[0-9a-f]{48}\n$")
+        self.assertEqual(self.portal.client(token.strip()).ok("GET", "/v1/me")["token"]["name"], "second")
+        self.assertEqual(self.portal.bootstrap("--another", "--name", "second").returncode, 65)
+        self.assertEqual(self.portal.bootstrap("--nonsense").returncode, 64)
+        rows = self.portal.admin.ok("GET", "/v1/admin/audit")["audit"]
+        self.assertEqual([(row["action"], row["actor_kind"]) for row in rows], [("token.create", "command")] * 2)
+
+    def test_other_commands(self):
+        self.assertEqual(self.portal.command("--check-config").returncode, 0)
+        self.assertIn(b"key_pairs:", self.portal.command("--print-config").stdout)
+        self.assertEqual(self.portal.command("nonsense").returncode, 64)
+
+
+if __name__ == "__main__":
+    unittest.main()
