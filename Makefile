@@ -93,7 +93,11 @@ lint:  ## the walls of the house: layers, libraries, purity, words, heads, forma
 format:  ## clang-format every C file
 	tests/lib/files '*.[ch]' | xargs clang-format -i
 
-analyze:  ## gcc's and cppcheck's static analysis
-	$(MAKE) MODE=debug CC=gcc BUILD=build/analyze EXTRA_CFLAGS='-fanalyzer -Wno-analyzer-malloc-leak' all
-	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -I. \
-	  --suppress=missingIncludeSystem common factory-ca redirector portal-api
+analyze: all  ## clang-tidy over the daemons and libraries (.clang-tidy says what for)
+	tests/lib/files '*.c' | grep -E '^(common|factory-ca|redirector|portal-api)/' | \
+	  xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=gnu17 $(CPPFLAGS)
+
+cov:  ## how much of each folder the unit tests reach: build/cov/report.txt
+	@$(MAKE) --no-print-directory MODE=debug CC=gcc BUILD=build/cov EXTRA_CFLAGS=--coverage \
+	  LDLIBS='$(LDLIBS) --coverage' unit
+	@tests/lib/coverage build/cov | tee build/cov/report.txt
