@@ -41,7 +41,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 include common/module.mk factory-ca/module.mk redirector/module.mk portal-api/module.mk tests/module.mk
 
-.PHONY: all run up down check lint format analyze clean help
+.PHONY: all run up down check lint format analyze cov clean help
 all: $(PROGRAMS)  ## build the daemons and tools
 
 $(BUILD)/%.o: %.c
@@ -94,7 +94,11 @@ lint:  ## the walls of the house: layers, libraries, purity, words, heads, forma
 format:  ## clang-format every C file
 	tests/lib/files '*.[ch]' | xargs clang-format -i
 
-analyze:  ## gcc's and cppcheck's static analysis
-	$(MAKE) $(PARALLEL) MODE=debug CC=gcc BUILD=build/analyze EXTRA_CFLAGS='-fanalyzer -Wno-analyzer-malloc-leak' all
-	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -I. \
-	  --suppress=missingIncludeSystem common factory-ca redirector portal-api
+analyze: all  ## clang-tidy over the daemons and libraries (.clang-tidy says what for)
+	tests/lib/files '*.c' | grep -E '^(common|factory-ca|redirector|portal-api)/' | \
+	  xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=gnu17 $(CPPFLAGS)
+
+cov:  ## how much of each folder the unit tests reach: build/cov/report.txt
+	@$(MAKE) --no-print-directory MODE=debug CC=gcc BUILD=build/cov EXTRA_CFLAGS=--coverage \
+	  LDLIBS='$(LDLIBS) --coverage' unit
+	@tests/lib/coverage build/cov | tee build/cov/report.txt
