@@ -136,6 +136,7 @@ static int run_command(const struct command *command, struct command_context *co
 		conf_print(&factory_config_table, &config, stdout);
 	else if (!options->check_config)
 		status = command->run(context, argc, argv);
+	context->config = NULL;
 	conf_free(&factory_config_table, &config);
 	return status;
 }

@@ -69,8 +69,8 @@ static size_t kinds(void *shared, struct worker_kind kinds[WORKERS_KINDS_MAX])
 	    .name = "api", .count = (unsigned)state->config.workers, .run = portal_worker_run};
 	kinds[count++] = (struct worker_kind){.name = "health", .count = 1, .run = run_health};
 	if (state->config.status_enabled)
-		kinds[count++] = (struct worker_kind){
-		    .name = "status", .count = 1, .run = status_worker_run};
+		kinds[count++] =
+		    (struct worker_kind){.name = "status", .count = 1, .run = status_worker_run};
 	return count;
 }
 

@@ -97,8 +97,8 @@ static void on_object(
 	}
 	row_bytes(rows[0], 0, row_column(rows[0], "content"), &content);
 	snprintf(cache, sizeof cache, "max-age=%d", CACHE_S);
-	answer(exchange, 200, lookup->published->content_type, content.bytes, content.len, "Cache-Control",
-	    cache);
+	answer(exchange, 200, lookup->published->content_type, content.bytes, content.len,
+	    "Cache-Control", cache);
 	buf_free(&content);
 }
 
@@ -126,8 +126,8 @@ static void look_up(const struct status_life *life, struct exchange *exchange,
 		pg_param_text(params, published->ca);
 		pg_param_int(params, (int64_t)shard);
 	}
-	pg_submit(life->database, &(struct pg_call){published->statement, params}, 1, on_object,
-	    lookup);
+	pg_submit(
+	    life->database, &(struct pg_call){published->statement, params}, 1, on_object, lookup);
 }
 
 static void on_request(struct exchange *exchange, void *ctx)
@@ -188,6 +188,7 @@ int status_worker_run(const struct worker *worker, void *shared)
 	if (sandbox_drop_privileges(config->user) != ERR_OK)
 		return EX_CONFIG;
 	sandbox_harden();
+	on_state(0, NULL);
 	life.database = pg_new(&(struct pg_config){.base = life.base,
 	    .conninfo = config->status_database,
 	    .statements = queries_status,

@@ -130,6 +130,8 @@ int portal_worker_run(const struct worker *worker, void *shared)
 		return EX_CONFIG;
 	sandbox_harden();
 	json_memory_wipe_on_free();
+	on_tenant_state(0, NULL);
+	on_admin_state(0, NULL);
 	life.portal.tenant = connect_as(&life, state->config.tenant_database, on_tenant_state);
 	life.portal.admin = connect_as(&life, state->config.admin_database, on_admin_state);
 	serve(&life, state);

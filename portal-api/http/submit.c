@@ -82,12 +82,6 @@ static void submit(struct request *request, struct pg *pool, const struct pg_cal
 	struct pg_call all[REQUEST_CALLS_MAX + 2];
 	size_t total = 0;
 	CHECK(count >= 1 && count <= REQUEST_CALLS_MAX);
-	if (!pg_is_ready(pool)) {
-		for (size_t i = 0; i < count; i++)
-			pg_params_free(calls[i].params);
-		fail_unavailable(request, 0);
-		return;
-	}
 	if (request->is_tenants) {
 		struct pg_params *params = pg_params_new();
 		pg_param_text(params, request->principal.itsp_id);

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """A thousand phones in one call, and what kill -9 does to them: nothing.
 
 Whatever dies while a batch runs, every certificate that reached the station is on record, and the batch

@@ -35,7 +35,7 @@ insert into expected_execute values
     'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append'),
   ('redirector', 'device_lookup events_insert security_events_insert delivery_advance'),
   ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete '
-    'claim_check claim_put claim_patch claim_release claim_reveal claim_rearm claim_rotate events_list '
+    'claim_check claim_put claims_put claim_patch claim_release claim_reveal claim_rearm claim_rotate events_list '
     'idempotency_begin idempotency_effect idempotency_finish idempotency_forget claim_job_create claim_job_rows_add '
     'claim_job_queue claim_job_take claim_job_rows_next claim_job_rows_done claim_job_finish audit_append'),
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove '

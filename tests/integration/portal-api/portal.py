@@ -54,7 +54,8 @@ class CheckedClient(Client):
 class Portal:
     """Starts everything on entry; stops everything on exit, and shows the log if a test failed."""
 
-    def __init__(self, **settings):
+    def __init__(self, durable=False, **settings):
+        self.durable = durable  # a cluster that survives kill -9 without losing what it acknowledged
         self.settings = settings
         self.macs_given = 0
 
@@ -63,7 +64,7 @@ class Portal:
         self.folder = tempfile.mkdtemp(prefix="firstring-portal-", dir="/var/tmp")
         os.chmod(self.folder, 0o755)
         self.cluster_folder = os.path.join(self.folder, "postgres")
-        self.database = run(CLUSTER, "start", self.cluster_folder, "--throwaway").stdout.decode().strip()
+        self.database = self.start_cluster().stdout.decode().strip()
         run(os.path.join(ROOT, "sql/migrate"), self.database)
         self.make_keys()
         self.port, self.health_port, self.status_port = free_ports(3)
@@ -78,6 +79,10 @@ class Portal:
         if kind is not None:
             self.dump_log()
         shutil.rmtree(self.folder)
+
+    def start_cluster(self, check=True):
+        words = [] if self.durable else ["--throwaway"]
+        return run(CLUSTER, "start", self.cluster_folder, *words, check=check)
 
     def path(self, name):
         return os.path.join(self.folder, name)

@@ -101,7 +101,8 @@ START_TEST(every_route_is_in_the_document_as_it_is)
 {
 	const struct operation *operation = &portal_operations[_i];
 	const json_t *it = told(operation);
-	ck_assert_msg(it != NULL, "%s %s is not in openapi.json", operation->method, operation->pattern);
+	ck_assert_msg(
+	    it != NULL, "%s %s is not in openapi.json", operation->method, operation->pattern);
 	ck_assert_str_eq(json_string_value(json_object_get(it, "operationId")), operation->id);
 	const json_t *security = json_object_get(it, "security");
 	ck_assert_uint_eq(told_scopes(security), operation->scopes);
@@ -135,8 +136,7 @@ START_TEST(operations_make_sense)
 	}
 	int is_admins = strncmp(operation->pattern, "/v1/admin/", 10) == 0;
 	ck_assert_int_eq(operation->audience == OPERATION_MANUFACTURER, is_admins);
-	uint32_t allowed =
-	    scopes_of_audience(is_admins ? AUDIENCE_MANUFACTURER : AUDIENCE_ITSP);
+	uint32_t allowed = scopes_of_audience(is_admins ? AUDIENCE_MANUFACTURER : AUDIENCE_ITSP);
 	ck_assert_uint_eq(operation->scopes & ~allowed, 0);
 	if (is_admins)
 		ck_assert_uint_eq(operation->scopes, reads ? SCOPE_ADMIN_READ : SCOPE_ADMIN_WRITE);

@@ -15,7 +15,8 @@ START_TEST(names_and_bits_are_one_to_one)
 }
 END_TEST
 
-static const char *const NONE[] = {"", "claims", "claims:", "CLAIMS:READ", "claims:read ", "admin", "*"};
+static const char *const NONE[] = {
+    "", "claims", "claims:", "CLAIMS:READ", "claims:read ", "admin", "*"};
 
 START_TEST(other_names_are_no_scopes)
 {

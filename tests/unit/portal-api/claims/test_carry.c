@@ -10,7 +10,8 @@ static struct format_set *formats;
 static void load(void)
 {
 	char why[512] = "";
-	ck_assert_msg(format_set_load("redirector/formats", &formats, why, sizeof why) == ERR_OK, "%s", why);
+	ck_assert_msg(
+	    format_set_load("redirector/formats", &formats, why, sizeof why) == ERR_OK, "%s", why);
 }
 
 static void unload(void)
@@ -36,8 +37,7 @@ START_TEST(every_format_carries_the_usual)
 		struct carry carry = usual();
 		struct field_errors errors = {0};
 		carry.provisioning_url = "https://prov.itsp.example/{mac}";
-		ck_assert_int_eq(
-		    carry_check(format_set_at(formats, i), &carry, &errors), ERR_OK);
+		ck_assert_int_eq(carry_check(format_set_at(formats, i), &carry, &errors), ERR_OK);
 	}
 }
 END_TEST

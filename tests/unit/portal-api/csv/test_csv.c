@@ -31,7 +31,9 @@ static const struct {
     {"\n\r\n\n", ""},
     {"a,b\nc,d\n", "[a][b]\n[c][d]\n"},
     {"a,b\r\nc,d", "[a][b]\n[c][d]\n"},
-    {"\xef\xbb\xbf" "a,b\n", "[a][b]\n"},
+    {"\xef\xbb\xbf"
+     "a,b\n",
+	"[a][b]\n"},
     {"a,,\n,\n", "[a][][]\n[][]\n"},
     {"\"a\",\"b,c\",\"d\"\"e\"\n", "[a][b,c][d\"e]\n"},
     {"\"\",\"\"\"\"\n", "[][\"]\n"},
@@ -65,7 +67,9 @@ static const struct {
     {BYTES("a\tb\n"), 1},
     {BYTES("a\rb\n"), 1},
     {BYTES("a\r\r\n"), 1},
-    {BYTES("\xff\xfe" "a\0,\0b\0\n\0"), 1},
+    {BYTES("\xff\xfe"
+	   "a\0,\0b\0\n\0"),
+	1},
     {BYTES("\xfe\xff\0a\0,\0b\0\n"), 1},
     {BYTES("caf\xe9\n"), 1},
     {BYTES("\x1b[31m\n"), 1},

@@ -8,8 +8,9 @@
 
 #define HEADER "mac,serial_number,model,fingerprint\n"
 #define DIGEST "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define COLONS "E3:B0:C4:42:98:FC:1C:14:9A:FB:F4:C8:99:6F:B9:24:27:AE:41:E4:64:9B:93:4C:A4:95:99:1B:" \
-	       "78:52:B8:55"
+#define COLONS                                                                                     \
+	"E3:B0:C4:42:98:FC:1C:14:9A:FB:F4:C8:99:6F:B9:24:27:AE:41:E4:64:9B:93:4C:A4:95:99:1B:"     \
+	"78:52:B8:55"
 
 START_TEST(rows_are_read)
 {
@@ -59,7 +60,8 @@ START_TEST(a_bad_row_is_named_by_its_line)
 	struct field_errors errors = {0};
 	size_t count = 0;
 	snprintf(text, sizeof text, HEADER "001565AABBCD,SN,T46,\n%s\n", WRONG[_i].row);
-	ck_assert_int_eq(devices_csv_read(text, strlen(text), &rows, &count, &errors, why, sizeof why),
+	ck_assert_int_eq(
+	    devices_csv_read(text, strlen(text), &rows, &count, &errors, why, sizeof why),
 	    ERR_SYNTAX);
 	ck_assert_str_eq(why, "");
 	ck_assert_uint_eq(errors.count, 1);
@@ -77,8 +79,8 @@ START_TEST(a_bad_file_is_told_in_a_sentence)
 	struct field_errors errors = {0};
 	char why[256];
 	size_t count = 0;
-	ck_assert_int_eq(devices_csv_read(FILES[_i], strlen(FILES[_i]), &rows, &count, &errors, why,
-			     sizeof why),
+	ck_assert_int_eq(
+	    devices_csv_read(FILES[_i], strlen(FILES[_i]), &rows, &count, &errors, why, sizeof why),
 	    ERR_SYNTAX);
 	ck_assert_int_eq(strncmp(why, "Line ", 5), 0);
 }
@@ -89,7 +91,8 @@ START_TEST(ten_thousand_rows_and_no_more)
 	static const char row[] = "001565AABBCD,SN,T46,\n";
 	struct buf text = {0};
 	char why[256];
-	for (size_t rows_wanted = DEVICE_ROWS_MAX; rows_wanted <= DEVICE_ROWS_MAX + 1; rows_wanted++) {
+	for (size_t rows_wanted = DEVICE_ROWS_MAX; rows_wanted <= DEVICE_ROWS_MAX + 1;
+	     rows_wanted++) {
 		struct device_row *rows = NULL;
 		struct field_errors errors = {0};
 		size_t count = 0;

@@ -37,8 +37,8 @@ END_TEST
 
 START_TEST(what_is_no_cursor)
 {
-	static const char *const none[] = {"", "0", "zz", "0123456789abcde", "0123456789abcdef",
-	    "0123456789abcdef00", "' or 1=1"};
+	static const char *const none[] = {
+	    "", "0", "zz", "0123456789abcde", "0123456789abcdef", "0123456789abcdef00", "' or 1=1"};
 	char place[CURSOR_PLACE_MAX + 1], text[CURSOR_TEXT_MAX + 1];
 	for (size_t i = 0; i < COUNT(none); i++)
 		ck_assert_int_ne(cursor_parse("claims", OWNER, none[i], place), ERR_OK);

@@ -17,8 +17,8 @@ START_TEST(rows_are_read)
 {
 	struct job_rows rows = {0};
 	char why[256];
-	ck_assert_int_eq(job_rows_read(SAME[_i].form, SAME[_i].text, strlen(SAME[_i].text), &rows, why,
-			     sizeof why),
+	ck_assert_int_eq(job_rows_read(SAME[_i].form, SAME[_i].text, strlen(SAME[_i].text), &rows,
+			     why, sizeof why),
 	    ERR_OK);
 	ck_assert_uint_eq(rows.count, 2);
 	ck_assert_uint_eq(rows.items[0].line, 2);
@@ -51,8 +51,8 @@ START_TEST(what_is_wrong_is_told_with_its_line)
 {
 	struct job_rows rows = {0};
 	char why[256];
-	ck_assert_int_eq(job_rows_read(WRONG[_i].form, WRONG[_i].text, strlen(WRONG[_i].text), &rows,
-			     why, sizeof why),
+	ck_assert_int_eq(job_rows_read(WRONG[_i].form, WRONG[_i].text, strlen(WRONG[_i].text),
+			     &rows, why, sizeof why),
 	    ERR_SYNTAX);
 	ck_assert_int_eq(strncmp(why, WRONG[_i].why, strlen(WRONG[_i].why)), 0);
 	job_rows_free(&rows);
@@ -67,13 +67,13 @@ START_TEST(a_hundred_thousand_rows_and_no_more)
 	buf_put_str(&text, "mac,claim_code,profile\n");
 	for (size_t i = 0; i < JOB_ROWS_MAX; i++)
 		buf_put_str(&text, "m,c,p\n");
-	ck_assert_int_eq(job_rows_read(JOB_ROWS_CSV, (const char *)text.bytes, text.len, &rows, why,
-			     sizeof why),
+	ck_assert_int_eq(
+	    job_rows_read(JOB_ROWS_CSV, (const char *)text.bytes, text.len, &rows, why, sizeof why),
 	    ERR_OK);
 	job_rows_free(&rows);
 	buf_put_str(&text, "m,c,p\n");
-	ck_assert_int_eq(job_rows_read(JOB_ROWS_CSV, (const char *)text.bytes, text.len, &rows, why,
-			     sizeof why),
+	ck_assert_int_eq(
+	    job_rows_read(JOB_ROWS_CSV, (const char *)text.bytes, text.len, &rows, why, sizeof why),
 	    ERR_TOO_LONG);
 	job_rows_free(&rows);
 	buf_free(&text);

@@ -75,7 +75,8 @@ START_TEST(bodies_that_are_not_acceptable)
 			     detail, sizeof detail),
 	    ERR_SYNTAX);
 	ck_assert_ptr_null(document);
-	ck_assert_msg(strstr(detail, NOT_JSON[_i].detail) != NULL, "%s: %s", NOT_JSON[_i].body, detail);
+	ck_assert_msg(
+	    strstr(detail, NOT_JSON[_i].detail) != NULL, "%s: %s", NOT_JSON[_i].body, detail);
 }
 END_TEST
 
@@ -109,10 +110,11 @@ END_TEST
 
 START_TEST(everything_is_bound)
 {
-	json_t *document = parsed("{\"text\":\"t\u00e9xt\",\"name\":\"a b\",\"lines\":\"a\\nb\\r\\n\","
-				  "\"word\":\"green\",\"id\":\"1B4E28BA-2fa1-4d2e-883f-0016d3cca427\","
-				  "\"texts\":[\"a\",\"bbbb\"],\"macs\":[\"00:15:65:aa:bb:cc\"],"
-				  "\"number\":-5,\"time\":\"2017-05-01T12:34:56+02:00\",\"flag\":true}");
+	json_t *document =
+	    parsed("{\"text\":\"t\u00e9xt\",\"name\":\"a b\",\"lines\":\"a\\nb\\r\\n\","
+		   "\"word\":\"green\",\"id\":\"1B4E28BA-2fa1-4d2e-883f-0016d3cca427\","
+		   "\"texts\":[\"a\",\"bbbb\"],\"macs\":[\"00:15:65:aa:bb:cc\"],"
+		   "\"number\":-5,\"time\":\"2017-05-01T12:34:56+02:00\",\"flag\":true}");
 	struct bound bound = {0};
 	struct field_errors errors = {0};
 	ck_assert_int_eq(bind_object(document, FIELDS, COUNT(FIELDS), &bound, &errors), ERR_OK);

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""The event feed: an ITSP's own, of the time in which it held the phone, nothing skipped."""
+import os
+import sys
+import time
+import unittest
+import uuid
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from portal import Case  # noqa: E402
+
+
+class Feed(Case):
+
+    def setUp(self):
+        self.itsp = self.portal.itsp()
+        self.mac = self.portal.phone(self.portal.model(), ship_to=self.itsp)
+        self.profile = self.portal.profile(self.itsp)
+
+    def claim(self):
+        self.itsp.ok("PUT", f"/v1/claims/{self.mac}", {"profile_id": self.profile})
+
+    def happens(self, kind, mac=None, version="null"):
+        """What the redirector writes when a phone came."""
+        self.portal.psql(
+            f"set role firstring_redirector; select * from firstring.events_insert(array[now()], array['{uuid.uuid4()}'::uuid], "
+            f"array['{mac or self.mac}'::macaddr], array['{kind}'], array[null::uuid], array[{version}::bigint], "
+            "array['192.0.2.7'], array['{\"format\": \"json\"}'])")
+
+    def feed(self, after=None, limit=200):
+        return self.itsp.ok("GET", f"/v1/events?limit={limit}" + (f"&after={after}" if after else ""))
+
+    def eventually(self, count, after=None):
+        deadline = time.monotonic() + 5
+        page = self.feed(after)
+        while len(page["events"]) < count and time.monotonic() < deadline:
+            time.sleep(0.05)
+            page = self.feed(after)
+        return page
+
+    def test_events_come_in_order_and_once(self):
+        self.claim()
+        for kind in ("contacted", "delivered", "contacted"):
+            self.happens(kind, version="1" if kind == "delivered" else "null")
+        page = self.eventually(3)
+        self.assertEqual([(event["kind"], event["mac"], event["source_ip"]) for event in page["events"]],
+                         [(kind, self.mac, "192.0.2.7") for kind in ("contacted", "delivered", "contacted")])
+        self.assertEqual(self.feed(page["next"])["events"], [])
+        self.assertEqual(self.feed(page["next"])["next"], page["next"])
+        self.happens("refused")
+        more = self.eventually(1, page["next"])
+        self.assertEqual([event["kind"] for event in more["events"]], ["refused"])
+
+    def test_pages(self):
+        self.claim()
+        for _ in range(5):
+            self.happens("contacted")
+        self.eventually(5)
+        seen, after = [], None
+        for _ in range(3):
+            page = self.feed(after, limit=2)
+            seen += [event["id"] for event in page["events"]]
+            after = page["next"]
+        self.assertEqual(len(set(seen)), 5)
+
+    def test_only_while_it_was_held_and_only_to_the_holder(self):
+        self.happens("contacted")
+        self.claim()
+        self.happens("delivered", version="1")
+        self.assertEqual(len(self.eventually(1)["events"]), 1)
+        self.itsp.ok("DELETE", f"/v1/claims/{self.mac}")
+        self.happens("contacted")
+        time.sleep(0.3)
+        self.assertEqual([event["kind"] for event in self.feed()["events"]], ["delivered"])
+        self.assertEqual(self.portal.itsp().ok("GET", "/v1/events")["events"], [])
+
+    def test_an_empty_feed_has_a_cursor(self):
+        self.assertTrue(self.feed()["next"])
+
+    def test_a_delivery_shows_on_the_claim(self):
+        self.happens("contacted")
+        self.claim()
+        claim = self.itsp.ok("GET", f"/v1/claims/{self.mac}")
+        self.assertEqual((claim["contacted_before_claim"], claim["delivered_at"]), (True, None))
+        self.assertIsNotNone(claim["contacted_at"])
+        self.happens("delivered", version="1")
+        claim = self.itsp.ok("GET", f"/v1/claims/{self.mac}")
+        self.assertEqual(claim["contacted_before_claim"], False)
+        self.assertIsNotNone(claim["delivered_at"])
+        self.assertIsNotNone(self.itsp.ok("POST", f"/v1/claims/{self.mac}/reveal")["delivered_at"])
+
+    def test_a_rotated_password_becomes_the_delivered_one(self):
+        self.claim()
+        self.happens("delivered", version="1")
+        self.itsp.ok("POST", f"/v1/claims/{self.mac}/rotate")
+        pending = self.itsp.ok("POST", f"/v1/claims/{self.mac}/reveal")["pending_password"]
+        self.happens("delivered", version="2")
+        after = self.itsp.ok("POST", f"/v1/claims/{self.mac}/reveal")
+        self.assertEqual((after["admin_password"], after.get("pending_password")), (pending, None))
+
+
+if __name__ == "__main__":
+    unittest.main()
