@@ -99,6 +99,6 @@ analyze: all  ## clang-tidy over the daemons and libraries (.clang-tidy says wha
 	  xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=gnu17 $(CPPFLAGS)
 
 cov:  ## how much of each folder the unit tests reach: build/cov/report.txt
-	@$(MAKE) --no-print-directory MODE=debug CC=gcc BUILD=build/cov EXTRA_CFLAGS=--coverage \
+	@$(MAKE) $(PARALLEL) --no-print-directory MODE=debug CC=gcc BUILD=build/cov EXTRA_CFLAGS=--coverage \
 	  LDLIBS='$(LDLIBS) --coverage' unit
 	@tests/lib/coverage build/cov | tee build/cov/report.txt
