@@ -9,10 +9,11 @@ ifeq ($(MODE),fuzz)
 CC := clang
 endif
 BUILD := build/$(MODE)
+PARALLEL := -j$(shell nproc)
 VERSION := $(shell cat VERSION)
 
-PKGS := libevent_core openssl libpq yaml-0.1 jansson libsodium libseccomp
-CPPFLAGS := -D_GNU_SOURCE -I. -I$(BUILD)/gen -DFIRSTRING_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS))
+PKGS := libevent_core openssl libpq yaml-0.1 jansson libseccomp
+CPPFLAGS := -D_GNU_SOURCE -I. -I$(BUILD)/gen -DFIRSTRING_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough \
 	-Wnull-dereference -Wdouble-promotion -Werror \
@@ -26,7 +27,7 @@ CFLAGS_tsan := -O1 -g3 -fsanitize=thread
 CFLAGS_fuzz := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 CFLAGS := -std=gnu17 $(WARNINGS) $(HARDEN) $(CFLAGS_$(MODE)) $(EXTRA_CFLAGS)
 LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(filter -fsanitize%,$(CFLAGS_$(MODE)))
-LDLIBS := $(shell pkg-config --libs $(PKGS))
+LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -40,7 +41,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 include common/module.mk factory-ca/module.mk redirector/module.mk portal-api/module.mk tests/module.mk
 
-.PHONY: all run up down check unit integration e2e hostile fuzz-smoke bench lint format analyze cov install clean help
+.PHONY: all run up down check lint format analyze cov clean help
 all: $(PROGRAMS)  ## build the daemons and tools
 
 $(BUILD)/%.o: %.c
@@ -66,21 +67,21 @@ help:  ## this text
 
 check:  ## install what tests need, build, and run all of them
 	deploy/dev/install-packages build run test
-	$(MAKE) all
-	$(MAKE) unit
-	$(MAKE) integration
-	$(MAKE) e2e
-	$(MAKE) fuzz-smoke
+	$(MAKE) $(PARALLEL) all
+	$(MAKE) $(PARALLEL) unit
+	$(MAKE) $(PARALLEL) integration
+	$(MAKE) $(PARALLEL) e2e
+	$(MAKE) $(PARALLEL) fuzz-smoke
 	$(MAKE) lint
 
 run:  ## install what is missing, build, and walk one phone from factory to provider; Ctrl-C stops
 	deploy/dev/install-packages build run
-	$(MAKE) all
+	$(MAKE) $(PARALLEL) all
 	deploy/dev/run
 
 up:  ## the same instance in the background; var/env.sh tells a client what it needs
 	deploy/dev/install-packages build run
-	$(MAKE) all
+	$(MAKE) $(PARALLEL) all
 	deploy/dev/up
 
 down:  ## stop it
@@ -93,7 +94,11 @@ lint:  ## the walls of the house: layers, libraries, purity, words, heads, forma
 format:  ## clang-format every C file
 	tests/lib/files '*.[ch]' | xargs clang-format -i
 
-analyze:  ## gcc's and cppcheck's static analysis
-	$(MAKE) MODE=debug CC=gcc BUILD=build/analyze EXTRA_CFLAGS='-fanalyzer -Wno-analyzer-malloc-leak' all
-	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -I. \
-	  --suppress=missingIncludeSystem common factory-ca redirector portal-api
+analyze: all  ## clang-tidy over the daemons and libraries (.clang-tidy says what for)
+	tests/lib/files '*.c' | grep -E '^(common|factory-ca|redirector|portal-api)/' | \
+	  xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=gnu17 $(CPPFLAGS)
+
+cov:  ## how much of each folder the unit tests reach: build/cov/report.txt
+	@$(MAKE) $(PARALLEL) --no-print-directory MODE=debug CC=gcc BUILD=build/cov EXTRA_CFLAGS=--coverage \
+	  LDLIBS='$(LDLIBS) --coverage' unit
+	@tests/lib/coverage build/cov | tee build/cov/report.txt

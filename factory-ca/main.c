@@ -15,17 +15,18 @@ static const struct command {
 	const char *name;
 	command_run_fn *run;
 	const char *help;
+	int has_help; /* "--help" behind its name is its own */
 } commands[] = {
-    {"init", command_init, "make root, issuing and line-access CA: the key ceremony"},
-    {"publish", command_publish, "put chain and CRLs into published_dir and the database"},
-    {"operator", command_operator, "add NAME [--out DIR]: key and certificate of an operator"},
-    {"station", command_station, "add NAME [--out DIR] | revoke NAME: stations of the line"},
-    {"key", command_key, "list: the keys of the key store"},
-    {"order", command_order, "open | close | show: production orders, signed by an operator"},
-    {"code", command_code, "the claim code of one phone, for its label to be printed again"},
-    {"signer", command_signer, "run the process that holds the keys"},
-    {"front", command_front, "run the network side: stations and operators connect here"},
-    {"serve", command_serve, "run signer and front together, for a trial"},
+    {"init", command_init, "make root, issuing and line-access CA: the key ceremony", 0},
+    {"publish", command_publish, "put chain and CRLs into published_dir and the database", 0},
+    {"operator", command_operator, "add NAME [--out DIR]: key and certificate of an operator", 0},
+    {"station", command_station, "add NAME [--out DIR] | revoke NAME: stations of the line", 0},
+    {"key", command_key, "list: the keys of the key store", 0},
+    {"order", command_order, "open | close | show: production orders, signed by an operator", 1},
+    {"code", command_code, "the claim code of one phone, for its label to be printed again", 1},
+    {"signer", command_signer, "run the process that holds the keys", 0},
+    {"front", command_front, "run the network side: stations and operators connect here", 1},
+    {"serve", command_serve, "run signer and front together, for a trial", 1},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -51,6 +52,13 @@ static const struct command *find_command(const char *name)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
 	return NULL;
+}
+
+static int has_own_help(const char *name)
+{
+	const struct command *command = find_command(name);
+
+	return command && command->has_help;
 }
 
 /* --operator-cert and --operator-key, which other daemons do not have: how many words they took. */
@@ -97,6 +105,8 @@ static int read_options(int argc, char **argv, struct conf_options *options,
 			*command = at++;
 			continue;
 		}
+		if (*command && strcmp(argv[at], "--help") == 0 && has_own_help(argv[*command]))
+			break;
 		taken = take_operator_option(context, argv + at, argc - at);
 		if (!taken)
 			taken = take_common_option(options, argv[0], argv + at, argc - at, error);
@@ -126,6 +136,7 @@ static int run_command(const struct command *command, struct command_context *co
 		conf_print(&factory_config_table, &config, stdout);
 	else if (!options->check_config)
 		status = command->run(context, argc, argv);
+	context->config = NULL;
 	conf_free(&factory_config_table, &config);
 	return status;
 }

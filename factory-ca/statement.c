@@ -375,7 +375,7 @@ enum err statement_parse(
 		return lines.err;
 	/* One spelling only: what was read must print as what was given. */
 	err = statement_print(&found, &again, why, why_len);
-	if (!err && (again.len != len || memcmp(again.bytes, text, len) != 0))
+	if (!err && (again.len != len || (len > 0 && memcmp(again.bytes, text, len) != 0)))
 		err = say(ERR_SYNTAX, why, why_len,
 		    "statement: not in its canonical spelling, or something follows its end");
 	buf_free(&again);

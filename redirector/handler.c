@@ -87,6 +87,7 @@ static void answer(struct call *call, enum decide_reason reason, const struct fo
 	    [2] = "Method Not Allowed\n",
 	    [3] = "Service Unavailable\n"};
 	int status = decide_status(reason);
+	CHECK(status != 200 || body != NULL);
 	const char *text = TEXTS[status == 403 ? 1 : status == 405 ? 2 : status == 503 ? 3 : 0];
 	struct server_answer reply = {.status = status,
 	    .content_type = status == 200 ? format_content_type(format) : "text/plain",

@@ -31,6 +31,12 @@ end
 $$;
 alter role firstring_owner nologin nosuperuser nocreatedb nocreaterole noreplication nobypassrls;
 
+-- Each of their statements is a lookup by key: a plan made while a table was small must not become
+-- a scan when it has grown faster than its statistics.
+alter role firstring_factory set enable_seqscan = off;
+alter role firstring_redirector set enable_seqscan = off;
+alter role firstring_portal set enable_seqscan = off;
+
 alter role firstring_factory set statement_timeout = '10s';
 alter role firstring_factory set lock_timeout = '5s';
 alter role firstring_redirector set statement_timeout = '2s';

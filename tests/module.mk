@@ -46,7 +46,7 @@ OBJECTS += $(call objects,tests/lib/sealed.c)
 
 .PHONY: e2e
 e2e: all $(BUILD)/bin/csrs  ## the journey and its faults, on the real daemons
-	BUILD=$(BUILD) tests/lib/run-e2e
+	@BUILD=$(BUILD) tests/lib/run-tests e2e $(wildcard tests/e2e/test_*.py)
 
 # A fuzz target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput() and a corpus in
 # tests/fuzz/corpus/NAME. In MODE=fuzz libFuzzer drives it; in other modes it replays its corpus.

@@ -189,6 +189,7 @@ static void put_segments(const struct format *format, const struct body *body, s
 			put_field(format, segment->field, values, out);
 			break;
 		case SEGMENT_ITEM:
+			CHECK(item != NULL);
 			put_text(format, item, strlen(item), out);
 			break;
 		case SEGMENT_COMMA:

@@ -49,7 +49,7 @@ static int buf_reserve(struct buf *buf, size_t len)
 		return 0;
 	}
 	size_t need = buf->len + len + 1;
-	if (need <= buf->capacity)
+	if (buf->bytes != NULL && need <= buf->capacity)
 		return 1;
 	size_t capacity = buf->capacity != 0 ? buf->capacity : BUF_CAPACITY_MIN;
 	while (capacity < need)

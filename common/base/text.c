@@ -50,7 +50,8 @@ enum err hex_decode(const char *text, size_t text_len, void *bytes, size_t len)
 			return ERR_SYNTAX;
 	}
 	for (size_t i = 0; i < len; i++)
-		octets[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+		octets[i] = (uint8_t)((unsigned)hex_digit(text[2 * i]) << 4 |
+				      (unsigned)hex_digit(text[2 * i + 1]));
 	return ERR_OK;
 }
 

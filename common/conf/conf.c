@@ -225,8 +225,8 @@ static enum err bind_map(const struct loader *loader, struct binding *binding,
 		} else if (value->type != YAML_MAPPING_NODE) {
 			err = fail_at(loader, &value->start_mark, name, "a map is expected");
 		} else {
-			strcat(name, ".");
-			err = bind_map(loader, binding, value, name);
+			snprintf(full, sizeof full, "%s.", name);
+			err = bind_map(loader, binding, value, full);
 		}
 		if (err != ERR_OK)
 			return err;
@@ -405,6 +405,7 @@ static enum err load_document(struct loader *loader, const struct conf_table *ta
 		    "a map of keys is expected");
 	else
 		err = bind_table(loader, table, root, "", values);
+	loader->document = NULL;
 	yaml_document_delete(&document);
 	yaml_parser_delete(&parser);
 	return err;

@@ -22,21 +22,21 @@ enum err conf_parse_options(
 	int at = 1;
 
 	for (; at < argc && argv[at][0] == '-'; at++) {
-		const char *path = config_argument(argc, argv, &at);
+		const char *option = argv[at], *path = config_argument(argc, argv, &at);
 		if (path != NULL) {
 			options->config_path = path;
-		} else if (strcmp(argv[at], "--check-config") == 0) {
+		} else if (strcmp(option, "--check-config") == 0) {
 			options->check_config = 1;
-		} else if (strcmp(argv[at], "--print-config") == 0) {
+		} else if (strcmp(option, "--print-config") == 0) {
 			options->print_config = 1;
-		} else if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
+		} else if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0) {
 			options->help = 1;
-		} else if (strcmp(argv[at], "--version") == 0) {
+		} else if (strcmp(option, "--version") == 0) {
 			options->version = 1;
 		} else {
-			snprintf(error->text, sizeof error->text, "%s: %s; see --help", argv[at],
-			    strcmp(argv[at], "--config") == 0 ? "a file is expected after it"
-							      : "unknown option");
+			snprintf(error->text, sizeof error->text, "%s: %s; see --help", option,
+			    strcmp(option, "--config") == 0 ? "a file is expected after it"
+							    : "unknown option");
 			return ERR_SYNTAX;
 		}
 	}

@@ -22,7 +22,7 @@ enum {
 	DEADLINE_MS_DEFAULT = 5000,
 	QUEUE_MAX_DEFAULT = 1024,
 	BACKOFF_MIN_MS = 50,
-	BACKOFF_MAX_MS = 4000,
+	BACKOFF_MAX_MS = 1000,
 	/* A link that served this long was a good one: the next attempt is quick again. */
 	GOOD_LINK_MS = 2000,
 	RUN_ONCE_MS = 30000

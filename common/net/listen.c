@@ -34,8 +34,8 @@ static int open_listener(const struct addrinfo *address)
 	return fd;
 }
 
-/* A port may be held for a moment by workers whose parent was killed: they finish what they have begun.
- * Three seconds are waited for it; then it is somebody else's. */
+/* A port may be held for a moment by workers whose parent was killed: they finish what they have
+ * begun. Three seconds are waited for it; then it is somebody else's. */
 static int open_listener_patiently(const struct addrinfo *address)
 {
 	int fd = open_listener(address);

@@ -22,6 +22,12 @@
 #include "common/net/sdnotify.h"
 #include "factory-ca/commands.h"
 
+static const char USAGE[] =
+    "usage: factory-ca [--config FILE] serve\n\n"
+    "Runs signer and front as two children, for a trial on one machine; in production each has a "
+    "unit\n"
+    "and a user of its own. SIGHUP reloads the front, SIGTERM stops both.\n";
+
 enum {
 	RESTART_MIN_MS = 100,
 	RESTART_MAX_MS = 10000,
@@ -182,10 +188,11 @@ int command_serve(const struct command_context *context, int argc, char **argv)
 	    .front = {.name = "front"}};
 	sigset_t signals;
 
-	(void)argv;
 	if (argc > 1) {
-		fprintf(stderr, "factory-ca serve takes no arguments; it runs signer and front\n");
-		return EX_USAGE;
+		int asked = strcmp(argv[1], "--help") == 0;
+
+		fputs(USAGE, asked ? stdout : stderr);
+		return asked ? EX_OK : EX_USAGE;
 	}
 	log_set_program("factory-ca-serve");
 	sigemptyset(&signals);

@@ -306,6 +306,21 @@ static void on_request(struct exchange *exchange, void *ctx)
 		authenticate(call);
 }
 
+/* What the server itself answers: a head that is no HTTP, a body that is too large, a deadline. */
+static void on_error(int status, const char *reason, struct server_answer *answer, void *ctx)
+{
+	static char body[256];
+	int len = snprintf(body, sizeof(body),
+	    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\"}\n",
+	    title_of(status), status, reason);
+
+	(void)ctx;
+	metrics_add(FRONT_ANSWERS, front_metric_status_label(status), 1);
+	answer->content_type = "application/problem+json";
+	answer->body = body;
+	answer->body_len = (size_t)len;
+}
+
 static void on_refusal(
     enum server_refusal refusal, const char *detail, const struct server_peer *peer, void *ctx)
 {
@@ -317,6 +332,7 @@ static void on_refusal(
 
 const struct server_handler CALL_SERVER_HANDLER = {
     .on_request = on_request,
+    .on_error = on_error,
     .on_refusal = on_refusal,
 };
 

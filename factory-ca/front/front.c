@@ -24,6 +24,11 @@
 #include "factory-ca/front/state.h"
 #include "queries_factory-ca.h"
 
+static const char USAGE[] =
+    "usage: factory-ca [--config FILE] front\n\n"
+    "Serves stations and operators on front.listen: EST, the batch call, orders. Needs the signer\n"
+    "(signer.socket) and PostgreSQL. SIGHUP reloads, SIGTERM drains and stops.\n";
+
 enum {
 	CONNECT_MS = 3000,
 	STATEMENT_MS = 5000,
@@ -246,11 +251,11 @@ int command_front(const struct command_context *context, int argc, char **argv)
 	    .drain_ms = (unsigned)context->config->front_drain_ms};
 	int status;
 
-	(void)argv;
 	if (argc > 1) {
-		fprintf(stderr, "factory-ca front takes no arguments; it serves the line as"
-				" front.listen in the configuration says\n");
-		return EX_USAGE;
+		int asked = strcmp(argv[1], "--help") == 0;
+
+		fputs(USAGE, asked ? stdout : stderr);
+		return asked ? EX_OK : EX_USAGE;
 	}
 	log_set_program("factory-ca-front");
 	parent =

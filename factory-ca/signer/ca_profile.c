@@ -54,6 +54,7 @@ static enum err make(
 	fields->algorithm = ca_key_algorithm(signer);
 	x509_put_tbs(&tbs, fields);
 	err = x509_sign(store, signer, &tbs, out);
+	fields->serial = NULL;
 	buf_free(&tbs);
 	return err;
 }

@@ -219,6 +219,7 @@ static enum err gcm_open(const struct secret *kek, const struct key_header *head
 	enum err err = ERR_SIGNATURE;
 	int len = 0;
 
+	CHECK(file != NULL);
 	memcpy(tag, file + HEADER_LEN + header->sealed_len, TAG_LEN);
 	secret_alloc(plain, header->sealed_len);
 	if (context &&

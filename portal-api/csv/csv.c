@@ -74,7 +74,7 @@ static enum err take_field(struct csv *csv, const char *text, size_t len, size_t
 
 static enum err split(struct csv *csv, const char *text, size_t len)
 {
-	size_t starts[CSV_FIELDS_MAX];
+	size_t starts[CSV_FIELDS_MAX] = {0};
 	size_t at = 0;
 	enum err err;
 	buf_clear(&csv->row);

@@ -301,14 +301,14 @@ end
 $$;
 
 -- What is on record for (MAC, key) under an order. Internal: no daemon may call it.
--- The switches keep the plan to index lookups while the tables grow faster than statistics, and
--- keep the one plan: planning anew for each array costs more than running it.
+-- One plan for all calls, of index lookups, however full the tables were when it was made: each
+-- `lateral ... limit 1` is a lookup that no join order can turn round, and planning anew for each
+-- array would cost more than running it.
 create function certificates_classify(order_id bigint, macs macaddr[], spki_sha256 bytea[])
 returns table (ordinal bigint, outcome text, fingerprint bytea, certificate bytea,
   serial_number text, claim_code_epoch integer)
 language plpgsql stable set search_path = firstring, pg_temp
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-  set plan_cache_mode = force_generic_plan
+  set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 begin
   return query
@@ -326,8 +326,11 @@ begin
     d.serial_number,
     case when d.claim_code_hash is not null then d.claim_code_epoch end
   from unnest($2, $3) with ordinality i (mac, spki, ordinal)
-  left join device_key k on k.spki_sha256 = i.spki
-  left join device d on d.mac = i.mac
+  left join lateral (
+    select e.mac from device_key e where e.spki_sha256 = i.spki limit 1) k on true
+  left join lateral (
+    select e.serial_number, e.claim_code_hash, e.claim_code_epoch
+    from device e where e.mac = i.mac limit 1) d on true
   -- The row of this very key if there is one, the live before the dead; else any other's.
   left join lateral (
     select e.fingerprint, e.spki_sha256, e.status, e.order_id, e.der
@@ -362,7 +365,7 @@ create function certificates_store(order_reference text, station_fingerprint byt
   actor_kind text, actor_id text, source_ip inet, request_id text)
 returns table (ordinal bigint, outcome text, certificate bytea, claim_code_epoch integer)
 language plpgsql security definer set search_path = firstring, pg_temp
-  set plan_cache_mode = force_generic_plan
+  set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
@@ -474,8 +477,8 @@ begin
 
       -- A key that another transaction recorded meanwhile under another MAC.
       perform from unnest(outcomes, $5, macs) i (outcome, spki, mac)
-      join device_key k on k.spki_sha256 = i.spki
-      where i.outcome = 'store' and k.mac <> i.mac;
+      where i.outcome = 'store'
+        and i.mac <> (select k.mac from device_key k where k.spki_sha256 = i.spki);
       if found then
         raise unique_violation;
       end if;

@@ -1,7 +1,8 @@
 -- What the redirector may do: look up by certificate, report, ask leave to deliver once.
 
--- Index lookups only, whatever the statistics say of tables that have just filled; and one plan for
--- all arrays: left alone, PostgreSQL plans each short one anew, which costs five times its run.
+-- One plan for all calls, of index lookups, however full the tables were when it was made: each
+-- `lateral ... limit 1` is a lookup that no join order can turn round. Left alone, PostgreSQL plans
+-- each short array anew, which costs five times its run.
 create function device_lookup(fingerprints bytea[])
 returns table (ordinal bigint, certificate_status text, mac macaddr, serial_number text,
   model text, format text, authentication text, encrypt_answers boolean, tls_floor text,
@@ -13,8 +14,7 @@ returns table (ordinal bigint, certificate_status text, mac macaddr, serial_numb
   sealed_key_id integer, password_version integer, pending_sealed_password bytea,
   pending_key_id integer, pending_version integer)
 language plpgsql stable security definer set search_path = firstring, pg_temp
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-  set plan_cache_mode = force_generic_plan
+  set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 begin
   return query
@@ -26,13 +26,17 @@ begin
     c.sealed_key_id, c.password_version, c.pending_sealed_password, c.pending_key_id,
     c.pending_version
   from unnest($1) with ordinality i (fingerprint, ordinal)
-  join certificate x on x.fingerprint = i.fingerprint and x.status = 'live'
-  join device d on d.mac = x.mac
-  join device_model m on m.name = d.model
-  left join (claim c
-    join itsp t on t.id = c.itsp_id
-    join provisioning_profile p on p.id = c.profile_id)
-    on c.mac = d.mac and c.state <> 'released';
+  cross join lateral (
+    select e.mac, e.status from certificate e where e.fingerprint = i.fingerprint limit 1) x
+  cross join lateral (select e.* from device e where e.mac = x.mac limit 1) d
+  cross join lateral (select e.* from device_model e where e.name = d.model limit 1) m
+  left join lateral (
+    select e.* from claim e where e.mac = d.mac and e.state <> 'released' limit 1) c on true
+  left join lateral (select e.* from itsp e where e.id = c.itsp_id limit 1) t on true
+  left join lateral (
+    select e.* from provisioning_profile e where e.id = c.profile_id limit 1) p on true
+  -- Out here: within the limit it would make a walk along the index of live ones look cheap.
+  where x.status = 'live';
 end
 $$;
 
@@ -40,7 +44,7 @@ create function events_insert(at timestamptz[], event_ids uuid[], macs macaddr[]
   claim_ids uuid[], password_versions bigint[], source_ips text[], details text[])
 returns table (inserted bigint)
 language plpgsql security definer set search_path = firstring, pg_temp
-  set plan_cache_mode = force_generic_plan
+  set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
@@ -80,16 +84,6 @@ begin
   into inserted, new_macs, new_at, new_claims, new_kinds, new_versions
   from given g join kept k on k.at = g.at and k.event_id = g.event_id;
 
-  update device d
-  set contacted_at = greatest(d.contacted_at, f.at),
-    unclaimed_contact_at = greatest(d.unclaimed_contact_at, f.unclaimed_at)
-  from (
-    select n.mac, max(n.at) as at, max(n.at) filter (where n.claim_id is null) as unclaimed_at
-    from unnest(new_macs, new_at, new_claims, new_kinds) n (mac, at, claim_id, kind)
-    where n.kind in ('contacted', 'delivered', 'staged')
-    group by n.mac) f
-  where d.mac = f.mac;
-
   for fact in
     select n.claim_id, n.mac,
       max(n.at) filter (where n.kind in ('contacted', 'delivered', 'staged')) as contacted_at,
@@ -98,6 +92,13 @@ begin
     group by n.claim_id, n.mac
     order by n.mac, n.claim_id
   loop
+    continue when fact.contacted_at is null;
+    update device d
+    set contacted_at = greatest(d.contacted_at, fact.contacted_at),
+      unclaimed_contact_at = case when fact.claim_id is null
+        then greatest(d.unclaimed_contact_at, fact.contacted_at)
+        else d.unclaimed_contact_at end
+    where d.mac = fact.mac;
     if fact.claim_id is null then
       -- Reported late: it came before a claim that has been made meanwhile.
       update claim c set contacted_before_at = greatest(c.contacted_before_at, fact.contacted_at)

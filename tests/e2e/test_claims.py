@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Claims: one winner, and nothing told to those who cannot prove that they hold the phone."""
 import threading
 import time

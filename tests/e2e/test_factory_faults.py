@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """A thousand phones in one call, and what kill -9 does to them: nothing.
 
 Whatever dies while a batch runs, every certificate that reached the station is on record, and the batch
@@ -102,18 +103,18 @@ class Batch(unittest.TestCase):
         self.assertEqual(firstring.batch("NO-SUCH", factory_rows(firstring.macs(1))).status, 404)
 
 
-def pids(*words):
-    """Processes of this instance whose command line holds all the words."""
+def pids(command):
+    """Processes of this instance's factory-ca that run that sub-command."""
     found = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
         try:
             with open(f"/proc/{entry}/cmdline", "rb") as file:
-                command = file.read().replace(b"\0", b" ").decode(errors="replace")
+                words = file.read().decode(errors="replace").split("\0")[:-1]
         except OSError:
             continue
-        if all(word in command for word in words):
+        if words[-1:] == [command] and f"{firstring.var}/etc/factory-ca.yaml" in words:
             found.append(int(entry))
     return found
 
@@ -124,7 +125,7 @@ class KillNine(unittest.TestCase):
         if name == "postgres":
             with open(os.path.join(firstring.postgres_folder(), "postmaster.pid")) as file:
                 return [int(file.readline())]
-        return pids("factory-ca", firstring.var, name)
+        return pids(name)
 
     def batch_into(self, received, order, rows):
         """Sends the batch and keeps what came, whole rows only, whatever becomes of the connection."""

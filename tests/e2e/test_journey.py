@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """One phone's journey: factory, sale, first boot; for every format, key type and TLS version."""
 import base64
 import os

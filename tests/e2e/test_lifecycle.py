@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Stopping, reloading, coming back: what the night shift does to a running service."""
 import http.client
 import os

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Whom the redirector refuses, and how alike the refusals are."""
 import base64
 import http.client

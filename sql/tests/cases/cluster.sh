@@ -59,7 +59,6 @@ expect 3 stopped "$cluster" status "$work/b"
 "$cluster" start "$work/b" >/dev/null
 read -r pid <"$(<"$work/b/where")/data/postmaster.pid"
 kill -9 "$pid"
-while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 "$cluster" start "$work/b" >/dev/null
 [ "$(psql -X -Atc 'select count(*) from kept' "$url")" = 0 ] || fail 'the data is gone'
 
@@ -68,10 +67,11 @@ while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 coproc HOLDER { python3 -uc '
 import socket, sys
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()[1]); sys.stdin.read()'; }
+holder=$HOLDER_PID # unset by bash as soon as it ends
 read -r port <&"${HOLDER[0]}"
 expect 1 "port $port of 127.0.0.1 is taken" "$cluster" start "$work/b" --port "$port"
-kill "$HOLDER_PID"
-wait "$HOLDER_PID" 2>/dev/null || true
+kill "$holder"
+wait "$holder" 2>/dev/null || true
 url=$("$cluster" start "$work/b" --port "$port")
 [[ $url == *"port=$port"* ]] || fail "$url does not name the port"
 [ "$(psql -X -Atc 'select 1' "$url")" = 1 ] || fail 'the socket does not answer'

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The hot statements on 200,000 phones: no sequential scan of a table that grows, with fresh
+"""The hot statements on 100,000 phones: no sequential scan of a table that grows, with fresh
 statistics and with none, with plans made for the values and with generic ones. auto_explain tells
 the plans inside the functions."""
 import os, pathlib, re, subprocess, sys
 
-ROWS = 200_000
+ROWS = 100_000
 GROWING = {"device", "certificate", "device_key", "claim", "shipment", "audit_log", "security_event", "api_token",
            "claim_job", "claim_job_row", "idempotency", "provisioning_profile"}
 queries = pathlib.Path(os.environ["SQL_ROOT"]) / "sql" / "queries"
@@ -18,18 +18,6 @@ def psql(script, user="postgres"):
     return done
 
 
-# A daemon's connection plans its statements while the tables are empty, and keeps the plans.
-early = subprocess.Popen(["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1"], stdin=subprocess.PIPE, text=True,
-                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-EARLY = """
-select firstring.device_lookup(array['\\x00'::bytea]);
-select firstring.certificates_existing('O', array['10:20:30:00:00:2a']::macaddr[], array['\\x00'::bytea]);
-select firstring.events_insert(array[now()], array[gen_random_uuid()], array['10:20:30:00:00:2a']::macaddr[], array['refused'],
-  array[null::uuid], array[null::bigint], array[null], array[null]);
-"""
-early.stdin.write(EARLY * 6)
-early.stdin.flush()
-
 subprocess.run(["psql", "-X", "-q", "-o", "/dev/null", "-f", os.environ["SQL_ROOT"] + "/sql/tests/lib.sql"], check=True)
 psql(f"""
 \\o /dev/null
@@ -39,6 +27,24 @@ do $$ declare r regclass; begin
     execute format('alter table %s set (autovacuum_enabled = off)', r);
   end loop;
 end $$;
+""")
+
+# A daemon's connection plans its statements while the tables are empty, and keeps the plans.
+early = subprocess.Popen(["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1"], stdin=subprocess.PIPE, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+EARLY = """
+select firstring.device_lookup(array['\\x00'::bytea]);
+select firstring.certificates_existing('O', array['10:20:30:00:00:2a']::macaddr[], array['\\x00'::bytea]);
+select firstring.events_insert(array[now()], array[gen_random_uuid()], array['10:20:30:00:00:2a']::macaddr[], array['refused'],
+  array[null::uuid], array[null::bigint], array[null], array[null]);
+"""
+early.stdin.write("set statement_timeout = '20s';" + EARLY * 6 + "select 'planned';\n")
+early.stdin.flush()
+while early.stdout.readline() not in ("planned\n", ""):
+    pass
+
+psql(f"""
+\\o /dev/null
 select t.world(), t.phones(0, 10), t.tenant('Alpha'), t.tenant('Beta');
 set session_replication_role = replica; -- no foreign key checks while filling
 insert into firstring.device (mac, serial_number, model, source, order_id, claim_code_hash)
@@ -123,6 +129,18 @@ CASES = [
 problems = []
 
 
+def scans(plans):
+    """Tables that grow and that a plan reads whole: sequentially, or along an index without a condition."""
+    lines = plans.splitlines()
+    for line, following in zip(lines, lines[1:] + [""]):
+        if (m := re.search(r"Seq Scan on (?:firstring\.)?(\w+)", line)) or (
+                (m := re.search(r"Index (?:Only )?Scan (?:Backward )?using \w+ on (?:firstring\.)?(\w+)", line))
+                and "Index Cond" not in following):
+            if m[1] in GROWING or m[1].startswith("device_event_2"):
+                yield m[1]
+
+
+
 def look(statistics, generic):
     for path, values, needed in CASES:
         text = "\n".join(line for line in (queries / (path + ".sql")).read_text().splitlines() if not line.startswith("--"))
@@ -142,9 +160,10 @@ rollback;
 """
         plans = psql(script).stderr
         where = f"{path} ({statistics}, {'generic' if generic else 'custom'})"
-        for table in re.findall(r"Seq Scan on (?:firstring\.)?(\w+)", plans):
-            if table in GROWING or table.startswith("device_event_2"):
-                problems.append(f"{where}: sequential scan of {table}")
+        for table in scans(plans):
+            # A page of the newest rows is read along its key, and ends after a hundred.
+            if (path, table) not in (("portal-api/audit_list", "audit_log"), ("portal-api/security_events_list", "security_event")):
+                problems.append(f"{where}: reads all of {table}")
         for name in needed:
             if name not in plans:
                 problems.append(f"{where}: does not use {name}")
@@ -156,8 +175,7 @@ set auto_explain.log_min_duration = 0;
 set auto_explain.log_nested_statements = on;
 set auto_explain.log_level = warning;
 """ + EARLY)
-problems += [f"planned while empty: sequential scan of {t}" for t in re.findall(r"Seq Scan on (?:firstring\.)?(\w+)", plans)
-             if t in GROWING]
+problems += [f"planned while empty: reads all of {table}" for table in scans(plans)]
 if early.returncode or "device_lookup" not in plans:
     problems.append("planned while empty: " + plans[-500:])
 

@@ -368,6 +368,14 @@ class Doors(unittest.TestCase):
         self.assertIn(row["serial"], text)
         self.assertNotIn(row["claim_code"], text)
 
+    def test_what_is_no_http_is_a_problem_too(self):
+        with connect() as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            response = parse(connection)
+            self.assertEqual((response.status, response.getheader("Content-Type")),
+                             (400, "application/problem+json"))
+            self.assertEqual(json.loads(response.read())["status"], 400)
+
     def test_refusals_are_counted(self):
         before = line.metric('firstring_factory_refusals_total{reason="certificate_required"}')
         line.client().request("GET", "/v1/orders/x")

@@ -88,8 +88,12 @@ class Orders(unittest.TestCase):
         self.assertSays(self.run_order("open"), USAGE, "--reference is missing", "usage:")
         self.assertSays(self.run_order("open", "--help"), 0, "usage:", "--quantity")
         self.assertSays(self.run_order("show", "--reference", "X", operator=False), USAGE, "--operator-cert")
-        done = run(PROGRAM, "--config", line.config, "code", "--help")
-        self.assertIn("usage:", done.stdout.decode())
+        for words, text in ((["code"], "--mac MAC"), (["order"], "order close --reference R"),
+                            (["front"], "front.listen"), (["serve"], "signer and front")):
+            done = run(PROGRAM, "--config", line.config, *words, "--help")
+            self.assertIn(text, done.stdout.decode())
+        done = run(PROGRAM, "--config", line.config, "front", "now", check=False)
+        self.assertEqual(done.returncode, USAGE)
 
     def test_a_front_that_is_not_there(self):
         self.assertSays(self.run_order("show", "--reference", "X", "--url", "https://localhost:1"),

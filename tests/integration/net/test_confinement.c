@@ -21,6 +21,7 @@
 #include "common/base/log.h"
 #include "common/net/sandbox.h"
 #include "common/net/sdnotify.h"
+#include "tests/lib/unit.h"
 
 /* Runs `work` in a child: its exit status, or 1000 + the signal that ended it. */
 static int in_child(int (*work)(void))
@@ -164,9 +165,5 @@ int main(void)
 	tcase_add_loop_test(tcase, test_the_service_manager_is_told, 0, 2);
 	tcase_add_test(tcase, test_nobody_to_tell_is_no_error);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -14,6 +14,7 @@
 
 #include "common/base/log.h"
 #include "common/net/ipc.h"
+#include "tests/lib/unit.h"
 
 static struct event_base *base;
 static char folder[32], path[64];
@@ -113,7 +114,7 @@ START_TEST(test_bad_lengths_end_the_connection)
 {
 	static const uint8_t lengths[][4] = {
 	    {0, 0, 0, 0}, {0, 0, 0, 5}, {0, 0, 0xff, 0xfd}, {0, 1, 0, 0}, {0xff, 0xff, 0xff, 0xff}};
-	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+	for (size_t i = 0; i < COUNT(lengths); i++) {
 		struct seen seen = {0};
 		struct ipc *ipc = NULL;
 		char byte;
@@ -293,9 +294,5 @@ int main(void)
 	tcase_add_test(tcase, test_only_a_stale_socket_is_replaced);
 	tcase_add_test(tcase, test_a_path_that_is_too_long_is_refused);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

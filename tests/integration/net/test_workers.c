@@ -24,6 +24,7 @@
 #include "common/net/server.h"
 #include "common/net/workers.h"
 #include "tests/lib/test_client.h"
+#include "tests/lib/unit.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define GET_CLOSE(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -586,12 +587,9 @@ int main(void)
 	tcase_add_test(tcase, test_a_deaf_new_generation_leaves_the_old_one_serving);
 	tcase_add_test(tcase, test_workers_do_not_outlive_their_parent);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	if (failed > 0)
+	int failed = unit_run(suite);
+	if (failed)
 		run_shell("tail -n 50 ", "/*/log >&2");
 	run_shell("rm -rf ", "");
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return failed;
 }

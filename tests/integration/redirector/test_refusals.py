@@ -20,7 +20,7 @@ SUBJECT = f"/O=Example Phones/OU=model/serialNumber=SN1/CN={MAC}"
 
 def setUpModule():
     global redirector
-    redirector = Redirector().__enter__()
+    redirector = Redirector(workers=1).__enter__()  # so that times can be compared
 
 
 def tearDownModule():
@@ -153,7 +153,7 @@ class TheSameBytes(unittest.TestCase):
         self.assertEqual(redirector.events(phone), [])
 
     def test_and_the_same_time(self):
-        """Medians of interleaved requests; a lookup that were left out would show as half."""
+        """Medians of interleaved requests; a lookup left out would show as half."""
         phones = {"unclaimed": (redirector.phone(claimed=False), "/v1/bootstrap"),
                   "not live": (redirector.phone(live=False), "/v1/bootstrap"),
                   "common": (redirector.phone("yealink"), "/y000000000028.cfg")}
@@ -161,17 +161,21 @@ class TheSameBytes(unittest.TestCase):
         for name, (phone, path) in phones.items():
             context = phone.client().context
             clients[name] = (http.client.HTTPSConnection("127.0.0.1", redirector.port, context=context), path)
-        times = {name: [] for name in phones}
-        for _ in range(300):
-            for name, (connection, path) in clients.items():
-                begun = time.perf_counter()
-                connection.request("GET", path)
-                connection.getresponse().read()
-                times[name].append(time.perf_counter() - begun)
-        for connection, _ in clients.values():
-            connection.close()
-        medians = [statistics.median(each) for each in times.values()]
-        self.assertLess(max(medians), 1.5 * min(medians), times.keys())
+        self.addCleanup(lambda: [connection.close() for connection, _ in clients.values()])
+
+        def spread():
+            times = {name: [] for name in phones}
+            for _ in range(200):
+                for name, (connection, path) in clients.items():
+                    begun = time.perf_counter()
+                    connection.request("GET", path)
+                    connection.getresponse().read()
+                    times[name].append(time.perf_counter() - begun)
+            medians = [statistics.median(each) for each in times.values()]
+            return max(medians) / min(medians)
+
+        # A busy machine spreads them now and then; a difference of ours would always show.
+        self.assertTrue(any(spread() < 1.4 for _ in range(5)))
 
 
 class OtherRefusals(unittest.TestCase):

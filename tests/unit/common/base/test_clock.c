@@ -108,8 +108,10 @@ START_TEST(each_day_of_800_years_comes_back)
 
 	for (int64_t day = -146097; day < 146097; day++) {
 		clock_format_s(day * 86400, text);
-		ck_assert_int_eq(clock_parse(text, strlen(text), &again), ERR_OK);
-		ck_assert_int_eq(again, day * 86400 * 1000000);
+		/* Each ck_assert costs a system call. */
+		if (clock_parse(text, strlen(text), &again) != ERR_OK ||
+		    again != day * 86400 * 1000000)
+			ck_abort_msg("%s", text);
 	}
 }
 END_TEST

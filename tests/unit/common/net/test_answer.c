@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/net/connection.h"
+#include "tests/lib/unit.h"
 
 static struct buf out;
 
@@ -89,9 +90,5 @@ int main(void)
 	tcase_add_test(tcase, test_an_answer_without_content_has_no_length);
 	tcase_add_test(tcase, test_no_value_can_end_its_line);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

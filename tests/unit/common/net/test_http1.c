@@ -10,6 +10,7 @@
 
 #include "common/net/http1.h"
 #include "tests/lib/http1_transcript.h"
+#include "tests/lib/unit.h"
 
 #define HOST "Host: a\r\n"
 
@@ -420,7 +421,7 @@ START_TEST(test_finds_query_parameters)
 	    {"mac=01234567", ERR_TOO_LONG, NULL},
 	    {"mac=0123456", ERR_OK, "0123456"},
 	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct http1_head head = {.query = {cases[i].query, strlen(cases[i].query)}};
 		char value[8] = "before";
 		ck_assert_msg(http1_query(&head, "mac", value, sizeof(value)) == cases[i].err, "%s",
@@ -457,7 +458,7 @@ START_TEST(test_decodes_segments_strictly)
 	    {"%1g", ERR_SYNTAX, NULL},
 	    {"0123456789abcdef", ERR_TOO_LONG, NULL},
 	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct span encoded = {cases[i].encoded, strlen(cases[i].encoded)};
 		char decoded[16] = "before";
 		ck_assert_msg(http1_decode(encoded, decoded, sizeof(decoded)) == cases[i].err, "%s",
@@ -488,9 +489,5 @@ int main(void)
 	tcase_add_test(fields, test_finds_query_parameters);
 	tcase_add_test(fields, test_decodes_segments_strictly);
 	suite_add_tcase(suite, fields);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

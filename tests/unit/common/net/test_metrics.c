@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/net/metrics.h"
+#include "tests/lib/unit.h"
 
 enum { ANSWERS, OPEN, LATENCY };
 
@@ -76,7 +77,7 @@ START_TEST(test_the_text_is_prometheus)
 	    "t_latency_seconds_count{outcome=\"refused\"} 3\n",
 	    "t_latency_seconds_count{outcome=\"given\"} 0\n",
 	};
-	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+	for (size_t i = 0; i < COUNT(expected); i++)
 		ck_assert_msg(
 		    strstr(seen, expected[i]) != NULL, "%s is not in\n%s", expected[i], seen);
 	buf_free(&text);
@@ -148,9 +149,5 @@ int main(void)
 	tcase = tcase_create("without");
 	tcase_add_test(tcase, test_nothing_counts_before_there_is_a_table);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

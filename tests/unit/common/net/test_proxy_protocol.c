@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/net/proxy_protocol.h"
+#include "tests/lib/unit.h"
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define BYTES(text) text, sizeof(text) - 1
@@ -142,9 +143,5 @@ int main(void)
 	tcase_add_test(tcase, test_a_line_without_end_is_refused);
 	tcase_add_test(tcase, test_tells_a_header_from_tls_and_http);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/net/router.h"
+#include "tests/lib/unit.h"
 
 static const struct route ROUTES[] = {
     {"GET", "/", "root"},
@@ -65,8 +66,7 @@ START_TEST(test_finds_routes)
 	    .path = {CASES[_i].path, strlen(CASES[_i].path)}};
 	struct router_match match;
 	memset(&match, 0xff, sizeof(match));
-	enum router_result result =
-	    router_match(ROUTES, sizeof(ROUTES) / sizeof(ROUTES[0]), &head, &match);
+	enum router_result result = router_match(ROUTES, COUNT(ROUTES), &head, &match);
 	if (CASES[_i].found == NULL) {
 		int allowed = CASES[_i].params[0] != '\0';
 		ck_assert_int_eq(result, allowed ? ROUTER_METHOD : ROUTER_PATH);
@@ -105,9 +105,5 @@ int main(void)
 	tcase_add_loop_test(tcase, test_finds_routes, 0, (int)(sizeof(CASES) / sizeof(CASES[0])));
 	tcase_add_test(tcase, test_a_long_segment_fits_nothing);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "common/base/file.h"
 #include "factory-ca/signer/ledger.h"
 #include "tests/lib/test_factory.h"
 
@@ -342,6 +343,31 @@ START_TEST(no_byte_of_the_files_can_be_changed)
 }
 END_TEST
 
+START_TEST(a_record_that_was_forged_with_its_hash_is_found_by_the_head)
+{
+	struct buf bytes = {0};
+	struct ledger_entry entry;
+	uint8_t chain[SHA256_LEN], before[SHA256_LEN], *last;
+	char path[TEST_PATH];
+	uint64_t i;
+
+	fill();
+	test_path(path, folder, "ledger");
+	ck_assert_int_eq(file_read(path, 1 << 20, &bytes), ERR_OK);
+	sha256(bytes.bytes, LEDGER_HEADER_LEN, chain);
+	for (i = 1; i <= 3; i++) {
+		memcpy(before, chain, sizeof(chain));
+		last = bytes.bytes + LEDGER_HEADER_LEN + (i - 1) * LEDGER_RECORD_LEN;
+		ck_assert_int_eq(ledger_entry_decode(last, i, chain, &entry), ERR_OK);
+	}
+	entry.spki_sha256[0] ^= 1; /* the third phone gets another key */
+	ledger_entry_encode(&entry, 3, before, last);
+	ck_assert_int_eq(file_write(path, 0600, bytes.bytes, bytes.len), ERR_OK);
+	assert_refused("altered");
+	buf_free(&bytes);
+}
+END_TEST
+
 static void cut(const char *name, long size)
 {
 	char path[TEST_PATH];
@@ -496,6 +522,7 @@ int main(void)
 	tcase_add_test(tcase, what_could_not_be_written_was_never_reserved);
 	tcase_add_test(tcase, one_process_at_a_time);
 	tcase_add_test(tcase, no_byte_of_the_files_can_be_changed);
+	tcase_add_test(tcase, a_record_that_was_forged_with_its_hash_is_found_by_the_head);
 	tcase_add_test(tcase, a_cut_end_is_found);
 	tcase_add_test(tcase, what_a_power_cut_left_is_cut_off);
 	tcase_add_test(tcase, a_group_behind_the_head_counts_when_it_is_whole);
