@@ -2,7 +2,7 @@
  * portal-api: where ITSPs claim phones and the manufacturer keeps house, over https.
  *
  * The parent binds, reads files and forks; it reads no byte from the network. Its workers are in
- * worker.c (the API), status.c (CRLs) and common/net/health.h.
+ * worker.c (the API), jobs/runner.c (bulk claims), status.c (CRLs) and common/net/health.h.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "common/net/health.h"
 #include "common/net/workers.h"
 #include "portal-api/bootstrap.h"
+#include "portal-api/jobs/runner.h"
 #include "portal-api/metrics.h"
 #include "portal-api/state.h"
 #include "portal-api/status.h"
@@ -67,6 +68,7 @@ static size_t kinds(void *shared, struct worker_kind kinds[WORKERS_KINDS_MAX])
 	size_t count = 0;
 	kinds[count++] = (struct worker_kind){
 	    .name = "api", .count = (unsigned)state->config.workers, .run = portal_worker_run};
+	kinds[count++] = (struct worker_kind){.name = "jobs", .count = 1, .run = job_worker_run};
 	kinds[count++] = (struct worker_kind){.name = "health", .count = 1, .run = run_health};
 	if (state->config.status_enabled)
 		kinds[count++] =

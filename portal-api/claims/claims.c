@@ -74,13 +74,13 @@ static enum err take_supplied(const struct carry *carry, const char *supplied,
 	return ERR_OK;
 }
 
-enum err claim_password(const struct request *request, const struct carry *carry,
+enum err claim_password(const struct portal *portal, const struct carry *carry,
     const char *format_name, const char *supplied, struct secret *password,
     struct field_errors *errors)
 {
 	struct carry whole = *carry;
 	struct field_errors first = {0};
-	const struct format *format = format_set_find(request->portal->formats, format_name);
+	const struct format *format = format_set_find(portal->formats, format_name);
 	if (!format) {
 		LOG_ERROR("format_missing", log_str("format", format_name),
 		    log_str("model", carry->model));
@@ -94,8 +94,7 @@ enum err claim_password(const struct request *request, const struct carry *carry
 		whole.admin_password = (const char *)password->bytes;
 		return carry_check(format, &whole, errors);
 	}
-	CHECK(password_generate((size_t)request->portal->config->password_length, password) ==
-	      ERR_OK);
+	CHECK(password_generate((size_t)portal->config->password_length, password) == ERR_OK);
 	whole.admin_password = (const char *)password->bytes;
 	if (carry_check(format, &whole, &first) == ERR_OK)
 		return ERR_OK;
@@ -113,11 +112,11 @@ static struct seal_binding binding_of(const struct mac *mac, const uint8_t claim
 	return binding;
 }
 
-void claim_seal(const struct request *request, const struct mac *mac, const uint8_t claim_id[16],
+void claim_seal(const struct portal *portal, const struct mac *mac, const uint8_t claim_id[16],
     const struct secret *password, struct buf *sealed)
 {
 	struct seal_binding binding = binding_of(mac, claim_id);
-	CHECK(seal(request->portal->ring, &binding, password, sealed) == ERR_OK);
+	CHECK(seal(portal->ring, &binding, password, sealed) == ERR_OK);
 }
 
 int claim_open(const struct request *request, const struct mac *mac, const uint8_t claim_id[16],

@@ -25,12 +25,12 @@ void carry_take_profile(struct carry *carry, const struct pg_rows *profile);
  * either case one that the format can carry along with the profile. `carry` is complete but for the
  * password. ERR_REFUSED with errors added.
  */
-MUST_CHECK enum err claim_password(const struct request *request, const struct carry *carry,
+MUST_CHECK enum err claim_password(const struct portal *portal, const struct carry *carry,
     const char *format_name, const char *supplied, struct secret *password,
     struct field_errors *errors);
 
 /* Seals for that claim. */
-void claim_seal(const struct request *request, const struct mac *mac, const uint8_t claim_id[16],
+void claim_seal(const struct portal *portal, const struct mac *mac, const uint8_t claim_id[16],
     const struct secret *password, struct buf *sealed);
 /* Opens a sealed column; 0 when it is null. Logs and returns -1 when it does not open. */
 MUST_CHECK int claim_open(const struct request *request, const struct mac *mac,

@@ -110,11 +110,11 @@ static void on_profile(struct request *request, const struct pg_rows *const *res
 	    .serial_number = changing->serial_number,
 	    .model = changing->model};
 	carry_take_profile(&carry, results[0]);
-	enum err err = claim_password(request, &carry, changing->format,
+	enum err err = claim_password(request->portal, &carry, changing->format,
 	    changing->body.admin_password, &password, &request->problem.errors);
 	if (!err && changing->makes_password)
-		claim_seal(
-		    request, &changing->mac, changing->claim_id, &password, &changing->sealed);
+		claim_seal(request->portal, &changing->mac, changing->claim_id, &password,
+		    &changing->sealed);
 	secret_free(&password);
 	if (err)
 		request_fail_fields(request);

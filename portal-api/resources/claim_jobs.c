@@ -1,6 +1,6 @@
 /*
  * Bulk claims (/v1/claim-jobs): a file is taken in one transaction, a job worker runs it, its
- * progress and results are asked for here. See jobs/ for who runs it.
+ * progress and results are asked for here. See jobs/runner.c for who runs it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "portal-api/http/media.h"
 #include "portal-api/http/request.h"
 #include "portal-api/jobs/rows.h"
+#include "portal-api/jobs/runner.h"
 #include "portal-api/json/rows.h"
 #include "portal-api/resources/resources.h"
 #include "queries_portal-api.h"
@@ -138,6 +139,11 @@ void claim_job_create(struct request *request)
 	if (request_query_bool(request, "dry_run", &job->dry_run) ||
 	    request_query_bool(request, "atomic", &job->atomic) || read_file(request, job))
 		return;
+	if (job->atomic && job->rows.count > JOB_ATOMIC_ROWS_MAX) {
+		request_fail_field(request, "atomic", "out_of_range",
+		    "An atomic job takes up to %d rows.", JOB_ATOMIC_ROWS_MAX);
+		return;
+	}
 	uuid_random(&job->id);
 	calls[count++] = create_call(request, job);
 	for (size_t first = 0; first < job->rows.count; first += ROWS_PER_CALL)

@@ -120,12 +120,12 @@ static void prepare(
 	    .model = row_text(checked, 0, row_column(checked, "model")),
 	    .admin_user = row_text(checked, 0, row_column(checked, "admin_user"))};
 	carry_take_profile(&carry, profile);
-	enum err err =
-	    claim_password(request, &carry, row_text(checked, 0, row_column(checked, "format")),
-		claiming->body.admin_password, &password, &request->problem.errors);
+	enum err err = claim_password(request->portal, &carry,
+	    row_text(checked, 0, row_column(checked, "format")), claiming->body.admin_password,
+	    &password, &request->problem.errors);
 	if (!err) {
 		uuid_random(&claiming->claim_id);
-		claim_seal(request, &claiming->mac, claiming->claim_id.bytes, &password,
+		claim_seal(request->portal, &claiming->mac, claiming->claim_id.bytes, &password,
 		    &claiming->sealed);
 	}
 	secret_free(&password);

@@ -1,0 +1,67 @@
+/*
+ * One row of a claim job on its way: judged, checked, prepared, claimed.
+ *
+ * What it says is an ITSP's; who may claim what is decided by the database, as in PUT
+ * /v1/claims/{mac}, and what the model can carry by the same code.
+ */
+#ifndef FIRSTRING_PORTAL_JOBS_CLAIM_ROW_H
+#define FIRSTRING_PORTAL_JOBS_CLAIM_ROW_H
+
+#include "common/base/claim_code.h"
+#include "common/base/mac.h"
+#include "portal-api/http/uuid.h"
+#include "portal-api/portal.h"
+
+/* For whom the rows of a job are run. */
+struct job_actor {
+	char job_id[UUID_TEXT_LEN + 1], itsp_id[UUID_TEXT_LEN + 1];
+	char kind[33], id[257];
+};
+
+enum claim_row_state {
+	ROW_WAITING, /* nothing was done, or the database was away: to be tried again */
+	ROW_PREPARED, /* it would be granted; everything for claim_put is here */
+	ROW_GRANTED,
+	ROW_REFUSED,
+};
+
+enum { ROW_CODE_MAX = 48, ROW_DETAIL_MAX = 256 };
+
+struct claim_row {
+	int64_t line;
+	char *mac_text, *code_text, *profile; /* as given; code_text NULL: none */
+	enum claim_row_state state;
+	char code[ROW_CODE_MAX], detail[ROW_DETAIL_MAX]; /* the result */
+	struct mac mac;
+	struct claim_code claim_code;
+	int has_code;
+	struct uuid claim_id;
+	char profile_id[UUID_TEXT_LEN + 1];
+	struct buf sealed;
+	/* Private to claim_row.c. */
+	const struct portal *portal;
+	const struct job_actor *actor;
+	void (*on_step)(struct claim_row *row, void *ctx);
+	void *ctx;
+};
+
+void claim_row_free(struct claim_row *row);
+
+/*
+ * Judges what is written (0: the row is refused, and that is all), and asks the database (1: calls
+ * back once, from the loop, when the row is prepared, granted or refused, or still waiting because
+ * the database did not answer).
+ */
+int claim_row_check(struct claim_row *row, const struct portal *portal,
+    const struct job_actor *actor, void (*on_step)(struct claim_row *row, void *ctx), void *ctx);
+/* Claims a prepared row; calls back once, from the loop. */
+void claim_row_take(struct claim_row *row);
+/* Sets the result for an outcome of claim_put or claim_check. */
+void claim_row_settle(struct claim_row *row, const char *outcome);
+
+/* The first call of every submission for the actor's tenant; the last parameters of audited ones.
+ */
+struct pg_call job_tenant_call(const struct job_actor *actor);
+void job_param_actor(const struct job_actor *actor, struct pg_params *params);
+
+#endif

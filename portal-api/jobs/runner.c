@@ -1,0 +1,436 @@
+/*
+ * The worker of claim jobs: takes one job after another and runs its rows, some of them at once.
+ *
+ * It has no listener; what it reads was stored by the API's workers as ITSPs sent it. It holds the
+ * sealing ring and the role firstring_portal. A job is held by a lease that each batch renews, so
+ * that the job of a worker that died is taken up by the next one; rows that are done stay done, and
+ * a row claimed without its result being noted is the same again. Atomic jobs are one batch: every
+ * row is checked, and then all are claimed in one transaction, or none.
+ */
+#include "portal-api/jobs/runner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/db/row.h"
+#include "common/net/metrics.h"
+#include "common/net/sandbox.h"
+#include "portal-api/jobs/claim_row.h"
+#include "portal-api/json/memory.h"
+#include "portal-api/state.h"
+#include "queries_portal-api.h"
+
+enum { POLL_MS = 500, RETRY_MS = 1000, LEASE_S = 30, BATCH_ROWS = 64, IN_FLIGHT_MAX = 32 };
+
+struct job {
+	struct job_actor actor;
+	int dry_run, atomic;
+};
+
+struct runner {
+	struct event_base *base;
+	struct event *timer;
+	struct portal portal;
+	char name[64]; /* of the lease */
+	int draining, busy;
+	struct job job; /* the one in hand, while busy */
+	struct claim_row *rows; /* the batch */
+	size_t count, next, in_flight;
+};
+
+static void take_job(struct runner *runner);
+static void next_batch(struct runner *runner);
+static void go_on(struct runner *runner);
+
+static void wait_ms(struct runner *runner, unsigned ms)
+{
+	struct timeval delay = {ms / 1000, (ms % 1000) * 1000};
+	event_add(runner->timer, &delay);
+}
+
+static void free_batch(struct runner *runner)
+{
+	for (size_t i = 0; i < runner->count; i++)
+		claim_row_free(&runner->rows[i]);
+	free(runner->rows);
+	runner->rows = NULL;
+	runner->count = runner->next = runner->in_flight = 0;
+}
+
+/* Lets go of the job: it is finished, another worker's, or its lease is left to run out. */
+static void leave_job(struct runner *runner, unsigned delay_ms)
+{
+	free_batch(runner);
+	runner->busy = 0;
+	if (runner->draining)
+		event_base_loopbreak(runner->base);
+	else
+		wait_ms(runner, delay_ms);
+}
+
+static void complain(const struct runner *runner, const char *what, const struct pg_error *error)
+{
+	static struct log_gate gate;
+	if (log_gate_open(&gate))
+		LOG_WARN("claim_job_interrupted", log_str("doing", what),
+		    log_str("job", runner->busy ? runner->job.actor.job_id : NULL),
+		    log_err(error->err), log_str("message", error->message),
+		    log_uint("suppressed", gate.suppressed));
+}
+
+/* --- The end of a job --- */
+
+static void on_finished(
+    const struct pg_error *error, const struct pg_rows *const *rows, size_t count, void *ctx)
+{
+	struct runner *runner = ctx;
+	(void)rows;
+	(void)count;
+	if (error)
+		complain(runner, "finish", error);
+	else
+		LOG_INFO("claim_job_done", log_str("job", runner->job.actor.job_id),
+		    log_str("itsp_id", runner->job.actor.itsp_id));
+	leave_job(runner, error ? RETRY_MS : 0);
+}
+
+static void finish_job(struct runner *runner, const char *state, const char *detail)
+{
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, runner->job.actor.job_id);
+	pg_param_text(params, runner->name);
+	pg_param_text(params, state);
+	pg_param_text(params, detail);
+	const struct pg_call calls[] = {
+	    job_tenant_call(&runner->job.actor), {&query_claim_job_finish, params}};
+	pg_submit(runner->portal.tenant, calls, 2, on_finished, runner);
+}
+
+/* --- The end of a batch: results are noted --- */
+
+static int is_done(const struct claim_row *row)
+{
+	return row->state == ROW_GRANTED || row->state == ROW_REFUSED;
+}
+
+static int all_are(const struct runner *runner, enum claim_row_state one, enum claim_row_state two)
+{
+	for (size_t i = 0; i < runner->count; i++)
+		if (runner->rows[i].state != one && runner->rows[i].state != two)
+			return 0;
+	return 1;
+}
+
+static void on_noted(
+    const struct pg_error *error, const struct pg_rows *const *rows, size_t count, void *ctx)
+{
+	struct runner *runner = ctx;
+	(void)rows;
+	(void)count;
+	if (error) {
+		complain(runner, "note results", error);
+		leave_job(runner, RETRY_MS);
+		return;
+	}
+	int is_failed = runner->job.atomic && !all_are(runner, ROW_GRANTED, ROW_GRANTED);
+	free_batch(runner);
+	if (is_failed)
+		finish_job(runner, "failed", "Not every row could be claimed, so none was.");
+	else if (runner->draining)
+		leave_job(runner, 0);
+	else
+		next_batch(runner);
+}
+
+static void add_results(const struct runner *runner, struct pg_params *params)
+{
+	const struct claim_row *rows = runner->rows;
+	pg_param_array_begin(params, PG_ARRAY_INT8);
+	for (size_t i = 0; i < runner->count; i++)
+		if (is_done(&rows[i]))
+			pg_param_int(params, rows[i].line);
+	pg_param_array_end(params);
+	pg_param_array_begin(params, PG_ARRAY_TEXT);
+	for (size_t i = 0; i < runner->count; i++)
+		if (is_done(&rows[i]))
+			pg_param_text(params, rows[i].state == ROW_GRANTED ? "ok" : "error");
+	pg_param_array_end(params);
+	pg_param_array_begin(params, PG_ARRAY_TEXT);
+	for (size_t i = 0; i < runner->count; i++)
+		if (is_done(&rows[i]))
+			pg_param_text(params, rows[i].code);
+	pg_param_array_end(params);
+	pg_param_array_begin(params, PG_ARRAY_TEXT);
+	for (size_t i = 0; i < runner->count; i++)
+		if (is_done(&rows[i]))
+			pg_param_text(params, rows[i].detail[0] ? rows[i].detail : NULL);
+	pg_param_array_end(params);
+}
+
+static void note_results(struct runner *runner)
+{
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, runner->job.actor.job_id);
+	add_results(runner, params);
+	const struct pg_call calls[] = {
+	    job_tenant_call(&runner->job.actor), {&query_claim_job_rows_done, params}};
+	pg_submit(runner->portal.tenant, calls, 2, on_noted, runner);
+}
+
+/* --- An atomic job's claims, in one transaction --- */
+
+static void on_all_taken(
+    const struct pg_error *error, const struct pg_rows *const *results, size_t count, void *ctx)
+{
+	struct runner *runner = ctx;
+	if (error) {
+		complain(runner, "claim all", error);
+		leave_job(runner, RETRY_MS);
+		return;
+	}
+	const struct pg_rows *rows = results[count - 1];
+	size_t at = 0;
+	for (size_t i = 0; i < runner->count; i++) {
+		if (runner->rows[i].state == ROW_PREPARED)
+			claim_row_settle(
+			    &runner->rows[i], row_text(rows, at++, row_column(rows, "outcome")));
+	}
+	CHECK(at == row_count(rows));
+	note_results(runner);
+}
+
+/* Those that are still one's own from before ("same") need no claim. */
+static void take_all(struct runner *runner)
+{
+	const struct claim_row *rows = runner->rows;
+	struct pg_params *params = pg_params_new();
+	static const enum pg_array types[] = {
+	    PG_ARRAY_UUID, PG_ARRAY_MACADDR, PG_ARRAY_TEXT, PG_ARRAY_UUID, PG_ARRAY_BYTEA};
+	for (unsigned column = 0; column < sizeof types / sizeof types[0]; column++) {
+		pg_param_array_begin(params, types[column]);
+		for (size_t i = 0; i < runner->count; i++) {
+			struct uuid profile;
+			if (rows[i].state != ROW_PREPARED)
+				continue;
+			CHECK(uuid_parse(rows[i].profile_id, strlen(rows[i].profile_id),
+				  &profile) == ERR_OK);
+			if (column == 0)
+				pg_param_uuid(params, rows[i].claim_id.bytes);
+			else if (column == 1)
+				pg_param_mac(params, &rows[i].mac);
+			else if (column == 2)
+				pg_param_text(
+				    params, rows[i].has_code ? rows[i].claim_code.symbols : NULL);
+			else if (column == 3)
+				pg_param_uuid(params, profile.bytes);
+			else
+				pg_param_bytea(params, rows[i].sealed.bytes, rows[i].sealed.len);
+		}
+		pg_param_array_end(params);
+	}
+	pg_param_int(params, runner->portal.config->wrong_codes_per_hour);
+	job_param_actor(&runner->job.actor, params);
+	const struct pg_call calls[] = {
+	    job_tenant_call(&runner->job.actor), {&query_claims_put, params}};
+	pg_submit(runner->portal.tenant, calls, 2, on_all_taken, runner);
+}
+
+/* --- A batch --- */
+
+/* Every row was stepped as far as it goes by itself. */
+static void end_batch(struct runner *runner)
+{
+	const struct job *job = &runner->job;
+	for (size_t i = 0; i < runner->count; i++) {
+		if (runner->rows[i].state == ROW_WAITING) {
+			leave_job(runner, RETRY_MS);
+			return;
+		}
+	}
+	int all_good = all_are(runner, ROW_PREPARED, ROW_GRANTED);
+	if (job->atomic && !job->dry_run && all_good &&
+	    !all_are(runner, ROW_GRANTED, ROW_GRANTED)) {
+		take_all(runner);
+		return;
+	}
+	for (size_t i = 0; i < runner->count; i++) {
+		struct claim_row *row = &runner->rows[i];
+		if (row->state == ROW_PREPARED && job->atomic && !all_good)
+			claim_row_settle(row, "rolled_back");
+		else if (row->state == ROW_PREPARED)
+			row->state = ROW_GRANTED; /* of a dry run: it would be */
+	}
+	note_results(runner);
+}
+
+static void on_row(struct claim_row *row, void *ctx)
+{
+	struct runner *runner = ctx;
+	if (row->state == ROW_PREPARED && !runner->job.dry_run && !runner->job.atomic) {
+		claim_row_take(row);
+		return;
+	}
+	runner->in_flight--;
+	go_on(runner);
+}
+
+static void go_on(struct runner *runner)
+{
+	while (runner->next < runner->count && runner->in_flight < IN_FLIGHT_MAX) {
+		struct claim_row *row = &runner->rows[runner->next++];
+		runner->in_flight += (size_t)claim_row_check(
+		    row, &runner->portal, &runner->job.actor, on_row, runner);
+	}
+	if (runner->in_flight == 0)
+		end_batch(runner);
+}
+
+static char *copy(const struct pg_rows *rows, size_t row, const char *column)
+{
+	char *text = strdup(row_text(rows, row, row_column(rows, column)));
+	CHECK(text);
+	return text;
+}
+
+static void on_batch(
+    const struct pg_error *error, const struct pg_rows *const *results, size_t count, void *ctx)
+{
+	struct runner *runner = ctx;
+	if (error) {
+		complain(runner, "read rows", error);
+		leave_job(runner, RETRY_MS);
+		return;
+	}
+	const struct pg_rows *rows = results[count - 1];
+	if (row_count(rows) == 0) {
+		finish_job(runner, "done", NULL);
+		return;
+	}
+	runner->count = row_count(rows);
+	runner->rows = calloc(runner->count, sizeof *runner->rows);
+	CHECK(runner->rows);
+	for (size_t i = 0; i < runner->count; i++) {
+		runner->rows[i].line = row_int(rows, i, row_column(rows, "line"));
+		runner->rows[i].mac_text = copy(rows, i, "mac");
+		runner->rows[i].code_text = copy(rows, i, "claim_code");
+		runner->rows[i].profile = copy(rows, i, "profile");
+	}
+	go_on(runner);
+}
+
+static void next_batch(struct runner *runner)
+{
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, runner->job.actor.job_id);
+	pg_param_text(params, runner->name);
+	pg_param_int(params, LEASE_S);
+	pg_param_int(params, runner->job.atomic ? JOB_ATOMIC_ROWS_MAX : BATCH_ROWS);
+	const struct pg_call calls[] = {
+	    job_tenant_call(&runner->job.actor), {&query_claim_job_rows_next, params}};
+	pg_submit(runner->portal.tenant, calls, 2, on_batch, runner);
+}
+
+/* --- Taking a job --- */
+
+static void take_text(char *to, size_t size, const struct pg_rows *rows, const char *column)
+{
+	const char *text = row_text(rows, 0, row_column(rows, column));
+	CHECK(strlen(text) < size);
+	memcpy(to, text, strlen(text) + 1);
+}
+
+static void on_job(
+    const struct pg_error *error, const struct pg_rows *const *results, size_t count, void *ctx)
+{
+	struct runner *runner = ctx;
+	struct job *job = &runner->job;
+	if (error || row_count(results[0]) == 0) {
+		if (error)
+			complain(runner, "take a job", error);
+		leave_job(runner, POLL_MS);
+		return;
+	}
+	CHECK(count == 1);
+	const struct pg_rows *rows = results[0];
+	take_text(job->actor.job_id, sizeof job->actor.job_id, rows, "job_id");
+	take_text(job->actor.itsp_id, sizeof job->actor.itsp_id, rows, "itsp_id");
+	take_text(job->actor.kind, sizeof job->actor.kind, rows, "actor_kind");
+	take_text(job->actor.id, sizeof job->actor.id, rows, "actor_id");
+	job->dry_run = row_bool(rows, 0, row_column(rows, "dry_run"));
+	job->atomic = row_bool(rows, 0, row_column(rows, "atomic"));
+	runner->busy = 1;
+	next_batch(runner);
+}
+
+static void take_job(struct runner *runner)
+{
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, runner->name);
+	pg_param_int(params, LEASE_S);
+	pg_submit(runner->portal.tenant, &(struct pg_call){&query_claim_job_take, params}, 1,
+	    on_job, runner);
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *ctx)
+{
+	(void)fd;
+	(void)events;
+	take_job(ctx);
+}
+
+/* --- The worker's life --- */
+
+static void on_state(int ready, void *ctx)
+{
+	(void)ctx;
+	metrics_set_ready("jobs_database", ready);
+}
+
+/* The batch in hand is brought to its end; what is left is another worker's, past the lease. */
+static void on_drain(void *ctx)
+{
+	struct runner *runner = ctx;
+	runner->draining = 1;
+	if (!runner->busy)
+		event_base_loopbreak(runner->base);
+}
+
+int job_worker_run(const struct worker *worker, void *shared)
+{
+	const struct portal_state *state = shared;
+	const struct portal_config *config = &state->config;
+	struct runner runner = {.base = event_base_new(),
+	    .portal = {.config = config, .ring = state->ring, .formats = state->formats}};
+
+	CHECK(runner.base);
+	snprintf(runner.name, sizeof runner.name, "jobs-%u-%u-%d", worker->generation,
+	    worker->index, (int)getpid());
+	if (sandbox_drop_privileges(config->user) != ERR_OK)
+		return EX_CONFIG;
+	sandbox_harden();
+	json_memory_wipe_on_free();
+	on_state(0, NULL);
+	runner.portal.tenant = pg_new(&(struct pg_config){.base = runner.base,
+	    .conninfo = config->tenant_database,
+	    .statements = queries_portal_api,
+	    .prepare = config->prepare,
+	    .connect_ms = 3000,
+	    .deadline_ms = 12000, /* above the role's statement_timeout: bulk is slow */
+	    .queue_max = (size_t)config->database_queue,
+	    .on_state = on_state});
+	runner.timer = event_new(runner.base, -1, 0, on_timer, &runner);
+	CHECK(runner.timer);
+	struct worker_signals *signals = worker_signals_new(runner.base, on_drain, &runner);
+	wait_ms(&runner, 0);
+	event_base_dispatch(runner.base);
+	event_free(runner.timer);
+	pg_free(runner.portal.tenant);
+	free_batch(&runner);
+	worker_signals_free(signals);
+	event_base_free(runner.base);
+	return EX_OK;
+}

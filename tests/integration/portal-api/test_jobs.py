@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Bulk claims: handed in as a file, run by a worker, each row with its own result."""
+import json
+import os
+import signal
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from portal import Case, claim_code  # noqa: E402
+
+
+class Jobs(Case):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.model = cls.portal.model()
+
+    def setUp(self):
+        self.itsp = self.portal.itsp()
+        self.name = f"profile of {self.itsp.itsp_id}"
+        self.profile = self.itsp.ok("POST", "/v1/profiles", {
+            "name": self.name, "provisioning_url": "https://itsp.example/{mac}"})["id"]
+
+    def hand_in(self, rows, query="", content_type="text/csv"):
+        if content_type == "text/csv":
+            body = "mac,claim_code,profile\n" + "".join(",".join(row) + "\n" for row in rows)
+        else:
+            body = "".join(json.dumps(dict(zip(("mac", "claim_code", "profile"), row))) + "\n" for row in rows)
+        answer = self.itsp.request("POST", f"/v1/claim-jobs{query}", body.encode(), content_type=content_type)
+        self.assertEqual(answer.status, 202, answer)
+        self.assertEqual(answer.headers["Location"], f"/v1/claim-jobs/{answer.json()['id']}")
+        return answer.json()["id"]
+
+    def finished(self, job, seconds=30):
+        deadline = time.monotonic() + seconds
+        while True:
+            state = self.itsp.ok("GET", f"/v1/claim-jobs/{job}")
+            if state["state"] in ("done", "failed"):
+                return state
+            self.assertLess(time.monotonic(), deadline, state)
+            time.sleep(0.05)
+
+    def results(self, job):
+        answer = self.itsp.request("GET", f"/v1/claim-jobs/{job}/results")
+        return [(row["line"], row["mac"], row["status"], row["code"]) for row in answer.rows()]
+
+    def run_rows(self, rows, query="", content_type="text/csv"):
+        job = self.hand_in(rows, query, content_type)
+        return self.finished(job), self.results(job)
+
+    def claims(self):
+        return [claim["mac"] for claim in self.itsp.ok("GET", "/v1/claims?limit=200")["claims"]]
+
+    def test_each_row_has_its_own_result(self):
+        labelled, shipped, foreign = self.portal.phone(self.model), self.portal.phone(self.model, ship_to=self.itsp), \
+            self.portal.phone(self.model)
+        code = self.portal.label(labelled)
+        other = self.portal.itsp()
+        foreign_code = self.portal.label(foreign)
+        other.ok("PUT", f"/v1/claims/{foreign}", {"claim_code": foreign_code, "profile_id": self.portal.profile(other)})
+        rows = [(labelled, code, self.profile), (shipped.lower(), "", self.name), ("nonsense", code, self.name),
+                ("0015650FFFFF", claim_code()[1], self.name), (labelled, "12345", self.name), (foreign, foreign_code, self.name),
+                (labelled, code, "no such profile")]
+        state, results = self.run_rows(rows)
+        self.assertEqual((state["state"], state["total"], state["done"], state["failed"]), ("done", 7, 7, 5))
+        self.assertEqual(results, [
+            (2, labelled, "ok", "created"), (3, shipped.lower(), "ok", "created"), (4, "nonsense", "error", "bad_mac"),
+            (5, "0015650FFFFF", "error", "possession_not_proven"), (6, labelled, "error", "bad_claim_code"),
+            (7, foreign, "error", "claimed_elsewhere"), (8, labelled, "error", "unknown_profile")])
+        self.assertEqual(self.claims(), sorted([labelled, shipped]))
+        self.assertRegex(self.itsp.ok("POST", f"/v1/claims/{labelled}/reveal")["admin_password"], r"^[A-Za-z0-9]{16}$")
+        left = self.portal.psql("select count(*) from firstring.claim_job_row where claim_code is not null")
+        self.assertEqual(left, "0")
+
+    def test_ndjson_is_the_same(self):
+        mac = self.portal.phone(self.model, ship_to=self.itsp)
+        state, results = self.run_rows([(mac, None, self.name)], content_type="application/x-ndjson")
+        self.assertEqual((state["state"], results), ("done", [(1, mac, "ok", "created")]))
+        state, results = self.run_rows([(mac, "", self.name)])
+        self.assertEqual(results, [(2, mac, "ok", "same")])
+
+    def test_a_dry_run_claims_nothing(self):
+        mac = self.portal.phone(self.model, ship_to=self.itsp)
+        state, results = self.run_rows([(mac, "", self.name), ("x", "", self.name)], "?dry_run=true")
+        self.assertEqual((state["dry_run"], results), (True, [(2, mac, "ok", "possible"), (3, "x", "error", "bad_mac")]))
+        self.assertEqual(self.claims(), [])
+
+    def test_an_atomic_job_claims_all_or_none(self):
+        macs = self.portal.phones(self.model, 5, ship_to=self.itsp)
+        rows = [(mac, "", self.name) for mac in macs]
+        state, results = self.run_rows(rows + [("0015650FFFFF", "", self.name)], "?atomic=true")
+        self.assertEqual((state["state"], state["failed"]), ("failed", 6))
+        self.assertEqual({code for _, _, _, code in results[:5]}, {"rolled_back"})
+        self.assertEqual(results[5][3], "possession_not_proven")
+        self.assertEqual(self.claims(), [])
+        state, results = self.run_rows(rows, "?atomic=true")
+        self.assertEqual((state["state"], {code for _, _, _, code in results}), ("done", {"created"}))
+        self.assertEqual(self.claims(), macs)
+        state, results = self.run_rows(rows, "?atomic=true&dry_run=1")
+        self.assertEqual((state["state"], {code for _, _, _, code in results}), ("done", {"same"}))
+
+    def test_a_thousand_rows_while_the_worker_is_killed(self):
+        macs = self.portal.phones(self.model, 1000, ship_to=self.itsp)
+        job = self.hand_in([(mac, "", self.name) for mac in macs])
+        killed = 0
+        while killed < 2:
+            started = [line["worker"] for line in self.portal.log()
+                       if line["event"] == "worker_started" and line["kind"] == "jobs"]
+            time.sleep(0.4)
+            try:
+                os.kill(started[-1], signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            killed += 1
+            time.sleep(0.4)
+        # What a dead worker held is taken up when its lease is over; tests do not wait for that.
+        self.portal.psql("update firstring.claim_job set lease_until = now() where state = 'running'")
+        state = self.finished(job, 60)
+        self.assertEqual((state["state"], state["done"], state["failed"]), ("done", 1000, 0))
+        created = self.portal.psql(f"select count(*) from firstring.audit_log where action = 'claim.create' and itsp_id = '{self.itsp.itsp_id}'")
+        self.assertEqual(created, "1000")
+
+    def test_anothers_job_is_not_there(self):
+        job = self.hand_in([(self.portal.phone(self.model), "", self.name)])
+        other = self.portal.itsp()
+        for path in (f"/v1/claim-jobs/{job}", f"/v1/claim-jobs/{job}/results"):
+            self.assertProblem(other.request("GET", path), 404, "not_found")
+        self.finished(job)
+
+    def test_files_that_are_none(self):
+        for body, media, status, code in (
+                (b"", "text/csv", 422, "bad_csv"), (b"mac,claim_code,profile\n", "text/csv", 422, "bad_csv"),
+                (b"mac,profile\n1,2\n", "text/csv", 422, "bad_csv"), (b'mac,claim_code,profile\n"a,b,c\n', "text/csv", 422, "bad_csv"),
+                (b"mac,claim_code,profile\na,b\n", "text/csv", 422, "bad_csv"),
+                ("mac,claim_code,profile\n".encode("utf-16"), "text/csv", 422, "bad_csv"),
+                (b"{", "application/x-ndjson", 400, "bad_json"), (b'{"mac":"a"}', "application/x-ndjson", 400, "bad_json"),
+                (b"mac,claim_code,profile\n" + b"a,b,c\n" * 100001, "text/csv", 413, "too_large"),
+                (b"mac,claim_code,profile\n" + b"a" * (17 << 20), "text/csv", 413, "too_large")):
+            self.assertProblem(self.itsp.request("POST", "/v1/claim-jobs", body, content_type=media), status, code)
+        answer = self.itsp.request("POST", "/v1/claim-jobs?atomic=1", b"mac,claim_code,profile\n" + b"a,b,c\n" * 5001,
+                                   content_type="text/csv")
+        self.assertProblem(answer, 422, "invalid", field="atomic")
+        answer = self.itsp.request("POST", "/v1/claim-jobs?dry_run=maybe", b"mac,claim_code,profile\na,b,c\n", content_type="text/csv")
+        self.assertProblem(answer, 422, "invalid", field="dry_run")
+
+    def test_a_hundred_thousand_rows_are_taken_at_once(self):
+        body = b"mac,claim_code,profile\n" + b"nonsense,,p\n" * 100000
+        answer = self.itsp.request("POST", "/v1/claim-jobs", body, content_type="text/csv")
+        self.assertEqual((answer.status, answer.json()["total"]), (202, 100000))
+        state = self.finished(answer.json()["id"], 120)
+        self.assertEqual((state["done"], state["failed"]), (100000, 100000))
+        self.assertEqual(len(self.results(answer.json()["id"])), 100000)
+
+
+if __name__ == "__main__":
+    unittest.main()
