@@ -73,9 +73,8 @@ enum err devices_csv_read(const char *text, size_t len, struct device_row **rows
     struct field_errors *errors, char *why, size_t why_len)
 {
 	struct csv csv;
-	struct device_row *read = calloc(DEVICE_ROWS_MAX, sizeof(*read));
-	size_t used = 0, before = errors->count;
-	CHECK(read);
+	struct device_row *read = NULL;
+	size_t used = 0, capacity = 0, before = errors->count;
 	why[0] = '\0';
 	csv_init(&csv, text, len);
 	enum err err = csv_header(&csv, header, COLUMNS);
@@ -84,6 +83,11 @@ enum err devices_csv_read(const char *text, size_t len, struct device_row **rows
 			csv.why = "One import takes up to 10,000 rows.";
 			err = ERR_SYNTAX;
 		} else {
+			if (used == capacity) {
+				capacity = capacity ? 2 * capacity : 16;
+				read = reallocarray(read, capacity, sizeof *read);
+				CHECK(read);
+			}
 			read_row(&csv, &read[used++], errors);
 		}
 	}

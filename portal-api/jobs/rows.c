@@ -25,6 +25,15 @@ void job_rows_free(struct job_rows *rows)
 	memset(rows, 0, sizeof *rows);
 }
 
+static void grow(struct job_rows *rows)
+{
+	if (rows->count < rows->capacity)
+		return;
+	rows->capacity = rows->capacity ? 2 * rows->capacity : 64;
+	rows->items = reallocarray(rows->items, rows->capacity, sizeof *rows->items);
+	CHECK(rows->items);
+}
+
 static size_t keep(struct job_rows *rows, const char *text)
 {
 	size_t at = rows->texts.len;
@@ -44,6 +53,7 @@ static enum err add(struct job_rows *rows, size_t line, const char *mac, const c
 		snprintf(why, why_len, "Line %zu: a field is too long.", line);
 		return ERR_SYNTAX;
 	}
+	grow(rows);
 	rows->items[rows->count++] =
 	    (struct job_row){line, keep(rows, mac), keep(rows, code), keep(rows, profile)};
 	return ERR_OK;
@@ -132,8 +142,6 @@ static enum err read_ndjson(
 enum err job_rows_read(enum job_rows_form form, const char *text, size_t len, struct job_rows *rows,
     char *why, size_t why_len)
 {
-	rows->items = calloc(JOB_ROWS_MAX, sizeof *rows->items);
-	CHECK(rows->items);
 	enum err err = form == JOB_ROWS_CSV ? read_csv(text, len, rows, why, why_len)
 					    : read_ndjson(text, len, rows, why, why_len);
 	if (!err && rows->count == 0) {

@@ -22,7 +22,7 @@ struct job_row {
 /* Zero-initialise; job_rows_free releases. */
 struct job_rows {
 	struct job_row *items;
-	size_t count;
+	size_t count, capacity;
 	struct buf texts; /* NUL-terminated, one after another; holds claim codes */
 };
 
