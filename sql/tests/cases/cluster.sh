@@ -86,11 +86,12 @@ if [ "$(id -u)" = 0 ]; then
   [[ $base == /var/tmp/firstring-* ]] || fail "the data went to $base"
   "$cluster" stop "$work/closed/c"
   [ ! -e "$base" ] || fail "$base stays"
-  # And as a plain user.
+  # And as a plain user, who may not see the folder that this script is in.
   mkdir "$work/plain"
+  cp "$cluster" "$work/plain/cluster"
   chown nobody "$work/plain"
   chmod 0755 "$work"
-  setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME=/ "$cluster" start "$work/plain/c" --throwaway >"$work/plain.url"
+  setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME=/ "$work/plain/cluster" start "$work/plain/c" --throwaway >"$work/plain.url"
   [ "$(psql -X -Atc 'select 1' "$(<"$work/plain.url")")" = 1 ] || fail 'not as a plain user'
-  setpriv --reuid=nobody --regid=nogroup --clear-groups "$cluster" stop "$work/plain/c"
+  setpriv --reuid=nobody --regid=nogroup --clear-groups "$work/plain/cluster" stop "$work/plain/c"
 fi
