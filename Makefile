@@ -94,7 +94,9 @@ lint:  ## the walls of the house: layers, libraries, purity, words, heads, forma
 format:  ## clang-format every C file
 	tests/lib/files '*.[ch]' | xargs clang-format -i
 
-analyze: all  ## clang-tidy over the daemons and libraries (.clang-tidy says what for)
+analyze:  ## clang-tidy over the daemons and libraries (.clang-tidy says what for)
+	deploy/dev/install-packages build analyze
+	$(MAKE) $(PARALLEL) all
 	tests/lib/files '*.c' | grep -E '^(common|factory-ca|redirector|portal-api)/' | \
 	  xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=gnu17 $(CPPFLAGS)
 

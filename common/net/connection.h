@@ -2,11 +2,10 @@
  * Private to the server: one connection and the request in hand on it.
  *
  * server.c accepts and counts, connection.c moves bytes and keeps deadlines, transport.c speaks
- * TLS, exchange.c reads requests and
- * exchange_answer.c answers them, answer.c spells heads of answers. Everything runs on
- * one event loop in one process: work on a connection is never nested in work on another one
- * (answers given from elsewhere only write; reading goes on from the loop), which is what allows
- * all of them to share their receive buffers.
+ * TLS, exchange.c reads requests, exchange_answer.c answers them, answer.c spells heads of answers.
+ * Everything runs on one event loop in one process: work on a connection is never nested in work on
+ * another one (answers given from elsewhere only write; reading goes on from the loop), which is
+ * what allows all of them to share their receive buffers.
  */
 #ifndef FIRSTRING_NET_CONNECTION_H
 #define FIRSTRING_NET_CONNECTION_H

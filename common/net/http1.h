@@ -66,8 +66,8 @@ struct http1_reader {
 	int saw_cr, skipped_blank;
 	size_t lines, field_bytes; /* whole lines seen; bytes of field lines */
 	size_t line_len; /* of the line in hand */
-	uint64_t left,
-	    body_seen; /* of the body, or of the chunk in hand; counted against body_max */
+	uint64_t left; /* of the body, or of the chunk in hand */
+	uint64_t body_seen; /* of a chunked body, against body_max */
 };
 
 void http1_init(struct http1_reader *reader);

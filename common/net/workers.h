@@ -26,7 +26,7 @@ struct worker_kind {
 	const char *name;
 	unsigned count;
 	/* The worker's whole life; its return value is the exit status. Runs after fork, before any
-	 * privilege is dropped. */
+	 * privilege is dropped. It must call worker_signals_new: until then signals wait. */
 	int (*run)(const struct worker *worker, void *state);
 };
 

@@ -98,6 +98,10 @@ enum err profile_bind(const json_t *document, struct profile *profile, struct fi
 	if (!is_window && bound.window_hours != 0)
 		field_error_add(
 		    errors, "window_hours", "not_used", "This goes with redelivery window only.");
+	/* The redirector does not serve it yet: said here, not by a phone that waits at a desk. */
+	if (strcmp(bound.redelivery, "once") == 0)
+		field_error_add(errors, "redelivery", "unsupported",
+		    "This release does not serve redelivery once; take always or window.");
 	if (bound.trust_anchors && !are_certificates(bound.trust_anchors))
 		field_error_add(errors, "trust_anchors", "bad_certificate",
 		    "This must be 1 to %d PEM certificates and nothing else.", TRUST_ANCHORS_MAX);

@@ -138,7 +138,8 @@ class Redirector:
         with open(f"/proc/{postmaster}/task/{postmaster}/children") as file:
             children = [int(word) for word in file.read().split()]
         for each in [postmaster, *children]:
-            os.kill(each, how)
+            with contextlib.suppress(ProcessLookupError):  # a backend that has just ended
+                os.kill(each, how)
 
     def crash(self):
         """Kills the postmaster and all its children."""
