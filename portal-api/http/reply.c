@@ -41,8 +41,7 @@ static void write_access_line(const struct request *request)
 	LOG_INFO("request", log_str("request_id", exchange_request_id(request->exchange)),
 	    log_str("source_ip", exchange_peer(request->exchange)->text),
 	    log_str("operation", operation ? operation->id : NULL),
-	    log_str("object", object_of(request)),
-	    log_int("status", request->reply_status),
+	    log_str("object", object_of(request)), log_int("status", request->reply_status),
 	    log_str("reason", failed ? problem_code(request->problem.kind) : NULL),
 	    log_str(
 		"token_id", request->principal.token_id[0] ? request->principal.token_id : NULL),
