@@ -26,6 +26,13 @@ static void add_header(struct server_answer *answer, const char *name, const cha
 	    (struct http1_field){span_of(name), span_of(value)};
 }
 
+/* The first path parameter, a MAC or an id; not when somebody put a token into the path. */
+static const char *object_of(const struct request *request)
+{
+	const char *object = request->match.params[0];
+	return request->match.param_count && !strstr(object, "fst_") ? object : NULL;
+}
+
 static void write_access_line(const struct request *request)
 {
 	const struct operation *operation = request->operation;
@@ -34,8 +41,7 @@ static void write_access_line(const struct request *request)
 	LOG_INFO("request", log_str("request_id", exchange_request_id(request->exchange)),
 	    log_str("source_ip", exchange_peer(request->exchange)->text),
 	    log_str("operation", operation ? operation->id : NULL),
-	    log_str("object", request->match.param_count ? request->match.params[0] : NULL),
-	    log_int("status", request->reply_status),
+	    log_str("object", object_of(request)), log_int("status", request->reply_status),
 	    log_str("reason", failed ? problem_code(request->problem.kind) : NULL),
 	    log_str(
 		"token_id", request->principal.token_id[0] ? request->principal.token_id : NULL),

@@ -2,10 +2,11 @@
  * The worker of claim jobs: takes one job after another and runs its rows, some of them at once.
  *
  * It has no listener; what it reads was stored by the API's workers as ITSPs sent it. It holds the
- * sealing ring and the role firstring_portal. A job is held by a lease that each batch renews, so
- * that the job of a worker that died is taken up by the next one; rows that are done stay done, and
- * a row claimed without its result being noted is the same again. Atomic jobs are one batch: every
- * row is checked, and then all are claimed in one transaction, or none.
+ * sealing ring, the role firstring_portal, and firstring_admin for the housekeeping. A job is held
+ * by a lease that each batch renews, so that the job of a worker that died is taken up by the next
+ * one; rows that are done stay done, and a row claimed without its result being noted is the same
+ * again. Atomic jobs are one batch: every row is checked, and then all are claimed in one
+ * transaction, or none.
  */
 #include "portal-api/jobs/runner.h"
 
@@ -20,11 +21,14 @@
 #include "common/net/metrics.h"
 #include "common/net/sandbox.h"
 #include "portal-api/jobs/claim_row.h"
+#include "portal-api/jobs/housekeeping.h"
 #include "portal-api/json/memory.h"
 #include "portal-api/state.h"
 #include "queries_portal-api.h"
 
 enum { POLL_MS = 500, RETRY_MS = 1000, LEASE_S = 30, BATCH_ROWS = 64, IN_FLIGHT_MAX = 32 };
+/* Above the roles' statement_timeout: what is done in bulk is slow. */
+enum { DEADLINE_MS = 40000 };
 
 struct job {
 	struct job_actor actor;
@@ -390,6 +394,20 @@ static void on_state(int ready, void *ctx)
 	metrics_set_ready("jobs_database", ready);
 }
 
+static struct pg *connect_as(
+    struct runner *runner, const char *conninfo, void (*ready)(int ready, void *ctx))
+{
+	const struct portal_config *config = runner->portal.config;
+	return pg_new(&(struct pg_config){.base = runner->base,
+	    .conninfo = conninfo,
+	    .statements = queries_portal_api,
+	    .prepare = config->prepare,
+	    .connect_ms = 3000,
+	    .deadline_ms = DEADLINE_MS,
+	    .queue_max = (size_t)config->database_queue,
+	    .on_state = ready});
+}
+
 /* The batch in hand is brought to its end; what is left is another worker's, past the lease. */
 static void on_drain(void *ctx)
 {
@@ -414,21 +432,18 @@ int job_worker_run(const struct worker *worker, void *shared)
 	sandbox_harden();
 	json_memory_wipe_on_free();
 	on_state(0, NULL);
-	runner.portal.tenant = pg_new(&(struct pg_config){.base = runner.base,
-	    .conninfo = config->tenant_database,
-	    .statements = queries_portal_api,
-	    .prepare = config->prepare,
-	    .connect_ms = 3000,
-	    .deadline_ms = 12000, /* above the role's statement_timeout: bulk is slow */
-	    .queue_max = (size_t)config->database_queue,
-	    .on_state = on_state});
+	runner.portal.tenant = connect_as(&runner, config->tenant_database, on_state);
+	runner.portal.admin = connect_as(&runner, config->admin_database, NULL);
 	runner.timer = event_new(runner.base, -1, 0, on_timer, &runner);
 	CHECK(runner.timer);
+	struct housekeeping *housekeeping = housekeeping_new(runner.base, runner.portal.admin);
 	struct worker_signals *signals = worker_signals_new(runner.base, on_drain, &runner);
 	wait_ms(&runner, 0);
 	event_base_dispatch(runner.base);
+	housekeeping_free(housekeeping);
 	event_free(runner.timer);
 	pg_free(runner.portal.tenant);
+	pg_free(runner.portal.admin);
 	free_batch(&runner);
 	worker_signals_free(signals);
 	event_base_free(runner.base);

@@ -64,6 +64,7 @@ class Tokens(Case):
             self.assertProblem(nobody.request("GET", f"/v1/me?{name}={good}"), 401, "no_token")
             answer = self.portal.client(good).request("GET", f"/v1/me?{name}={good}")
             self.assertProblem(answer, 400, "token_in_query")
+        self.portal.client(good).request("GET", f"/v1/claims/{good}")
         self.assertNotIn(good, str(self.portal.log()))
 
     def test_revoked_and_expired_tokens_are_none(self):

@@ -123,6 +123,15 @@ class Jobs(Case):
         created = self.portal.psql(f"select count(*) from firstring.audit_log where action = 'claim.create' and itsp_id = '{self.itsp.itsp_id}'")
         self.assertEqual(created, "1000")
 
+    def test_idempotency_keys_go_when_their_time_is_over(self):
+        self.portal.psql("insert into firstring.idempotency (principal, route, key, request_hash, created_at) "
+                         "values (gen_random_uuid(), 'POST /x', 'old', sha256('x'), now() - interval '25 hours')")
+        self.portal.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while self.portal.psql("select count(*) from firstring.idempotency where key = 'old'") != "0":
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
+
     def test_anothers_job_is_not_there(self):
         job = self.hand_in([(self.portal.phone(self.model), "", self.name)])
         other = self.portal.itsp()

@@ -1,0 +1,69 @@
+/*
+ * Housekeeping: idempotency keys past their time go, the partitions of coming months are made.
+ *
+ * Runs in the job worker, with the role firstring_admin; what is done is a function of the
+ * database. Doing it twice, or in two processes at once, is harmless.
+ */
+#include "portal-api/jobs/housekeeping.h"
+
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "common/db/row.h"
+#include "queries_portal-api.h"
+
+enum { EVERY_S = 600, KEYS_AT_ONCE = 5000, MONTHS_AHEAD = 3 };
+
+struct housekeeping {
+	struct event *timer;
+	struct pg *admin;
+};
+
+static void on_done(
+    const struct pg_error *error, const struct pg_rows *const *results, size_t count, void *ctx)
+{
+	(void)ctx;
+	if (error) {
+		LOG_WARN(
+		    "housekeeping_failed", log_err(error->err), log_str("message", error->message));
+		return;
+	}
+	CHECK(count == 1);
+	int64_t swept = row_int(results[0], 0, row_column(results[0], "keys_swept"));
+	int64_t made = row_int(results[0], 0, row_column(results[0], "partitions_made"));
+	if (swept > 0 || made > 0)
+		LOG_INFO(
+		    "house_kept", log_int("keys_swept", swept), log_int("partitions_made", made));
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *ctx)
+{
+	struct housekeeping *housekeeping = ctx;
+	struct timeval again = {EVERY_S, 0};
+	struct pg_params *params = pg_params_new();
+	(void)fd;
+	(void)events;
+	pg_param_int(params, KEYS_AT_ONCE);
+	pg_param_int(params, MONTHS_AHEAD);
+	pg_submit(
+	    housekeeping->admin, &(struct pg_call){&query_keep_house, params}, 1, on_done, NULL);
+	event_add(housekeeping->timer, &again);
+}
+
+struct housekeeping *housekeeping_new(struct event_base *base, struct pg *admin)
+{
+	struct timeval at_once = {0, 0};
+	struct housekeeping *made = calloc(1, sizeof *made);
+	CHECK(made);
+	made->admin = admin;
+	made->timer = event_new(base, -1, 0, on_timer, made);
+	CHECK(made->timer);
+	event_add(made->timer, &at_once);
+	return made;
+}
+
+void housekeeping_free(struct housekeeping *housekeeping)
+{
+	event_free(housekeeping->timer);
+	free(housekeeping);
+}

@@ -1,0 +1,13 @@
+/* What the database needs done now and then: see housekeeping.c. */
+#ifndef FIRSTRING_PORTAL_JOBS_HOUSEKEEPING_H
+#define FIRSTRING_PORTAL_JOBS_HOUSEKEEPING_H
+
+#include "common/db/pg.h"
+
+struct housekeeping;
+
+/* At once, and then every ten minutes until freed. `admin` is borrowed. */
+struct housekeeping *housekeeping_new(struct event_base *base, struct pg *admin);
+void housekeeping_free(struct housekeeping *housekeeping);
+
+#endif
