@@ -28,10 +28,14 @@ static const struct metric METRICS[METRIC_COUNT] = {
 	.help = "From asking for a phone's record to having it."},
     [METRIC_LOOKUPS_FAILED] = {.name = "firstring_redirector_lookups_failed_total",
 	.help = "Lookups that no database answered."},
+    [METRIC_LOOKUPS_STANDBY] = {.name = "firstring_redirector_lookups_standby_total",
+	.help = "Phones whose record a standby told while the primary was away."},
     [METRIC_EVENTS_WRITTEN] = {.name = "firstring_redirector_events_written_total",
 	.help = "Events made durable."},
     [METRIC_EVENTS_DROPPED] = {.name = "firstring_redirector_events_dropped_total",
-	.help = "Events lost because the queue was full or the database refused them."},
+	.help = "Events lost because queue and spool were full or the database refused them."},
+    [METRIC_EVENTS_SPOOLED] = {.name = "firstring_redirector_events_spooled_total",
+	.help = "Events kept in a file while the primary was away; written later, each once."},
 };
 
 void redirector_metrics_init(void)
