@@ -41,7 +41,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 include common/module.mk factory-ca/module.mk redirector/module.mk portal-api/module.mk tests/module.mk
 
-.PHONY: all run up down check lint format analyze cov clean help
+.PHONY: all run up down check bench lint format analyze cov clean help
 all: $(PROGRAMS)  ## build the daemons and tools
 
 $(BUILD)/%.o: %.c
@@ -86,6 +86,11 @@ up:  ## the same instance in the background; var/env.sh tells a client what it n
 
 down:  ## stop it
 	deploy/dev/down
+
+bench:  ## speed against peers in interleaved rounds: build/bench/report.md; NAMES="…" chooses
+	deploy/dev/install-packages build run bench
+	$(MAKE) $(PARALLEL) all bench-programs
+	BUILD=$(BUILD) tests/bench/run $(NAMES)
 
 LINTS := $(wildcard tests/lint/*)
 lint:  ## the walls of the house: layers, libraries, purity, words, heads, format, scripts

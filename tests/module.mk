@@ -50,6 +50,20 @@ $(BUILD)/tests/lib/flaky_token.so: tests/lib/flaky_token.c
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
 
+# Tools of benches: tests/bench/NAME.c is bin/NAME.
+BENCH_SOURCES := $(wildcard tests/bench/*.c)
+BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bin/%,$(BENCH_SOURCES)) $(BUILD)/bin/csrs $(BUILD)/bin/sealed
+OBJECTS += $(call objects,$(BENCH_SOURCES))
+.SECONDARY: $(call objects,$(BENCH_SOURCES))
+
+$(patsubst tests/bench/%.c,$(BUILD)/bin/%,$(BENCH_SOURCES)): $(BUILD)/bin/%: $(BUILD)/tests/bench/%.o $(LIBCOMMON)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: bench-programs
+bench-programs: $(BENCH_PROGRAMS)
+
 .PHONY: e2e
 e2e: all $(BUILD)/bin/csrs  ## the journey and its faults, on the real daemons
 	@BUILD=$(BUILD) tests/lib/run-tests e2e $(wildcard tests/e2e/test_*.py)
