@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/conf/conf.h"
 #include "factory-ca/commands.h"
+#include "factory-ca/signer/keystore.h"
 
 static const struct command {
 	const char *name;
@@ -147,7 +148,7 @@ int main(int argc, char **argv)
 	struct command_context context = {0};
 	const struct command *command = NULL;
 	struct conf_error error = {""};
-	int name = 0, rest;
+	int name = 0, rest, status;
 
 	log_set_program("factory-ca");
 	rest = read_options(argc, argv, &options, &context, &name, &error);
@@ -174,5 +175,7 @@ int main(int argc, char **argv)
 	/* The command sees its name and what is its own. */
 	if (name)
 		argv[rest - 1] = argv[name];
-	return run_command(command, &context, &options, argc - rest + 1, argv + rest - 1);
+	status = run_command(command, &context, &options, argc - rest + 1, argv + rest - 1);
+	keystore_leave(status);
+	return status;
 }

@@ -64,7 +64,8 @@ grant execute on function current_itsp, token_authenticate, token_create, token_
   claim_release, claim_reveal, claim_rearm, claim_rotate, events_list, idempotency_begin,
   idempotency_effect, idempotency_finish, idempotency_forget, claim_job_create,
   claim_job_rows_add, claim_job_queue, claim_job_take, claim_job_rows_next,
-  claim_job_rows_done, claim_job_finish, audit_append to firstring_portal;
+  claim_job_rows_done, claim_job_finish, audit_append, transfer_check, transfer_request,
+  transfer_answer, transfer_withdraw, transfers_of_tenant, claim_timeline to firstring_portal;
 grant select on claim_document, itsp, itsp_domain, provisioning_profile to firstring_portal;
 grant select (id, itsp_id, name, scopes, created_at, expires_at, revoked_at) on api_token
   to firstring_portal;
@@ -100,8 +101,8 @@ create policy tenant_reads on claim_job_row for select to firstring_portal
 grant execute on function admin_token_create, admin_token_revoke, itsp_create, itsp_patch,
   itsp_domain_add, itsp_domain_remove, model_create, shipment_create, devices_import,
   device_document, idempotency_begin, idempotency_effect, idempotency_finish,
-  idempotency_forget, idempotency_sweep, device_event_partitions, audit_append
-  to firstring_admin;
+  idempotency_forget, idempotency_sweep, device_event_partitions, audit_append,
+  transfer_decide, transfers_advance, transfers_of_all, device_history to firstring_admin;
 grant select on itsp, itsp_domain, device_model, production_order_count, security_event,
   audit_log to firstring_admin;
 grant select (id, kind, itsp_id, name, scopes, created_at, expires_at, revoked_at) on api_token

@@ -200,7 +200,7 @@ static enum err prepare(struct signer *signer, char why[LEDGER_WHY_LEN])
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	err = start(signer, why);
-	if (!err && signer_sandbox()) {
+	if (!err && signer_sandbox(signer->config)) {
 		snprintf(why, LEDGER_WHY_LEN, "the kernel refuses the list of system calls");
 		err = ERR_DENIED;
 	}

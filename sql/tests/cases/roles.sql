@@ -37,10 +37,12 @@ insert into expected_execute values
   ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete '
     'claim_check claim_put claims_put claim_patch claim_release claim_reveal claim_rearm claim_rotate events_list '
     'idempotency_begin idempotency_effect idempotency_finish idempotency_forget claim_job_create claim_job_rows_add '
-    'claim_job_queue claim_job_take claim_job_rows_next claim_job_rows_done claim_job_finish audit_append'),
+    'claim_job_queue claim_job_take claim_job_rows_next claim_job_rows_done claim_job_finish audit_append '
+    'transfer_check transfer_request transfer_answer transfer_withdraw transfers_of_tenant claim_timeline'),
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove '
     'model_create shipment_create devices_import device_document idempotency_begin idempotency_effect '
-    'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions audit_append'),
+    'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions audit_append '
+    'transfer_decide transfers_advance transfers_of_all device_history'),
   ('status', 'certificate_status');
 
 create temporary table deviation (what text);
