@@ -14,7 +14,7 @@ _Static_assert(sizeof(REFUSAL_LABELS) / sizeof(REFUSAL_LABELS[0]) == REQUEST_REF
     "a label for each refusal");
 
 static const char *const CONNECTION_LABELS[] = {
-    "handshake", "certificate", "timeout", "syntax", "proxy", "reset", NULL};
+    "handshake", "certificate", "timeout", "syntax", "proxy", "reset", "banned", NULL};
 _Static_assert(sizeof(CONNECTION_LABELS) / sizeof(CONNECTION_LABELS[0]) == SERVER_REFUSED_COUNT + 1,
     "a label for each way to end");
 
