@@ -56,7 +56,7 @@ grant execute on function order_insert, order_get, orders_open, order_close, ope
 
 -- redirector: functions only, no table.
 grant execute on function device_lookup, events_insert, security_events_insert,
-  delivery_advance to firstring_redirector;
+  delivery_advance, replay_beat_put, replay_state to firstring_redirector;
 
 -- portal-api, tenant pool: its own rows, and of those nothing sealed and no hash.
 grant execute on function current_itsp, token_authenticate, token_create, token_revoke,

@@ -36,7 +36,8 @@ insert into expected_execute values
     'operator_by_fingerprint station_upsert station_revoke station_by_fingerprint certificates_existing '
     'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append '
     'audit_chain audit_head_put'),
-  ('redirector', 'device_lookup events_insert security_events_insert delivery_advance'),
+  ('redirector', 'device_lookup events_insert security_events_insert delivery_advance'
+    ' replay_beat_put replay_state'),
   ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete '
     'claim_check claim_put claims_put claim_patch claim_release claim_reveal claim_rearm claim_rotate events_list '
     'idempotency_begin idempotency_effect idempotency_finish idempotency_forget claim_job_create claim_job_rows_add '
