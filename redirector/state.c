@@ -44,6 +44,21 @@ static enum err make_tls(
 	    tls, why, why_len);
 }
 
+static void make_abuse_policy(const struct redirector_config *config, struct abuse_policy *policy)
+{
+	char why[WHY_LEN];
+
+	policy->source = (struct bucket_policy){config->source_failures, config->source_refill_ms};
+	policy->network =
+	    (struct bucket_policy){config->network_failures, config->network_refill_ms};
+	policy->certificate =
+	    (struct bucket_policy){config->certificate_failures, config->certificate_refill_ms};
+	policy->ban_ms = config->ban_ms;
+	/* The table has checked it. */
+	CHECK(networks_parse((const char *const *)config->exempt.items, config->exempt.count,
+		  &policy->exempt, why, sizeof why) == ERR_OK);
+}
+
 /* That the folder is there and is one; whether the workers' user can write is theirs to see. */
 static enum err check_spool(const struct redirector_config *config, char *why, size_t why_len)
 {
@@ -85,6 +100,7 @@ enum err state_load(
 		state_free(made);
 		return err;
 	}
+	make_abuse_policy(&made->config, &made->abuse_policy);
 	*state = made;
 	return ERR_OK;
 }

@@ -117,6 +117,8 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	sandbox_harden();
 	life.handler.state = state;
 	open_databases(&life, config);
+	life.handler.abuse = (struct abuse){
+	    .shared = state->abuse, .policy = &state->abuse_policy, .events = life.handler.events};
 	for (size_t i = 0; i < config->listeners.count; i++)
 		serve(&life, state, i);
 	struct worker_signals *signals = worker_signals_new(life.base, on_drain, &life);

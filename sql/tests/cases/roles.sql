@@ -6,6 +6,8 @@ insert into expected_select values
   ('factory', 'device_model', '*'),
   ('factory', 'pki_object', '*'),
   ('status', 'pki_object', '*'),
+  ('auditor', 'audit_log', '*'),
+  ('auditor', 'audit_head', '*'),
   ('portal', 'claim_document', '*'),
   ('portal', 'itsp', '*'),
   ('portal', 'itsp_domain', '*'),
@@ -32,7 +34,8 @@ create temporary table expected_execute (role text, functions text);
 insert into expected_execute values
   ('factory', 'order_insert order_get orders_open order_close operator_upsert operator_revoke '
     'operator_by_fingerprint station_upsert station_revoke station_by_fingerprint certificates_existing '
-    'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append'),
+    'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append '
+    'audit_chain audit_head_put'),
   ('redirector', 'device_lookup events_insert security_events_insert delivery_advance'
     ' replay_beat_put replay_state'),
   ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete '
@@ -44,7 +47,8 @@ insert into expected_execute values
     'model_create shipment_create devices_import device_document idempotency_begin idempotency_effect '
     'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions audit_append '
     'transfer_decide transfers_advance transfers_of_all device_history'),
-  ('status', 'certificate_status');
+  ('status', 'certificate_status'),
+  ('auditor', '');
 
 create temporary table deviation (what text);
 
