@@ -51,7 +51,8 @@ create policy factory_reads on pki_object for select to firstring_factory using 
 grant execute on function order_insert, order_get, orders_open, order_close, operator_upsert,
   operator_revoke, operator_by_fingerprint, station_upsert, station_revoke,
   station_by_fingerprint, certificates_existing, certificates_store, device_get,
-  certificate_revoke, pki_object_put, security_events_insert, audit_append
+  certificate_revoke, pki_object_put, security_events_insert, audit_append,
+  order_extend, rekey_grant_insert, phone_get, operators_by_name, order_report, order_tally_add
   to firstring_factory;
 
 -- redirector: functions only, no table.

@@ -21,6 +21,11 @@ static const char *const CODE_LABELS[] = {"none", "bad_row", "bad_csr", "weak_ke
 _Static_assert(sizeof(CODE_LABELS) / sizeof(CODE_LABELS[0]) == ENROLMENT_CODE_COUNT + 1,
     "a label for each row code");
 
+static const char *const STATEMENT_LABELS[] = {
+    "order_open", "order_close", "order_extend", "rekey", "revoke", "operator_remove", NULL};
+_Static_assert(sizeof(STATEMENT_LABELS) / sizeof(STATEMENT_LABELS[0]) == STATEMENT_TYPE_COUNT + 1,
+    "a label for each type");
+
 const struct metric FRONT_METRICS[FRONT_METRIC_COUNT] = {
     [FRONT_ANSWERS] = {"firstring_factory_answers_total", METRIC_COUNTER, "HTTP answers by status",
 	"status", STATUS_LABELS},
@@ -46,6 +51,8 @@ const struct metric FRONT_METRICS[FRONT_METRIC_COUNT] = {
 	"Production orders closed", NULL, NULL},
     [FRONT_STATEMENTS_REFUSED] = {"firstring_factory_statements_refused_total", METRIC_COUNTER,
 	"Operators' statements refused", NULL, NULL},
+    [FRONT_STATEMENTS_RECORDED] = {"firstring_factory_statements_total", METRIC_COUNTER,
+	"Operators' statements accepted and on record, repetitions too", "act", STATEMENT_LABELS},
 };
 
 unsigned front_metric_status_label(int status)
