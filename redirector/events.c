@@ -112,21 +112,21 @@ static void put_version(struct pg_params *params, const struct event_record *rec
 		pg_param_null(params);
 }
 
-static void put_mac_if_known(struct pg_params *params, const struct entry *entry)
+static void put_mac_if_known(struct pg_params *params, const struct event_record *record)
 {
-	if (mac_to_uint(&entry->mac) != 0)
-		pg_param_mac(params, &entry->mac);
+	if (mac_to_uint(&record->mac) != 0)
+		pg_param_mac(params, &record->mac);
 	else
 		pg_param_null(params);
 }
 
-static void put_fingerprint_if_known(struct pg_params *params, const struct entry *entry)
+static void put_fingerprint_if_known(struct pg_params *params, const struct event_record *record)
 {
 	static const struct fingerprint NONE;
-	int is_known = memcmp(&entry->fingerprint, &NONE, sizeof NONE) != 0;
+	int is_known = memcmp(&record->fingerprint, &NONE, sizeof NONE) != 0;
 
 	pg_param_bytea(
-	    params, is_known ? entry->fingerprint.bytes : NULL, sizeof entry->fingerprint.bytes);
+	    params, is_known ? record->fingerprint.bytes : NULL, sizeof record->fingerprint.bytes);
 }
 
 static struct pg_params *device_params(const struct entry_list *batch)
