@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/conf/conf.h"
 #include "factory-ca/commands.h"
+#include "factory-ca/signer/keystore.h"
 
 static const struct command {
 	const char *name;
@@ -24,6 +25,7 @@ static const struct command {
     {"key", command_key, "list: the keys of the key store", 0},
     {"order", command_order, "open | close | show: production orders, signed by an operator", 1},
     {"code", command_code, "the claim code of one phone, for its label to be printed again", 1},
+    {"audit", command_audit, "verify: is the audit log whole, and what was done to it if not", 1},
     {"signer", command_signer, "run the process that holds the keys", 0},
     {"front", command_front, "run the network side: stations and operators connect here", 1},
     {"serve", command_serve, "run signer and front together, for a trial", 1},
@@ -147,7 +149,7 @@ int main(int argc, char **argv)
 	struct command_context context = {0};
 	const struct command *command = NULL;
 	struct conf_error error = {""};
-	int name = 0, rest;
+	int name = 0, rest, status;
 
 	log_set_program("factory-ca");
 	rest = read_options(argc, argv, &options, &context, &name, &error);
@@ -174,5 +176,7 @@ int main(int argc, char **argv)
 	/* The command sees its name and what is its own. */
 	if (name)
 		argv[rest - 1] = argv[name];
-	return run_command(command, &context, &options, argc - rest + 1, argv + rest - 1);
+	status = run_command(command, &context, &options, argc - rest + 1, argv + rest - 1);
+	keystore_leave(status);
+	return status;
 }

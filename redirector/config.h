@@ -38,6 +38,9 @@ struct redirector_config {
 	struct conf_address health;
 	int64_t connections; /* per worker; 0: what RLIMIT_NOFILE allows */
 	int64_t handshake_ms, head_ms, request_ms, idle_ms, drain_ms;
+	struct conf_strings exempt; /* networks that are never banned */
+	int64_t source_failures, source_refill_ms, network_failures, network_refill_ms;
+	int64_t certificate_failures, certificate_refill_ms, ban_ms;
 };
 
 extern const struct conf_table redirector_config_table;

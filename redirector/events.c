@@ -100,6 +100,23 @@ static void put_version(struct pg_params *params, const struct entry *entry)
 		pg_param_null(params);
 }
 
+static void put_mac_if_known(struct pg_params *params, const struct entry *entry)
+{
+	if (mac_to_uint(&entry->mac) != 0)
+		pg_param_mac(params, &entry->mac);
+	else
+		pg_param_null(params);
+}
+
+static void put_fingerprint_if_known(struct pg_params *params, const struct entry *entry)
+{
+	static const struct fingerprint NONE;
+	int is_known = memcmp(&entry->fingerprint, &NONE, sizeof NONE) != 0;
+
+	pg_param_bytea(
+	    params, is_known ? entry->fingerprint.bytes : NULL, sizeof entry->fingerprint.bytes);
+}
+
 static struct pg_params *device_params(const struct entry_list *batch)
 {
 	struct pg_params *params = pg_params_new();
@@ -122,9 +139,8 @@ static struct pg_params *security_params(const struct entry_list *batch)
 	PUT_ARRAY(params, PG_ARRAY_TIMESTAMPTZ, batch, pg_param_time_us(params, each->at_us));
 	PUT_ARRAY(params, PG_ARRAY_UUID, batch, pg_param_uuid(params, each->id));
 	PUT_ARRAY(params, PG_ARRAY_TEXT, batch, pg_param_text(params, each->kind));
-	PUT_ARRAY(params, PG_ARRAY_MACADDR, batch, pg_param_mac(params, &each->mac));
-	PUT_ARRAY(params, PG_ARRAY_BYTEA, batch,
-	    pg_param_bytea(params, each->fingerprint.bytes, sizeof each->fingerprint.bytes));
+	PUT_ARRAY(params, PG_ARRAY_MACADDR, batch, put_mac_if_known(params, each));
+	PUT_ARRAY(params, PG_ARRAY_BYTEA, batch, put_fingerprint_if_known(params, each));
 	PUT_ARRAY(params, PG_ARRAY_TEXT, batch, pg_param_text(params, each->source));
 	PUT_ARRAY(params, PG_ARRAY_TEXT, batch, put_detail(params, each));
 	return params;

@@ -37,7 +37,8 @@ struct device_event {
 };
 void events_add(struct events *events, const struct device_event *event);
 
-/* Something to look at. `kind`: "mac_mismatch", "certificate_not_live". */
+/* Something to look at. `kind`: "mac_mismatch", "mac_scan"...; a MAC or fingerprint of zeros is
+ * none. */
 struct security_event {
 	const char *kind, *source, *detail;
 	struct mac mac;

@@ -10,6 +10,9 @@ enum redirector_metric {
 	METRIC_LOOKUPS_FAILED,
 	METRIC_EVENTS_WRITTEN,
 	METRIC_EVENTS_DROPPED,
+	METRIC_ABUSE_ALARMS, /* by enum abuse_alarm */
+	METRIC_ABUSE_RECORDS, /* 0 sources, 1 networks, 2 certificates */
+	METRIC_BANS, /* 0 sources, 1 networks, 2 certificates */
 	METRIC_COUNT,
 };
 

@@ -43,6 +43,21 @@ static enum err make_tls(
 	    tls, why, why_len);
 }
 
+static void make_abuse_policy(const struct redirector_config *config, struct abuse_policy *policy)
+{
+	char why[WHY_LEN];
+
+	policy->source = (struct bucket_policy){config->source_failures, config->source_refill_ms};
+	policy->network =
+	    (struct bucket_policy){config->network_failures, config->network_refill_ms};
+	policy->certificate =
+	    (struct bucket_policy){config->certificate_failures, config->certificate_refill_ms};
+	policy->ban_ms = config->ban_ms;
+	/* The table has checked it. */
+	CHECK(networks_parse((const char *const *)config->exempt.items, config->exempt.count,
+		  &policy->exempt, why, sizeof why) == ERR_OK);
+}
+
 enum err state_load(
     const char *path, struct sockets *sockets, const struct state *previous, struct state **state)
 {
@@ -69,6 +84,7 @@ enum err state_load(
 		state_free(made);
 		return err;
 	}
+	make_abuse_policy(&made->config, &made->abuse_policy);
 	*state = made;
 	return ERR_OK;
 }

@@ -82,6 +82,8 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	    config->databases.count, config->prepare, (unsigned)config->lookup_deadline_ms);
 	life.handler.events = events_new(life.base, config->databases.items[0], config->prepare,
 	    (unsigned)config->event_interval_ms, (size_t)config->event_queue);
+	life.handler.abuse = (struct abuse){
+	    .shared = state->abuse, .policy = &state->abuse_policy, .events = life.handler.events};
 	for (size_t i = 0; i < config->listeners.count; i++)
 		serve(&life, state, i);
 	struct worker_signals *signals = worker_signals_new(life.base, on_drain, &life);

@@ -4,7 +4,7 @@
 do $$
 declare
   daemons constant text := 'firstring_factory, firstring_redirector, firstring_portal,'
-    ' firstring_admin, firstring_status';
+    ' firstring_admin, firstring_status, firstring_auditor';
   one record;
 begin
   execute format('revoke all on database %I from public', current_database());
@@ -51,8 +51,8 @@ create policy factory_reads on pki_object for select to firstring_factory using 
 grant execute on function order_insert, order_get, orders_open, order_close, operator_upsert,
   operator_revoke, operator_by_fingerprint, station_upsert, station_revoke,
   station_by_fingerprint, certificates_existing, certificates_store, device_get,
-  certificate_revoke, pki_object_put, security_events_insert, audit_append
-  to firstring_factory;
+  certificate_revoke, pki_object_put, security_events_insert, audit_append, audit_chain,
+  audit_head_put to firstring_factory;
 
 -- redirector: functions only, no table.
 grant execute on function device_lookup, events_insert, security_events_insert,
@@ -64,7 +64,8 @@ grant execute on function current_itsp, token_authenticate, token_create, token_
   claim_release, claim_reveal, claim_rearm, claim_rotate, events_list, idempotency_begin,
   idempotency_effect, idempotency_finish, idempotency_forget, claim_job_create,
   claim_job_rows_add, claim_job_queue, claim_job_take, claim_job_rows_next,
-  claim_job_rows_done, claim_job_finish, audit_append to firstring_portal;
+  claim_job_rows_done, claim_job_finish, audit_append, transfer_check, transfer_request,
+  transfer_answer, transfer_withdraw, transfers_of_tenant, claim_timeline to firstring_portal;
 grant select on claim_document, itsp, itsp_domain, provisioning_profile to firstring_portal;
 grant select (id, itsp_id, name, scopes, created_at, expires_at, revoked_at) on api_token
   to firstring_portal;
@@ -110,8 +111,8 @@ create policy tenant_reads on portal_user for select to firstring_portal
 grant execute on function admin_token_create, admin_token_revoke, itsp_create, itsp_patch,
   itsp_domain_add, itsp_domain_remove, model_create, shipment_create, devices_import,
   device_document, idempotency_begin, idempotency_effect, idempotency_finish,
-  idempotency_forget, idempotency_sweep, device_event_partitions, audit_append
-  to firstring_admin;
+  idempotency_forget, idempotency_sweep, device_event_partitions, audit_append,
+  transfer_decide, transfers_advance, transfers_of_all, device_history to firstring_admin;
 grant select on itsp, itsp_domain, device_model, production_order_count, security_event,
   audit_log to firstring_admin;
 grant select (id, kind, itsp_id, name, scopes, created_at, expires_at, revoked_at) on api_token
@@ -139,3 +140,8 @@ create policy admin_reads on api_token for select to firstring_admin using (true
 grant select on pki_object to firstring_status;
 create policy status_reads on pki_object for select to firstring_status using (true);
 grant execute on function certificate_status to firstring_status;
+
+-- Who verifies the audit log; and nothing else.
+grant select on audit_log, audit_head to firstring_auditor;
+create policy auditor_reads on audit_log for select to firstring_auditor using (true);
+create policy auditor_reads on audit_head for select to firstring_auditor using (true);

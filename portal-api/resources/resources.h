@@ -40,6 +40,20 @@ void claim_job_create(struct request *request);
 void claim_job_rebuild(struct request *request);
 void claim_job_get(struct request *request);
 void claim_job_results(struct request *request);
+/* history.c: what became of a phone */
+void claim_timeline(struct request *request);
+void device_history(struct request *request);
+/* transfers.c: the two sides'; admin_transfers.c: the manufacturer's */
+void transfer_list(struct request *request);
+void transfer_request(struct request *request);
+void transfer_rebuild(struct request *request);
+void transfer_get(struct request *request);
+void transfer_withdraw(struct request *request);
+void transfer_consent(struct request *request);
+void transfer_object(struct request *request);
+void admin_transfer_list(struct request *request);
+void admin_transfer_get(struct request *request);
+void admin_transfer_decide(struct request *request);
 /* events.c */
 void event_list(struct request *request);
 /* models.c */
