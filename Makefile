@@ -12,7 +12,7 @@ BUILD := build/$(MODE)
 PARALLEL := -j$(shell nproc)
 VERSION := $(shell cat VERSION)
 
-PKGS := libevent_core openssl libpq yaml-0.1 jansson libseccomp
+PKGS := libevent_core openssl libpq yaml-0.1 jansson libseccomp libsodium p11-kit-1 libgfshare
 CPPFLAGS := -D_GNU_SOURCE -I. -I$(BUILD)/gen -DFIRSTRING_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough \
@@ -26,7 +26,7 @@ CFLAGS_asan := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined -fno
 CFLAGS_tsan := -O1 -g3 -fsanitize=thread
 CFLAGS_fuzz := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 CFLAGS := -std=gnu17 $(WARNINGS) $(HARDEN) $(CFLAGS_$(MODE)) $(EXTRA_CFLAGS)
-LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(filter -fsanitize%,$(CFLAGS_$(MODE)))
+LDFLAGS := -pie -Wl,--as-needed,-z,relro,-z,now,-z,noexecstack $(filter -fsanitize%,$(CFLAGS_$(MODE)))
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 .DEFAULT_GOAL := all
@@ -41,7 +41,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 include common/module.mk factory-ca/module.mk redirector/module.mk portal-api/module.mk tests/module.mk
 
-.PHONY: all run up down check lint format analyze cov clean help
+.PHONY: all run up down check bench lint format analyze cov clean help
 all: $(PROGRAMS)  ## build the daemons and tools
 
 $(BUILD)/%.o: %.c
@@ -86,6 +86,11 @@ up:  ## the same instance in the background; var/env.sh tells a client what it n
 
 down:  ## stop it
 	deploy/dev/down
+
+bench:  ## speed against peers in interleaved rounds: build/bench/report.md; NAMES="…" chooses
+	deploy/dev/install-packages build run bench
+	$(MAKE) $(PARALLEL) all bench-programs
+	BUILD=$(BUILD) tests/bench/run $(NAMES)
 
 LINTS := $(wildcard tests/lint/*)
 lint:  ## the walls of the house: layers, libraries, purity, words, heads, format, scripts

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/conf/conf.h"
 #include "factory-ca/commands.h"
+#include "factory-ca/signer/keystore.h"
 
 static const struct command {
 	const char *name;
@@ -27,6 +28,7 @@ static const struct command {
     {"rekey", command_rekey, "grant a phone one certificate for another key", 1},
     {"revoke", command_revoke, "revoke a phone's certificate, with a reason", 1},
     {"code", command_code, "the claim code of one phone, for its label to be printed again", 1},
+    {"audit", command_audit, "verify: is the audit log whole, and what was done to it if not", 1},
     {"signer", command_signer, "run the process that holds the keys", 0},
     {"front", command_front, "run the network side: stations and operators connect here", 1},
     {"serve", command_serve, "run signer and front together, for a trial", 1},
@@ -150,7 +152,7 @@ int main(int argc, char **argv)
 	struct command_context context = {0};
 	const struct command *command = NULL;
 	struct conf_error error = {""};
-	int name = 0, rest;
+	int name = 0, rest, status;
 
 	log_set_program("factory-ca");
 	rest = read_options(argc, argv, &options, &context, &name, &error);
@@ -177,5 +179,7 @@ int main(int argc, char **argv)
 	/* The command sees its name and what is its own. */
 	if (name)
 		argv[rest - 1] = argv[name];
-	return run_command(command, &context, &options, argc - rest + 1, argv + rest - 1);
+	status = run_command(command, &context, &options, argc - rest + 1, argv + rest - 1);
+	keystore_leave(status);
+	return status;
 }

@@ -18,12 +18,15 @@
 #include "redirector/answer.h"
 
 static const char HELP[] =
-    "usage: redirector --render FILE --mac MAC --url URL [--fallback URL]... [--path PATH]\n"
+    "usage: redirector --render FILE [--mac MAC] [--url URL] [--fallback URL]... [--path PATH]\n"
     "           [--serial TEXT] [--model TEXT] [--user TEXT] [--password TEXT]\n"
     "\n"
     "Prints what a phone of the format FILE (such as redirector/formats/yealink.format) is told:\n"
     "the file at PATH, or the one that holds its settings. URLs may hold {mac}, {MAC}, {serial}\n"
-    "and {model}. Without a password one is made up.\n";
+    "and {model}. What is not given is made up.\n"
+    "\n"
+    "It exits 0; 64 when the command is not right; 65 when the file is no format, the path is not\n"
+    "the phone's own, or the format cannot carry a value, which is named.\n";
 
 enum { FORMAT_FILE_MAX = 64 * 1024, FALLBACKS_MAX = 8, PATH_LEN = 2049 };
 
@@ -43,8 +46,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 	    {"--model", &arguments->model}, {"--user", &arguments->user},
 	    {"--password", &arguments->password}};
 
-	if (argc < 2)
+	if (argc < 2) {
+		fputs(HELP, stderr);
 		return 0;
+	}
 	arguments->file = argv[1];
 	for (int i = 2; i < argc; i += 2) {
 		const char **value = NULL;
@@ -54,11 +59,16 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 		}
 		if (strcmp(argv[i], "--fallback") == 0 && arguments->fallback_count < FALLBACKS_MAX)
 			value = &arguments->fallbacks[arguments->fallback_count++];
-		if (value == NULL || i + 1 == argc)
+		if (value == NULL || i + 1 == argc) {
+			fprintf(stderr,
+			    value == NULL ? "%s: no such option; try --render --help\n"
+					  : "%s: it needs a value\n",
+			    argv[i]);
 			return 0;
+		}
 		*value = argv[i + 1];
 	}
-	return arguments->mac != NULL && arguments->url != NULL;
+	return 1;
 }
 
 static struct format *load_format(const char *path)
@@ -94,7 +104,7 @@ static int choose_body(
 	size_t len = strcspn(target, "?");
 	const char *query = target[len] == '?' ? target + len + 1 : "";
 	snprintf(path, sizeof(path), "%.*s", (int)len, target);
-	if (request_names_other_mac(mac, path, query, strlen(query)))
+	if (request_names_other_mac(mac, path, query, strlen(query), NULL))
 		fprintf(stderr, "%s: 403, it names another phone\n", target);
 	else if (format_match(format, mac, path, query, strlen(query), body) != FILE_OWN)
 		fprintf(stderr, "%s: 404, it is not this phone's own file\n", target);
@@ -159,15 +169,18 @@ out:
 
 int command_render(int argc, char **argv)
 {
-	struct arguments arguments = {0};
+	struct arguments arguments = {
+	    .mac = "001565AABBCC", .url = "https://prov.itsp.example/{mac}"};
 	struct mac mac;
 	unsigned body;
 	int status = EX_DATAERR;
 
-	if (!parse_arguments(argc, argv, &arguments)) {
-		fputs(HELP, stderr);
-		return EX_USAGE;
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(HELP, stdout);
+		return EX_OK;
 	}
+	if (!parse_arguments(argc, argv, &arguments))
+		return EX_USAGE;
 	if (mac_parse(arguments.mac, strlen(arguments.mac), &mac) != ERR_OK) {
 		fprintf(stderr, "--mac %s: not the MAC of a phone\n", arguments.mac);
 		return EX_USAGE;

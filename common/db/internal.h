@@ -102,6 +102,8 @@ struct pg {
 struct pg_link *pg_link_new(struct pg *pg);
 void pg_link_free(struct pg_link *link);
 int pg_link_is_ready(const struct pg_link *link);
+/* Asks the socket; 0 when the server has hung up: then nothing is sent any more. */
+int pg_link_can_send(struct pg_link *link);
 /* Sends; on failure the link breaks. The submission is at the tail of pg->sent. */
 void pg_link_send(struct pg_link *link, const struct submission *submission);
 /* Ends the link: its successor comes from the deferred event. The first reason is kept. */

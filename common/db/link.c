@@ -7,6 +7,7 @@
  * It does not decide when to try again; that is pg.c.
  */
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct pg_link {
 	size_t prepared; /* statements whose preparation was answered */
 	int nulls; /* PQgetResult's NULLs in a row: one ends a statement's results */
 	int is_retiring; /* sends nothing more, ends when nothing is in flight */
+	int is_hung_up; /* sends nothing more, ends when what has arrived is read */
 	int is_broken;
 };
 
@@ -59,7 +61,20 @@ int pg_link_is_broken(const struct pg_link *link)
 
 int pg_link_is_ready(const struct pg_link *link)
 {
-	return link->state == LINK_READY && !link->is_broken && !link->is_retiring;
+	return link->state == LINK_READY && !link->is_broken && !link->is_retiring &&
+	       !link->is_hung_up;
+}
+
+/* libpq reads when a write fails, and when it then finds the end it forgets what it waits for, even
+ * answers that it holds. So nothing is written to a server that has hung up: what it answered is
+ * taken, and what was not sent waits for the next connection. */
+int pg_link_can_send(struct pg_link *link)
+{
+	struct pollfd socket = {.fd = PQsocket(link->conn), .events = POLLRDHUP};
+
+	if (poll(&socket, 1, 0) > 0)
+		link->is_hung_up = 1;
+	return pg_link_is_ready(link);
 }
 
 static void flush(struct pg_link *link)
@@ -179,6 +194,22 @@ static int consume_input(PGconn *conn)
 	return is_alive;
 }
 
+/* What came before the end is taken first: it may hold commits. That goes for what a failed write
+ * has read, too. */
+static void read_and_take(struct pg_link *link)
+{
+	const struct pg *pg = link->pg;
+
+	take_results(link);
+	if (pg->is_closing || link->is_broken)
+		return;
+	int is_alive = consume_input(link->conn);
+
+	take_results(link);
+	if (!pg->is_closing && !is_alive)
+		pg_link_break(link, PQerrorMessage(link->conn));
+}
+
 static void on_socket(evutil_socket_t fd, short what, void *ctx)
 {
 	struct pg_link *link = ctx;
@@ -188,14 +219,8 @@ static void on_socket(evutil_socket_t fd, short what, void *ctx)
 	pg_enter(pg);
 	if (what & EV_WRITE)
 		flush(link);
-	if ((what & EV_READ) && !link->is_broken) {
-		/* What came before the end is taken first: it may hold commits. */
-		int is_alive = consume_input(link->conn);
-
-		take_results(link);
-		if (!pg->is_closing && !is_alive)
-			pg_link_break(link, PQerrorMessage(link->conn));
-	}
+	if ((what & EV_READ) && !link->is_broken)
+		read_and_take(link);
 	pg_leave(pg);
 }
 

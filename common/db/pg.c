@@ -183,7 +183,7 @@ static void deliver_failed(struct pg *pg)
 
 static void send_waiting(struct pg *pg)
 {
-	while (!TAILQ_EMPTY(&pg->waiting) && pg_is_ready(pg)) {
+	while (!TAILQ_EMPTY(&pg->waiting) && pg_is_ready(pg) && pg_link_can_send(pg->link)) {
 		struct submission *submission = TAILQ_FIRST(&pg->waiting);
 
 		TAILQ_REMOVE(&pg->waiting, submission, link);

@@ -286,7 +286,7 @@ static enum issue_outcome check_replacement(struct ledger *ledger, const struct 
 	struct ledger_rekey *rekey = ledger_find_rekey(ledger, &claim->mac, REKEY_UNUSED);
 	enum issue_outcome outcome = check_key(ledger, claim, detail);
 
-	if (outcome != ISSUE_ISSUED)
+	if (outcome == ISSUE_REVOKED)
 		return outcome;
 	if (!rekey && !(claim->server_key_for && entry->server_keys > 0))
 		return refuse(ISSUE_MAC_HAS_OTHER_KEY, detail,
@@ -294,7 +294,8 @@ static enum issue_outcome check_replacement(struct ledger *ledger, const struct 
 	if (!rekey && ledger_revoked_find(&ledger->revoked, entry->serial))
 		return refuse(ISSUE_REVOKED, detail,
 		    "the certificate of this MAC was revoked; a new key needs a re-key grant");
-	outcome = check_serial_number(claim, entry, detail);
+	if (outcome == ISSUE_ISSUED)
+		outcome = check_serial_number(claim, entry, detail);
 	if (outcome == ISSUE_ISSUED && !rekey)
 		outcome = check_server_key(claim, order, entry, now_unix_s, fresh, detail);
 	if (outcome == ISSUE_ISSUED && rekey)

@@ -29,6 +29,36 @@ void claim_reply(struct request *request, int status, const struct pg_rows *rows
 	request_reply_json(request, status, row_object(rows, 0, claim_fields, CLAIM_FIELD_COUNT));
 }
 
+void claim_code_read(const char *text, struct claim_code *code, struct field_errors *errors)
+{
+	enum err err = text ? claim_code_parse(text, strlen(text), code) : ERR_OK;
+	if (err == ERR_SIGNATURE)
+		field_error_add(errors, "claim_code", "claim_code_mistyped",
+		    "A symbol is wrong: read the code on the label again.");
+	else if (err)
+		field_error_add(errors, "claim_code", "bad_claim_code",
+		    "A claim code has 14 symbols, such as XXXXX-XXXXX-XXXX.");
+}
+
+void claim_refuse(
+    struct request *request, const struct mac *mac, const struct pg_rows *rows, const char *outcome)
+{
+	char text[MAC_TEXT_LEN + 1];
+	if (strcmp(outcome, "rate_limited") == 0)
+		request->retry_after_s =
+		    (unsigned)row_int(rows, 0, row_column(rows, "retry_after_s"));
+	if (strcmp(outcome, "possession_not_proven") != 0) {
+		request_fail_outcome(request, outcome);
+		return;
+	}
+	/* The same words whether the phone is unknown, free or somebody's. */
+	mac_format(mac, text);
+	request_fail(request, PROBLEM_POSSESSION_NOT_PROVEN,
+	    "This does not prove that you hold the phone %s: send the claim code of its label, "
+	    "or have the manufacturer note its shipment to you.",
+	    text);
+}
+
 struct pg_call claim_read_call(const struct mac *mac)
 {
 	struct pg_params *params = pg_params_new();
@@ -117,6 +147,29 @@ void claim_seal(const struct portal *portal, const struct mac *mac, const uint8_
 {
 	struct seal_binding binding = binding_of(mac, claim_id);
 	CHECK(seal(portal->ring, &binding, password, sealed) == ERR_OK);
+}
+
+int claim_prepare(struct request *request, const struct mac *mac, const struct pg_rows *profile,
+    const struct pg_rows *checked, const char *supplied, struct uuid *claim_id, struct buf *sealed)
+{
+	struct secret password = {0};
+	struct carry carry = {.mac = *mac,
+	    .serial_number = row_text(checked, 0, row_column(checked, "serial_number")),
+	    .model = row_text(checked, 0, row_column(checked, "model")),
+	    .admin_user = row_text(checked, 0, row_column(checked, "admin_user"))};
+	carry_take_profile(&carry, profile);
+	enum err err = claim_password(request->portal, &carry,
+	    row_text(checked, 0, row_column(checked, "format")), supplied, &password,
+	    &request->problem.errors);
+	if (!err) {
+		uuid_random(claim_id);
+		claim_seal(request->portal, mac, claim_id->bytes, &password, sealed);
+	}
+	secret_free(&password);
+	if (!err)
+		return 0;
+	request_fail_fields(request);
+	return -1;
 }
 
 int claim_open(const struct request *request, const struct mac *mac, const uint8_t claim_id[16],

@@ -2,6 +2,7 @@
 #ifndef FIRSTRING_PORTAL_CLAIMS_CLAIMS_H
 #define FIRSTRING_PORTAL_CLAIMS_CLAIMS_H
 
+#include "common/base/claim_code.h"
 #include "portal-api/claims/carry.h"
 #include "portal-api/http/request.h"
 #include "portal-api/json/rows.h"
@@ -12,6 +13,14 @@ extern const struct row_field claim_fields[CLAIM_FIELD_COUNT];
 
 /* Answers with the claim in the first row. */
 void claim_reply(struct request *request, int status, const struct pg_rows *rows);
+
+/* The code as typed off a label; NULL: none was sent. What is wrong is added to `errors`. */
+void claim_code_read(const char *text, struct claim_code *code, struct field_errors *errors);
+
+/* Answers for an outcome of claim_check and its like that is not a success; `rows` also tells
+ * retry_after_s. */
+void claim_refuse(struct request *request, const struct mac *mac, const struct pg_rows *rows,
+    const char *outcome);
 
 /* A call of claim_get. */
 struct pg_call claim_read_call(const struct mac *mac);
@@ -28,6 +37,15 @@ void carry_take_profile(struct carry *carry, const struct pg_rows *profile);
 MUST_CHECK enum err claim_password(const struct portal *portal, const struct carry *carry,
     const char *format_name, const char *supplied, struct secret *password,
     struct field_errors *errors);
+
+/*
+ * What depends on the model, for a claim to be: its id and its sealed password, from the rows of
+ * profile_get and of a check that tells model, format, serial_number and admin_user. -1 when a
+ * problem was answered.
+ */
+MUST_CHECK int claim_prepare(struct request *request, const struct mac *mac,
+    const struct pg_rows *profile, const struct pg_rows *checked, const char *supplied,
+    struct uuid *claim_id, struct buf *sealed);
 
 /* Seals for that claim. */
 void claim_seal(const struct portal *portal, const struct mac *mac, const uint8_t claim_id[16],

@@ -42,3 +42,15 @@ void list_run(struct request *request, const struct list *list, struct pg_params
 {
 	request_query(request, &(struct pg_call){list->statement, params}, 1, on_rows);
 }
+
+void list_run_by_state(struct request *request, const struct list *list)
+{
+	char state[33];
+	if (request_query_text(request, "state", state, sizeof(state)))
+		return;
+	struct pg_params *params = list_params(request, list);
+	if (!params)
+		return;
+	pg_param_text(params, state[0] ? state : NULL);
+	list_run(request, list, params);
+}

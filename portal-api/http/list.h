@@ -24,5 +24,7 @@ struct list {
 struct pg_params *list_params(struct request *request, const struct list *list);
 /* Asks and answers. Takes the parameters; `list` lives for ever. */
 void list_run(struct request *request, const struct list *list, struct pg_params *params);
+/* All of it for a list whose only filter is `state`, a word that the statement compares. */
+void list_run_by_state(struct request *request, const struct list *list);
 
 #endif

@@ -22,6 +22,7 @@
 #include "common/net/sandbox.h"
 #include "portal-api/jobs/claim_row.h"
 #include "portal-api/jobs/housekeeping.h"
+#include "portal-api/jobs/transfers.h"
 #include "portal-api/json/memory.h"
 #include "portal-api/state.h"
 #include "queries_portal-api.h"
@@ -437,10 +438,13 @@ int job_worker_run(const struct worker *worker, void *shared)
 	runner.timer = event_new(runner.base, -1, 0, on_timer, &runner);
 	CHECK(runner.timer);
 	struct housekeeping *housekeeping = housekeeping_new(runner.base, runner.portal.admin);
+	struct transfer_watch *transfers =
+	    transfer_watch_new(runner.base, runner.portal.admin, config);
 	struct worker_signals *signals = worker_signals_new(runner.base, on_drain, &runner);
 	wait_ms(&runner, 0);
 	event_base_dispatch(runner.base);
 	housekeeping_free(housekeeping);
+	transfer_watch_free(transfers);
 	event_free(runner.timer);
 	pg_free(runner.portal.tenant);
 	pg_free(runner.portal.admin);

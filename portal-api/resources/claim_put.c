@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/claim_code.h"
 #include "portal-api/claims/claims.h"
 #include "portal-api/json/bind.h"
 #include "portal-api/resources/resources.h"
@@ -58,26 +57,6 @@ static void add_actor_and_limit(const struct request *request, struct pg_params 
 	request_param_actor(request, params);
 }
 
-static void refuse(struct request *request, const struct pg_rows *rows, const char *outcome)
-{
-	const struct claiming *claiming = request->state;
-	char mac[MAC_TEXT_LEN + 1];
-	if (strcmp(outcome, "rate_limited") == 0)
-		request->retry_after_s =
-		    (unsigned)row_int(rows, 0, row_column(rows, "retry_after_s"));
-	if (strcmp(outcome, "possession_not_proven") == 0) {
-		/* The same words whether the phone is unknown, free or somebody's. */
-		mac_format(&claiming->mac, mac);
-		request_fail(request, PROBLEM_POSSESSION_NOT_PROVEN,
-		    "This does not prove that you hold the phone %s: send the claim code of its "
-		    "label, "
-		    "or have the manufacturer note its shipment to you.",
-		    mac);
-	} else {
-		request_fail_outcome(request, outcome);
-	}
-}
-
 static void on_claimed(struct request *request, const struct pg_rows *const *results, size_t count)
 {
 	const struct claiming *claiming = request->state;
@@ -92,7 +71,7 @@ static void on_claimed(struct request *request, const struct pg_rows *const *res
 	} else if (strcmp(outcome, "same") == 0) {
 		claim_reply(request, 200, rows);
 	} else {
-		refuse(request, rows, outcome);
+		claim_refuse(request, &claiming->mac, rows, outcome);
 	}
 }
 
@@ -109,29 +88,12 @@ static void take(struct request *request)
 	request_effect(request, &(struct pg_call){&query_claim_put, params}, 1, on_claimed);
 }
 
-/* What depends on the model: the password, and whether the format can carry it all. */
 static void prepare(
     struct request *request, const struct pg_rows *profile, const struct pg_rows *checked)
 {
 	struct claiming *claiming = request->state;
-	struct secret password = {0};
-	struct carry carry = {.mac = claiming->mac,
-	    .serial_number = row_text(checked, 0, row_column(checked, "serial_number")),
-	    .model = row_text(checked, 0, row_column(checked, "model")),
-	    .admin_user = row_text(checked, 0, row_column(checked, "admin_user"))};
-	carry_take_profile(&carry, profile);
-	enum err err = claim_password(request->portal, &carry,
-	    row_text(checked, 0, row_column(checked, "format")), claiming->body.admin_password,
-	    &password, &request->problem.errors);
-	if (!err) {
-		uuid_random(&claiming->claim_id);
-		claim_seal(request->portal, &claiming->mac, claiming->claim_id.bytes, &password,
-		    &claiming->sealed);
-	}
-	secret_free(&password);
-	if (err)
-		request_fail_fields(request);
-	else
+	if (claim_prepare(request, &claiming->mac, profile, checked, claiming->body.admin_password,
+		&claiming->claim_id, &claiming->sealed) == 0)
 		take(request);
 }
 
@@ -188,6 +150,7 @@ static void answer_same(struct request *request)
 
 static void on_checked(struct request *request, const struct pg_rows *const *results, size_t count)
 {
+	const struct claiming *claiming = request->state;
 	const struct pg_rows *checked = results[1];
 	const char *outcome = row_text(checked, 0, row_column(checked, "outcome"));
 	CHECK(count == 2);
@@ -196,24 +159,15 @@ static void on_checked(struct request *request, const struct pg_rows *const *res
 	else if (strcmp(outcome, "same") == 0)
 		answer_same(request);
 	else
-		refuse(request, checked, outcome);
+		claim_refuse(request, &claiming->mac, checked, outcome);
 }
 
 static int read_body(struct request *request, struct claiming *claiming)
 {
 	struct field_errors *errors = &request->problem.errors;
-	const char **code = &claiming->body.claim_code;
 	if (bind_object(request->document, body_fields,
-		sizeof(body_fields) / sizeof(body_fields[0]), &claiming->body, errors) == ERR_OK &&
-	    *code) {
-		enum err err = claim_code_parse(*code, strlen(*code), &claiming->code);
-		if (err == ERR_SIGNATURE)
-			field_error_add(errors, "claim_code", "claim_code_mistyped",
-			    "A symbol is wrong: read the code on the label again.");
-		else if (err)
-			field_error_add(errors, "claim_code", "bad_claim_code",
-			    "A claim code has 14 symbols, such as XXXXX-XXXXX-XXXX.");
-	}
+		sizeof(body_fields) / sizeof(body_fields[0]), &claiming->body, errors) == ERR_OK)
+		claim_code_read(claiming->body.claim_code, &claiming->code, errors);
 	if (errors->count == 0)
 		return 0;
 	request_fail_fields(request);

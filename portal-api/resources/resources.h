@@ -10,6 +10,24 @@ struct request;
 /* openapi.c, me.c */
 void openapi_get(struct request *request);
 void me_get(struct request *request);
+/* session.c: in, out and who; account.c: one's own; links.c: by a one-time link */
+void session_create(struct request *request);
+void session_get(struct request *request);
+void session_end(struct request *request);
+void second_factor_propose(struct request *request);
+void second_factor_confirm(struct request *request);
+void own_password_change(struct request *request);
+void link_show(struct request *request);
+void link_use(struct request *request);
+/* users.c: for both audiences, but for the lists */
+void user_list(struct request *request);
+void admin_user_list(struct request *request);
+void user_create(struct request *request);
+void user_get(struct request *request);
+void user_patch(struct request *request);
+void user_rebuild(struct request *request);
+void user_remove(struct request *request);
+void user_link_create(struct request *request);
 /* tokens.c */
 void token_list(struct request *request);
 void token_create(struct request *request);
@@ -40,6 +58,20 @@ void claim_job_create(struct request *request);
 void claim_job_rebuild(struct request *request);
 void claim_job_get(struct request *request);
 void claim_job_results(struct request *request);
+/* history.c: what became of a phone */
+void claim_timeline(struct request *request);
+void device_history(struct request *request);
+/* transfers.c: the two sides'; admin_transfers.c: the manufacturer's */
+void transfer_list(struct request *request);
+void transfer_request(struct request *request);
+void transfer_rebuild(struct request *request);
+void transfer_get(struct request *request);
+void transfer_withdraw(struct request *request);
+void transfer_consent(struct request *request);
+void transfer_object(struct request *request);
+void admin_transfer_list(struct request *request);
+void admin_transfer_get(struct request *request);
+void admin_transfer_decide(struct request *request);
 /* events.c */
 void event_list(struct request *request);
 /* models.c */

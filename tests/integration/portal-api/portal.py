@@ -15,6 +15,7 @@ import tempfile
 import time
 import unittest
 import urllib.request
+import uuid
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path[:0] = [ROOT, os.path.dirname(os.path.abspath(__file__))]
@@ -226,6 +227,13 @@ class Portal:
         if ship_to:
             self.admin.ok("POST", "/v1/admin/shipments", {"itsp_id": ship_to.itsp_id, "macs": macs})
         return macs
+
+    def phone_event(self, mac, kind, version="null"):
+        """What the redirector writes when a phone came."""
+        self.psql(
+            f"set role firstring_redirector; select * from firstring.events_insert(array[now()], array['{uuid.uuid4()}'::uuid], "
+            f"array['{mac}'::macaddr], array['{kind}'], array[null::uuid], array[{version}::bigint], "
+            "array['192.0.2.7'], array['{\"format\": \"json\"}'])")
 
     def label(self, mac):
         """Gives the phone a claim code, as the factory would; the label's text."""

@@ -4,7 +4,6 @@ import os
 import sys
 import time
 import unittest
-import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from portal import Case  # noqa: E402
@@ -20,12 +19,8 @@ class Feed(Case):
     def claim(self):
         self.itsp.ok("PUT", f"/v1/claims/{self.mac}", {"profile_id": self.profile})
 
-    def happens(self, kind, mac=None, version="null"):
-        """What the redirector writes when a phone came."""
-        self.portal.psql(
-            f"set role firstring_redirector; select * from firstring.events_insert(array[now()], array['{uuid.uuid4()}'::uuid], "
-            f"array['{mac or self.mac}'::macaddr], array['{kind}'], array[null::uuid], array[{version}::bigint], "
-            "array['192.0.2.7'], array['{\"format\": \"json\"}'])")
+    def happens(self, kind, version="null"):
+        self.portal.phone_event(self.mac, kind, version)
 
     def feed(self, after=None, limit=200):
         return self.itsp.ok("GET", f"/v1/events?limit={limit}" + (f"&after={after}" if after else ""))

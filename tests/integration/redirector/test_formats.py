@@ -4,6 +4,7 @@ read back by real parsers. A value arrives whole, or is refused with its name; n
 import json
 import os
 import random
+import re
 import sys
 import unittest
 import xml.etree.ElementTree as xml
@@ -18,6 +19,8 @@ PIECES = ["&", "<", ">", '"', "'", "\\", "]]>", "<!--", "-->", "&amp;", "&#10;",
           "$", "#", ":", "=", ",", " ", "\t", "\n", "\r\n", "\x01", "\x7f", "é", "\u0085", "\u2028", "\ufffe", "a",
           "Z9", '" x="', "\nadmin = x", "</settings>", '"}', "<![CDATA["]
 
+SEPARATORS = {"yealink": "=", "panasonic": "=", "mitel": ":"}
+
 
 def render(name, *words, path=None):
     words = ["--mac", MAC, *words] + (["--path", path] if path else [])
@@ -31,8 +34,8 @@ def shape(name, body):
         document = json.loads(body)
         return [(key, type(value).__name__, len(value) if isinstance(value, list) else 0)
                 for key, value in document.items()]
-    if name == "yealink":
-        return [line.split("=")[0] for line in body.decode("ascii").split("\n")]
+    if name in SEPARATORS:
+        return [line.split(SEPARATORS[name])[0] for line in body.decode("ascii").split("\n")]
     return [(each.tag, sorted(each.attrib)) for each in xml.fromstring(body).iter()]
 
 
@@ -88,15 +91,40 @@ class Render(unittest.TestCase):
             self.assertEqual(done.returncode, 65)
             self.assertIn(words, done.stderr.decode())
 
+    def test_says_how_and_what_is_wrong(self):
+        program = os.path.join(BUILD, "bin/redirector")
+        done = run(program, "--render", "--help")
+        self.assertIn(b"usage: redirector --render FILE", done.stdout)
+        for words, status, text in ((["--render"], 64, "usage: "), (["--render", "x.format"], 65, "x.format: No such"),
+                                    (["--render", "x", "--colour", "red"], 64, "--colour: no such option"),
+                                    (["--render", "x", "--url"], 64, "--url: it needs a value"),
+                                    (["--render", "x", "--mac", "12"], 64, "--mac 12: not the MAC")):
+            done = run(program, *words, check=False)
+            self.assertEqual((done.returncode, done.stdout), (status, b""), words)
+            self.assertIn(text, done.stderr.decode())
+
+    def test_what_is_not_given_is_made_up(self):
+        for vendor in VENDORS:
+            name = os.path.join(ROOT, f"redirector/formats/{vendor.name}.format")
+            url, password = vendor.read(run(os.path.join(BUILD, "bin/redirector"), "--render", name).stdout)
+            self.assertEqual(url, "https://prov.itsp.example/001565aabbcc")
+            self.assertGreaterEqual(len(password), 12)
+
     def test_every_format_closes_the_other_accounts(self):
         """Nobody's default password is left; the other accounts' is not the administrator's."""
         body = {name: render(name, "--url", URL, "--password", "kR7vTq2mWz9x").stdout.decode()
                 for name in (vendor.name for vendor in VENDORS)}
         others = [xml.fromstring(body["grandstream"]).findtext("config/P196"),
                   xml.fromstring(body["cisco-mpp"]).findtext("User_Password"),
-                  xml.fromstring(body["poly"])[0].attrib["device.auth.localUserPassword"]]
+                  xml.fromstring(body["poly"])[0].attrib["device.auth.localUserPassword"],
+                  xml.fromstring(body["cisco-spa"]).findtext("User_Password"),
+                  xml.fromstring(body["cisco-spa"]).findtext("Web_Login_Guest_Password"),
+                  xml.fromstring(body["fanvil"]).findtext("web/account[@index='2']/Password"),
+                  xml.fromstring(body["htek"]).findtext("config/P196"),
+                  re.search("(?m)^user password: (.*)$", body["mitel"])[1],
+                  re.search('(?m)^USER_PASS="(.*)"$', body["panasonic"])[1]]
         others += [line.split(":")[1] for line in body["yealink"].splitlines() if "= user:" in line or "= var:" in line]
-        self.assertEqual(len(others), 5)
+        self.assertEqual(len(others), 11)
         for other in others:
             self.assertRegex(other, r"\A(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9]{16}\Z")
         self.assertEqual(xml.fromstring(body["snom"]).findtext("phone-settings/http_pass"), "kR7vTq2mWz9x")

@@ -37,6 +37,28 @@ static const struct {
     {"poly", "/000000000000.cfg", "", FILE_COMMON},
     {"cisco-mpp", "/Cisco/CP-8841-3PCC/000413922d24.cfg", "", FILE_OWN},
     {"cisco-mpp", "/CP-8841-3PCC.xml", "", FILE_COMMON},
+    {"cisco-spa", "/000413922d24.xml", "", FILE_OWN},
+    {"cisco-spa", "/spa000413922D24.cfg", "", FILE_OWN},
+    {"cisco-spa", "/spa504G.cfg", "", FILE_COMMON},
+    {"cisco-spa", "/init.cfg", "", FILE_UNKNOWN},
+    {"fanvil", "/000413922d24.cfg", "", FILE_OWN},
+    {"fanvil", "/fanvil/f0X5U-V2000000.cfg", "", FILE_COMMON},
+    {"fanvil", "/000413922d24.xml", "", FILE_UNKNOWN},
+    {"gigaset", "/42/2/000413922D24.xml", "", FILE_OWN},
+    {"gigaset", "/42/2/master.xml", "", FILE_COMMON},
+    {"gigaset", "/42/2/000413922D24.bin", "", FILE_UNKNOWN},
+    {"mitel", "/000413922D24.cfg", "", FILE_OWN},
+    {"mitel", "/aastra.cfg", "", FILE_COMMON},
+    {"mitel", "/startup.cfg", "", FILE_COMMON},
+    {"mitel", "/6920.cfg", "", FILE_COMMON},
+    {"mitel", "/security.tuz", "", FILE_UNKNOWN},
+    {"panasonic", "/Config000413922D24.cfg", "", FILE_OWN},
+    {"panasonic", "/Panasonic/ConfigCommon.cfg", "", FILE_COMMON},
+    {"panasonic", "/KX-UT113.cfg", "", FILE_COMMON},
+    {"panasonic", "/000413922D24.fw", "", FILE_UNKNOWN},
+    {"htek", "/cfg000413922d24.xml", "", FILE_OWN},
+    {"htek", "/cfgUC903.xml", "", FILE_COMMON},
+    {"htek", "/fw000413922d24.rom", "", FILE_UNKNOWN},
     {"json", "/v1/bootstrap", "", FILE_OWN},
     {"json", "/v1/bootstrap", "mac=000413922D24", FILE_OWN},
     {"json", "/000413922d24.cfg", "", FILE_UNKNOWN},
@@ -70,7 +92,7 @@ END_TEST
 
 START_TEST(is_sorted_and_finds_by_name)
 {
-	ck_assert_uint_ge(format_set_count(set), 6);
+	ck_assert_uint_eq(format_set_count(set), 12);
 	for (size_t i = 1; i < format_set_count(set); i++)
 		ck_assert_int_lt(strcmp(format_name(format_set_at(set, i - 1)),
 				     format_name(format_set_at(set, i))),

@@ -1,0 +1,12 @@
+-- What became of a phone, across its owners, oldest first.
+-- caller: portal-api worker, GET /v1/admin/devices/{mac}/history
+-- role: firstring_admin
+-- $1 mac macaddr
+-- -> at timestamptz
+-- -> kind text: manufactured, imported, shipped, claimed, contacted, delivered, released, ...
+-- -> source text: who or what made it so
+-- -> itsp_id uuid
+-- -> itsp text: its name
+-- -> detail jsonb
+-- plan: index lookups by MAC
+select at, kind, source, itsp_id, itsp, detail from firstring.device_history($1::macaddr);

@@ -1,0 +1,29 @@
+-- All transfers, newest first.
+-- caller: portal-api worker, GET /v1/admin/transfers
+-- role: firstring_admin
+-- $1 before_number bigint: null: from the newest
+-- $2 limit bigint
+-- $3 state text: null: all
+-- -> number bigint: the place in the list
+-- -> id uuid
+-- -> mac macaddr
+-- -> model text
+-- -> serial_number text
+-- -> from_itsp_id uuid: the owner
+-- -> from_itsp text
+-- -> to_itsp_id uuid: the requester
+-- -> to_itsp text
+-- -> state text: requested, seen_reset, objected, done, refused, withdrawn, expired
+-- -> proof text: code, shipment
+-- -> requested_at timestamptz
+-- -> reset_seen_at timestamptz
+-- -> owner_answered_at timestamptz
+-- -> objection text
+-- -> due_at timestamptz: when it goes on of itself
+-- -> decided_at timestamptz
+-- -> ended_because text
+-- -> decision_note text: of the manufacturer
+-- plan: index scan of transfer_number_key, backwards
+select number, id, mac, model, serial_number, from_itsp_id, from_itsp, to_itsp_id, to_itsp, state, proof, requested_at,
+  reset_seen_at, owner_answered_at, objection, due_at, decided_at, ended_because, decision_note
+from firstring.transfers_of_all(null, $1::bigint, $2::bigint, $3::text);

@@ -1,0 +1,15 @@
+-- The owner's word on a transfer: consent hands the phone over at once, an objection leaves it to
+-- the manufacturer.
+-- caller: portal-api worker, POST /v1/transfers/{id}/consent and /object
+-- role: firstring_portal
+-- $1 transfer_id uuid
+-- $2 consents boolean
+-- $3 objection text: why not; null: not said
+-- $4 actor_kind text
+-- $5 actor_id text
+-- $6 source_ip inet
+-- $7 request_id text
+-- -> outcome text: answered, same, not_found, not_the_owner, transfer_decided
+-- rows: 1
+-- plan: lookups by primary key
+select outcome from firstring.transfer_answer($1::uuid, $2::boolean, $3::text, $4::text, $5::text, $6::inet, $7::text);

@@ -1,0 +1,14 @@
+-- The manufacturer decides a transfer, whether the owner objected or not.
+-- caller: portal-api worker, POST /v1/admin/transfers/{id}/decide
+-- role: firstring_admin
+-- $1 transfer_id uuid
+-- $2 grants boolean: the phone goes over
+-- $3 note text: told to both sides; null: none
+-- $4 actor_kind text
+-- $5 actor_id text
+-- $6 source_ip inet
+-- $7 request_id text
+-- -> outcome text: decided, same, not_found, transfer_decided
+-- rows: 1
+-- plan: lookups by primary key
+select outcome from firstring.transfer_decide($1::uuid, $2::boolean, $3::text, $4::text, $5::text, $6::inet, $7::text);

@@ -1,0 +1,12 @@
+-- The requester no longer asks.
+-- caller: portal-api worker, DELETE /v1/transfers/{id}
+-- role: firstring_portal
+-- $1 transfer_id uuid
+-- $2 actor_kind text
+-- $3 actor_id text
+-- $4 source_ip inet
+-- $5 request_id text
+-- -> outcome text: withdrawn, same, not_found, not_the_requester, transfer_decided
+-- rows: 1
+-- plan: lookups by primary key
+select outcome from firstring.transfer_withdraw($1::uuid, $2::text, $3::text, $4::inet, $5::text);

@@ -1,0 +1,11 @@
+-- Looks at the open transfers that were not looked at for longest: whether the phone's reset was
+-- seen, whether the owner has been silent long enough, released it, or the wait is over.
+-- caller: portal-api job worker
+-- role: firstring_admin
+-- $1 silence_s integer: the owner's time, from the reset
+-- $2 limit bigint
+-- -> transfer_id uuid
+-- -> mac macaddr
+-- -> step text: seen_reset, done, expired, overtaken
+-- plan: index scan of transfer_unchecked_idx, then lookups
+select transfer_id, mac, step from firstring.transfers_advance($1::integer, $2::bigint);
