@@ -80,6 +80,8 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	life.handler.state = state;
 	life.handler.lookup = lookup_new(life.base, (const char *const *)config->databases.items,
 	    config->databases.count, config->prepare, (unsigned)config->lookup_deadline_ms);
+	life.handler.grants = grants_new(life.base, config->databases.items[0], config->prepare,
+	    (unsigned)config->lookup_deadline_ms);
 	life.handler.events = events_new(life.base, config->databases.items[0], config->prepare,
 	    (unsigned)config->event_interval_ms, (size_t)config->event_queue);
 	life.handler.abuse = (struct abuse){
@@ -91,6 +93,7 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	for (size_t i = 0; i < life.server_count; i++)
 		server_free(life.servers[i]);
 	lookup_free(life.handler.lookup);
+	grants_free(life.handler.grants);
 	events_free(life.handler.events);
 	worker_signals_free(signals);
 	event_base_free(life.base);

@@ -56,7 +56,7 @@ grant execute on function order_insert, order_get, orders_open, order_close, ope
 
 -- redirector: functions only, no table.
 grant execute on function device_lookup, events_insert, security_events_insert,
-  delivery_advance to firstring_redirector;
+  delivery_advance, delivery_stage to firstring_redirector;
 
 -- portal-api, tenant pool: its own rows, and of those nothing sealed and no hash.
 grant execute on function current_itsp, token_authenticate, token_create, token_revoke,
@@ -101,8 +101,9 @@ create policy tenant_reads on claim_job_row for select to firstring_portal
 grant execute on function admin_token_create, admin_token_revoke, itsp_create, itsp_patch,
   itsp_domain_add, itsp_domain_remove, model_create, shipment_create, devices_import,
   device_document, idempotency_begin, idempotency_effect, idempotency_finish,
-  idempotency_forget, idempotency_sweep, device_event_partitions, audit_append,
-  transfer_decide, transfers_advance, transfers_of_all, device_history to firstring_admin;
+  idempotency_forget, idempotency_sweep, device_event_partitions, stage_tokens_sweep,
+  audit_append, transfer_decide, transfers_advance, transfers_of_all,
+  device_history to firstring_admin;
 grant select on itsp, itsp_domain, device_model, production_order_count, security_event,
   audit_log to firstring_admin;
 grant select (id, kind, itsp_id, name, scopes, created_at, expires_at, revoked_at) on api_token

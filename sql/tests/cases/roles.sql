@@ -36,7 +36,7 @@ insert into expected_execute values
     'operator_by_fingerprint station_upsert station_revoke station_by_fingerprint certificates_existing '
     'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append '
     'audit_chain audit_head_put'),
-  ('redirector', 'device_lookup events_insert security_events_insert delivery_advance'),
+  ('redirector', 'device_lookup events_insert security_events_insert delivery_advance delivery_stage'),
   ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete '
     'claim_check claim_put claims_put claim_patch claim_release claim_reveal claim_rearm claim_rotate events_list '
     'idempotency_begin idempotency_effect idempotency_finish idempotency_forget claim_job_create claim_job_rows_add '
@@ -44,8 +44,8 @@ insert into expected_execute values
     'transfer_check transfer_request transfer_answer transfer_withdraw transfers_of_tenant claim_timeline'),
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove '
     'model_create shipment_create devices_import device_document idempotency_begin idempotency_effect '
-    'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions audit_append '
-    'transfer_decide transfers_advance transfers_of_all device_history'),
+    'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions stage_tokens_sweep '
+    'audit_append transfer_decide transfers_advance transfers_of_all device_history'),
   ('status', 'certificate_status'),
   ('auditor', '');
 
