@@ -14,7 +14,7 @@ insert into expected_select values
   ('portal', 'provisioning_profile', '*'),
   ('portal', 'api_token', 'id itsp_id name scopes created_at expires_at revoked_at'),
   ('portal', 'claim', 'id mac itsp_id profile_id state claimed_at released_at contacted_at '
-    'contacted_before_at delivered_at armed_at once_started_at pending_since version'),
+    'contacted_before_at delivered_at armed_at once_started_at pending_since password_purged_at version'),
   ('portal', 'device', 'mac serial_number model'),
   ('portal', 'device_model', 'name format admin_user password_alphabet'),
   ('portal', 'claim_job', 'id itsp_id state dry_run atomic total done failed detail created_at finished_at'),
@@ -45,7 +45,7 @@ insert into expected_execute values
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove '
     'model_create shipment_create devices_import device_document idempotency_begin idempotency_effect '
     'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions stage_tokens_sweep '
-    'audit_append transfer_decide transfers_advance transfers_of_all device_history'),
+    'passwords_purge audit_append transfer_decide transfers_advance transfers_of_all device_history'),
   ('status', 'certificate_status'),
   ('auditor', '');
 
