@@ -7,14 +7,14 @@
 
 #include "common/base/log.h"
 #include "common/base/text.h"
-#include "common/db/pg.h"
 #include "common/db/row.h"
 #include "queries_redirector.h"
+#include "redirector/primary.h"
 
-enum { CONNECT_MS = 2000, QUEUE_MAX = 1024, TOKEN_VALID_S = 24 * 3600 };
+enum { TOKEN_VALID_S = 24 * 3600 };
 
 struct grants {
-	struct pg *primary;
+	struct primary *primary;
 };
 
 /* One question on its way. */
@@ -64,7 +64,8 @@ static void ask(struct grants *grants, const struct pg_statement *statement,
 	CHECK(question != NULL);
 	question->done = done;
 	question->ctx = ctx;
-	pg_submit(grants->primary, &(struct pg_call){statement, params}, 1, on_outcome, question);
+	primary_submit(
+	    grants->primary, &(struct pg_call){statement, params}, 1, on_outcome, question);
 }
 
 static struct pg_params *claim_params(const struct grant_request *request)
@@ -127,19 +128,13 @@ void grant_stage(
 	ask(grants, &query_delivery_stage, params, done, ctx);
 }
 
-struct grants *grants_new(
-    struct event_base *base, const char *conninfo, int prepare, unsigned deadline_ms)
+struct grants *grants_new(struct event_base *base, const char *const *conninfos, size_t count,
+    int prepare, unsigned deadline_ms)
 {
 	struct grants *grants = calloc(1, sizeof *grants);
 
 	CHECK(grants != NULL);
-	grants->primary = pg_new(&(struct pg_config){.base = base,
-	    .conninfo = conninfo,
-	    .statements = queries_redirector,
-	    .prepare = prepare,
-	    .connect_ms = CONNECT_MS,
-	    .deadline_ms = deadline_ms,
-	    .queue_max = QUEUE_MAX});
+	grants->primary = primary_new(base, conninfos, count, prepare, deadline_ms);
 	return grants;
 }
 
@@ -147,6 +142,6 @@ void grants_free(struct grants *grants)
 {
 	if (grants == NULL)
 		return;
-	pg_free(grants->primary);
+	primary_free(grants->primary);
 	free(grants);
 }

@@ -17,9 +17,9 @@
 
 struct grants;
 
-/* Writes over a connection of its own: what waits for a lock must not delay lookups. */
-struct grants *grants_new(
-    struct event_base *base, const char *conninfo, int prepare, unsigned deadline_ms);
+/* Asks over connections of its own: neither lookups nor batches of events are waited for. */
+struct grants *grants_new(struct event_base *base, const char *const *conninfos, size_t count,
+    int prepare, unsigned deadline_ms);
 /* Callbacks that are due get GRANT_UNAVAILABLE. */
 void grants_free(struct grants *grants);
 
