@@ -22,7 +22,7 @@ static const struct command {
     {"publish", command_publish, "put chain and CRLs into published_dir and the database", 0},
     {"operator", command_operator, "add NAME [--out DIR]: key and certificate of an operator", 0},
     {"station", command_station, "add NAME [--out DIR] | revoke NAME: stations of the line", 0},
-    {"key", command_key, "list: the keys of the key store", 0},
+    {"key", command_key, "list | split | unlock | lock: the keys, and custodians who open them", 1},
     {"order", command_order, "open | close | show: production orders, signed by an operator", 1},
     {"code", command_code, "the claim code of one phone, for its label to be printed again", 1},
     {"signer", command_signer, "run the process that holds the keys", 0},

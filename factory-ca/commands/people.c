@@ -21,6 +21,7 @@
 #include "common/net/sandbox.h"
 #include "factory-ca/commands.h"
 #include "factory-ca/commands/command.h"
+#include "factory-ca/commands/custodians.h"
 #include "factory-ca/signer/authority.h"
 #include "factory-ca/signer/ca_profile.h"
 #include "factory-ca/statement.h"
@@ -74,7 +75,7 @@ static enum err certify(
 	    .organisation = config->organisation, .name = person->name};
 	char usage[FACTORY_OID_LEN];
 	struct authority authority = {0};
-	enum err err = authority_open(config, &key, 1, &authority, why);
+	enum err err = custodians_open_authority(config, &key, 1, &authority, why);
 
 	if (err)
 		return err;
