@@ -49,6 +49,8 @@ enum signer_message {
 	SIGNER_CRL = 13, /* empty: the issuing CA's CRL as it is to be published now */
 	SIGNER_CRL_PART = 14, /* one or more frames; the last is marked */
 	SIGNER_FAILED = 15, /* the whole request was not done */
+	SIGNER_AUDIT_HEAD = 40, /* where the audit chain ends: protocol_audit.h */
+	SIGNER_AUDIT_HEAD_IS = 41,
 	/* Of the signer's own user only, and heard before a greeting. */
 	SIGNER_UNLOCK = 64, /* one custodian's opened share: custody_share_encode() */
 	SIGNER_LOCK = 65, /* empty: forget the keys now */
