@@ -65,6 +65,7 @@ static enum err open_ledger(struct signer *signer, char why[LEDGER_WHY_LEN])
 	signer->line_access_ca = authority_certificate(&signer->authority.line_access);
 	config.line_access_ca = signer->line_access_ca;
 	config.operator_eku = signer->operator_eku;
+	config.operators = (size_t)signer->config->signer_operators;
 	err = ledger_open(&config, &signer->issuer.ledger, why);
 	if (err)
 		return err;

@@ -1,7 +1,7 @@
 /*
  * The state of the signer's process: one loop, the peers on its socket, the requests that wait.
- * Private to signer.c (start, socket, end), signer_requests.c (what a peer may ask) and
- * signer_custody.c (who opens the keys).
+ * Private to signer.c (start, socket, end), signer_requests.c (what a peer may ask) and the files
+ * that answer.
  */
 #ifndef FIRSTRING_FACTORY_CA_SIGNER_SIGNER_STATE_H
 #define FIRSTRING_FACTORY_CA_SIGNER_SIGNER_STATE_H
@@ -48,8 +48,9 @@ struct signer {
 	uid_t peer_uid; /* who may connect beside ourselves */
 	struct issue_job *queue[SIGNER_QUEUE_JOBS];
 	size_t queued;
-	struct buf crl;
-	int64_t crl_made_unix_s;
+	struct buf crl; /* the issuing CA's latest, "" before the first was asked for */
+	int64_t crl_made_unix_s; /* its number, too */
+	size_t crl_entries;
 };
 
 /* What peers send; the context of each connection is its struct peer. */
@@ -73,5 +74,16 @@ void signer_drop_peers(struct signer *signer);
 
 /* The callback of `group`: runs the ISSUE requests that wait, as one group. */
 void signer_run_group(evutil_socket_t fd, short what, void *ctx);
+
+/* signer_requests.c: queues a frame. An error ends the connection: at once where a frame is being
+ * handled, else when the group in hand is done. */
+MUST_CHECK enum err signer_reply(
+    struct peer *peer, enum signer_message type, uint32_t id, const struct buf *payload);
+/* The answer of a request that was not done. */
+MUST_CHECK enum err signer_reply_failed(
+    struct peer *peer, uint32_t id, enum signer_failure failure, const char *detail);
+
+/* signer_crl.c */
+MUST_CHECK enum err signer_on_crl(struct peer *peer, uint32_t id, struct cursor payload);
 
 #endif
