@@ -7,7 +7,9 @@
 #define FIRSTRING_REDIRECTOR_HANDLER_H
 
 #include "common/net/server.h"
+#include "redirector/abuse/abuse.h"
 #include "redirector/events.h"
+#include "redirector/grant.h"
 #include "redirector/lookup.h"
 #include "redirector/state.h"
 
@@ -15,7 +17,9 @@
 struct handler {
 	const struct state *state;
 	struct lookup *lookup;
+	struct grants *grants;
 	struct events *events;
+	struct abuse abuse;
 };
 
 extern const struct server_handler redirector_handler;

@@ -95,16 +95,14 @@ static int choose_body(
 {
 	char path[PATH_LEN];
 
-	*body = 0;
 	if (target == NULL) {
-		while (!format_body_delivers(format, *body))
-			++*body;
+		*body = format_settings_body(format);
 		return 1;
 	}
 	size_t len = strcspn(target, "?");
 	const char *query = target[len] == '?' ? target + len + 1 : "";
 	snprintf(path, sizeof(path), "%.*s", (int)len, target);
-	if (request_names_other_mac(mac, path, query, strlen(query)))
+	if (request_names_other_mac(mac, path, query, strlen(query), NULL))
 		fprintf(stderr, "%s: 403, it names another phone\n", target);
 	else if (format_match(format, mac, path, query, strlen(query), body) != FILE_OWN)
 		fprintf(stderr, "%s: 404, it is not this phone's own file\n", target);

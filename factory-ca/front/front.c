@@ -190,7 +190,7 @@ static int run_health(const struct worker *worker, void *state)
 	err = sandbox_drop_privileges(front_state->config.front_user);
 	if (err != ERR_OK)
 		return EX_CONFIG;
-	return health_run(worker, parent.health_fd);
+	return health_run(worker, parent.health_fd, NULL);
 }
 
 /* --- the parent ----------------------------------------------------------------------------- */

@@ -119,6 +119,7 @@ START_TEST(a_line_and_a_head_without_end_are_refused)
 	ck_assert_int_eq(
 	    feed("HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n", 1000, &stream, &kept),
 	    ERR_OK);
+	err = ERR_OK;
 	for (i = 0; i < 100 && !err; i++)
 		err = answer_stream_feed(&stream, piece, sizeof(piece), keep_line, &kept);
 	ck_assert_int_eq(err, ERR_SYNTAX);
