@@ -45,10 +45,12 @@ enum {
 enum statement_type { STATEMENT_ORDER_OPEN, STATEMENT_ORDER_CLOSE, STATEMENT_TYPE_COUNT };
 
 /* Which fields a certificate has. "device-1": the full profile; "device-1-compat": without the
- * otherNames in subjectAltName. */
+ * otherNames in subjectAltName; "device-1-encrypt": the full profile with a key that answers can be
+ * encrypted to as well. */
 enum certificate_profile {
 	CERTIFICATE_DEVICE_1,
 	CERTIFICATE_DEVICE_1_COMPAT,
+	CERTIFICATE_DEVICE_1_ENCRYPT,
 	CERTIFICATE_PROFILE_COUNT
 };
 const char *certificate_profile_name(enum certificate_profile profile);

@@ -22,7 +22,7 @@ enum { KEY_FILE_MAX = 64 * 1024, PATH_MAX_LEN = 256 };
 static const char USAGE_OPEN[] =
     "usage: factory-ca [options] order open --reference R --model M --first-mac MAC --quantity N\n"
     "         [--station NAME|any]... [--opens T] [--closes T] [--profile "
-    "device-1|device-1-compat]\n"
+    "device-1|device-1-compat|device-1-encrypt]\n"
     "         [--url URL] [--server-ca FILE]\n\n"
     "Opens a production order: N MACs from MAC on, for phones of model M, from T to T (RFC 3339; "
     "none:\n"
@@ -30,7 +30,9 @@ static const char USAGE_OPEN[] =
     "and\n"
     "--operator-key before \"order\". The identical order again is fine (exit 0); a reference "
     "that\n"
-    "names another order, or a range that overlaps with one not closed, exits 65.\n";
+    "names another order, or a range that overlaps with one not closed, exits 65.\n"
+    "Profiles: device-1; device-1-compat, without otherNames; device-1-encrypt, for models whose\n"
+    "answers are encrypted to the phone: its key may be used for that, too.\n";
 static const char USAGE_CLOSE[] =
     "usage: factory-ca [options] order close --reference R [--url URL] [--server-ca FILE]\n\n"
     "Closes an order for good: nothing new is issued under it, what was issued is still shown.\n"
