@@ -110,7 +110,8 @@ CASES = [
      ["device_key_pkey", "certificate_mac_idx", "device_pkey"]),
     ("factory-ca/certificates_store", "'O', t.digest('line-1'), t.macs(x'001565000100'::bigint), t.times('S'::text), "
      "t.digests('new'), t.serials('news'), t.times('d'::bytea), t.digests('newc'), t.times(now()), t.digests('h'), "
-     f"t.times(0::bigint), {who}", ["device_key_pkey", "certificate_mac_idx"]),
+     f"t.times(0::bigint), {who}, false", ["device_key_pkey", "certificate_mac_idx"]),
+    ("factory-ca/phone_get", f"{phone}, null", ["device_pkey", "certificate_mac_idx"]),
     ("factory-ca/device_get", f"'O', {phone}", ["device_pkey", "certificate_mac_idx"]),
     ("factory-ca/station_by_fingerprint", "t.digest('line-1')", []),
     ("status/certificate_status", "substring(t.digest('s7') for 16)", ["certificate_serial_key"]),
