@@ -130,6 +130,8 @@ static enum err start(struct signer *signer, char why[LEDGER_WHY_LEN])
 
 	err = find_peer_user(signer, why);
 	if (!err)
+		err = signer_read_responder_key(signer, why);
+	if (!err)
 		err = authority_open(
 		    config, keys, sizeof(keys) / sizeof(keys[0]), &signer->authority, why);
 	if (err)
@@ -174,6 +176,7 @@ static void stop(struct signer *signer)
 	authority_close(&signer->authority);
 	X509_free(signer->line_access_ca);
 	buf_free(&signer->crl);
+	buf_free(&signer->responder_spki);
 	if (signer->group)
 		event_free(signer->group);
 	if (signer->on_term)
