@@ -22,7 +22,7 @@ static const struct command {
     {"publish", command_publish, "put chain and CRLs into published_dir and the database", 0},
     {"operator", command_operator, "add NAME [--out DIR] | remove NAME: who signs orders", 0},
     {"station", command_station, "add NAME [--out DIR] | revoke NAME: stations of the line", 0},
-    {"key", command_key, "list: the keys of the key store", 0},
+    {"key", command_key, "list | split | unlock | lock: the keys, and custodians who open them", 1},
     {"order", command_order,
 	"open | extend | close | sign | show | report: production orders, signed by operators", 1},
     {"rekey", command_rekey, "grant a phone one certificate for another key", 1},

@@ -6,8 +6,8 @@
 #include "portal-api/http/problem.h"
 
 static const char *const status_classes[] = {"1xx", "2xx", "3xx", "4xx", "5xx", NULL};
-static const char *const ocsp_outcomes[] = {"good", "revoked", "unknown", "malformed", "internal",
-    "try_later", "unauthorized", NULL};
+static const char *const ocsp_outcomes[] = {
+    "good", "revoked", "unknown", "malformed", "internal", "try_later", "unauthorized", NULL};
 static const char *refusals[SERVER_REFUSED_COUNT + 1];
 
 static struct metric table[] = {

@@ -104,8 +104,8 @@ static void copy_serial(const ASN1_INTEGER *number, uint8_t serial[OCSP_SERIAL_L
 		memcpy(serial, ASN1_STRING_get0_data(number), OCSP_SERIAL_LEN);
 }
 
-int ocsp_request_is_of(const struct ocsp_request *request, size_t i, X509 *issuer,
-    uint8_t serial[OCSP_SERIAL_LEN])
+int ocsp_request_is_of(
+    const struct ocsp_request *request, size_t i, X509 *issuer, uint8_t serial[OCSP_SERIAL_LEN])
 {
 	OCSP_CERTID *asked = id_of(request, i), *ours = NULL;
 	ASN1_OBJECT *algorithm = NULL;

@@ -27,15 +27,14 @@ enum {
 struct ocsp_request;
 
 /* ERR_SYNTAX: malformed, empty, or past a bound above. */
-MUST_CHECK enum err ocsp_request_read(
-    const void *der, size_t len, struct ocsp_request **request);
+MUST_CHECK enum err ocsp_request_read(const void *der, size_t len, struct ocsp_request **request);
 void ocsp_request_free(struct ocsp_request *request);
 size_t ocsp_request_count(const struct ocsp_request *request);
 /* 1 when the certificate asked about in that place is, by the hashes of its issuer, one of
  * `issuer`'s. Its serial is then what to look up; one of another length than ours is all zeros,
  * which no certificate has. */
-int ocsp_request_is_of(const struct ocsp_request *request, size_t i, X509 *issuer,
-    uint8_t serial[OCSP_SERIAL_LEN]);
+int ocsp_request_is_of(
+    const struct ocsp_request *request, size_t i, X509 *issuer, uint8_t serial[OCSP_SERIAL_LEN]);
 /* 1 when the same answer may be given to another client, too. */
 int ocsp_request_has_nonce(const struct ocsp_request *request);
 

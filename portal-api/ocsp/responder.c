@@ -81,7 +81,8 @@ enum err responder_key_read(const char *path, EVP_PKEY **key, char *why, size_t 
 	ERR_clear_error();
 	if (*key)
 		return ERR_OK;
-	snprintf(why, why_len, "status.ocsp_key: %s: not a PEM private key without passphrase", path);
+	snprintf(
+	    why, why_len, "status.ocsp_key: %s: not a PEM private key without passphrase", path);
 	return ERR_SYNTAX;
 }
 
@@ -116,7 +117,8 @@ static const char *fault_of(const struct responder *responder, X509 *certificate
 	if (!issuer)
 		return "no issuing CA is published";
 	if (!certificate)
-		return "no responder certificate is published: set pki.ocsp_public_key of factory-ca";
+		return "no responder certificate is published: set pki.ocsp_public_key of "
+		       "factory-ca";
 	if (X509_check_private_key(certificate, responder->signer.key) != 1)
 		return "the published certificate is for another key than status.ocsp_key";
 	if (X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0)
@@ -299,8 +301,7 @@ static void take_status(const struct pg_rows *rows, struct ocsp_status *status)
 		reason = REVOCATION_UNSPECIFIED;
 	status->verdict = OCSP_REVOKED;
 	status->reason = (int)reason;
-	status->revoked_unix_s =
-	    row_time_us(rows, 0, row_column(rows, "revoked_at")) / 1000000;
+	status->revoked_unix_s = row_time_us(rows, 0, row_column(rows, "revoked_at")) / 1000000;
 }
 
 static void on_statuses(
@@ -336,8 +337,7 @@ static void look_up(struct question *question)
 	if (question->asked_count == 0)
 		fail(question, OCSP_FAILED_UNAUTHORIZED);
 	else
-		pg_submit(
-		    responder->database, calls, question->asked_count, on_statuses, question);
+		pg_submit(responder->database, calls, question->asked_count, on_statuses, question);
 }
 
 static void take_request(struct question *question, const void *der, size_t len)
@@ -431,8 +431,8 @@ void responder_handle(struct responder *responder, struct exchange *exchange)
 	}
 	question = calloc(1, sizeof *question);
 	CHECK(question);
-	*question = (struct question){
-	    .responder = responder, .exchange = exchange, .is_get = !is_post};
+	*question =
+	    (struct question){.responder = responder, .exchange = exchange, .is_get = !is_post};
 	exchange_set_data(exchange, question, question_free);
 	if (is_post)
 		exchange_read_body(exchange, OCSP_REQUEST_MAX, on_body, question);

@@ -13,9 +13,9 @@
 
 struct responder;
 
-/* Reads the key; ERR_* with `why`. Before privileges are dropped. "" : no responder, *key is NULL. */
-MUST_CHECK enum err responder_key_read(
-    const char *path, EVP_PKEY **key, char *why, size_t why_len);
+/* Reads the key; ERR_* with `why`. Before privileges are dropped. "" : no responder, *key is NULL.
+ */
+MUST_CHECK enum err responder_key_read(const char *path, EVP_PKEY **key, char *why, size_t why_len);
 
 /* Takes the key. The database is freed first: its last callbacks come here. */
 struct responder *responder_new(struct event_base *base, struct pg *database, EVP_PKEY *key);

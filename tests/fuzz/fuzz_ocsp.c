@@ -1,7 +1,7 @@
 /*
- * Fuzz target: OCSP requests, as DER and as the path of a GET. One that is read has a bounded number
- * of certificates, each with a serial to look up when it is of the issuer; and an answer can be
- * written to it.
+ * Fuzz target: OCSP requests, as DER and as the path of a GET. One that is read has a bounded
+ * number of certificates, each with a serial to look up when it is of the issuer; and an answer can
+ * be written to it.
  */
 #include <openssl/x509.h>
 #include <string.h>

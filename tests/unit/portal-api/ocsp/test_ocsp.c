@@ -1,4 +1,5 @@
-/* OCSP requests as clients send them and as attackers do; answers as OpenSSL's own client reads them. */
+/* OCSP requests as clients send them and as attackers do; answers as OpenSSL's own client reads
+ * them. */
 #include <check.h>
 #include <openssl/ocsp.h>
 #include <openssl/x509v3.h>
@@ -13,8 +14,8 @@ enum { NOW = 1800000000 };
 static EVP_PKEY *ca_key, *key;
 static X509 *ca, *other_ca, *responder;
 
-static X509 *make(const char *name, EVP_PKEY *subject_key, X509 *issuer, EVP_PKEY *issuer_key,
-    const char *usage)
+static X509 *make(
+    const char *name, EVP_PKEY *subject_key, X509 *issuer, EVP_PKEY *issuer_key, const char *usage)
 {
 	X509 *certificate = X509_new();
 	X509_NAME *subject = X509_get_subject_name(certificate);
@@ -31,8 +32,8 @@ static X509 *make(const char *name, EVP_PKEY *subject_key, X509 *issuer, EVP_PKE
 	X509V3_set_ctx_nodb(&context);
 	X509V3_set_ctx(&context, issuer ? issuer : certificate, certificate, NULL, NULL, 0);
 	X509_add_ext(certificate,
-	    X509V3_EXT_conf_nid(NULL, &context, issuer ? NID_ext_key_usage : NID_basic_constraints,
-		usage),
+	    X509V3_EXT_conf_nid(
+		NULL, &context, issuer ? NID_ext_key_usage : NID_basic_constraints, usage),
 	    -1);
 	ck_assert_int_gt(X509_sign(certificate, issuer_key, EVP_sha256()), 0);
 	return certificate;
@@ -56,7 +57,8 @@ static void tear_down(void)
 	EVP_PKEY_free(key);
 }
 
-static const uint8_t SERIAL[OCSP_SERIAL_LEN] = {0x40, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+static const uint8_t SERIAL[OCSP_SERIAL_LEN] = {
+    0x40, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 /* A client's request about `count` certificates of an issuer; serials end in their number. */
 static OCSP_REQUEST *ask(X509 *issuer, const EVP_MD *digest, size_t count, int nonce_len)
@@ -72,9 +74,9 @@ static OCSP_REQUEST *ask(X509 *issuer, const EVP_MD *digest, size_t count, int n
 		bytes[OCSP_SERIAL_LEN - 1] = (uint8_t)(15 + i);
 		number = BN_bin2bn(bytes, sizeof bytes, NULL);
 		serial = BN_to_ASN1_INTEGER(number, NULL);
-		ck_assert_ptr_nonnull(OCSP_request_add0_id(request,
-		    OCSP_cert_id_new(digest, X509_get_subject_name(issuer),
-			X509_get0_pubkey_bitstr(issuer), serial)));
+		ck_assert_ptr_nonnull(OCSP_request_add0_id(
+		    request, OCSP_cert_id_new(digest, X509_get_subject_name(issuer),
+				 X509_get0_pubkey_bitstr(issuer), serial)));
 		ASN1_INTEGER_free(serial);
 		BN_free(number);
 	}
@@ -183,7 +185,8 @@ START_TEST(what_is_past_the_bounds_is_malformed)
 		enum err err;
 	} cases[] = {{1, 0, ERR_OK}, {OCSP_CERTIFICATES_MAX, 0, ERR_OK},
 	    {OCSP_CERTIFICATES_MAX + 1, 0, ERR_SYNTAX}, {0, 0, ERR_SYNTAX}, {1, 1, ERR_OK},
-	    {1, OCSP_NONCE_MAX, ERR_OK}, {1, OCSP_NONCE_MAX + 1, ERR_SYNTAX}, {1, 3000, ERR_SYNTAX}};
+	    {1, OCSP_NONCE_MAX, ERR_OK}, {1, OCSP_NONCE_MAX + 1, ERR_SYNTAX},
+	    {1, 3000, ERR_SYNTAX}};
 	struct ocsp_request *request = NULL;
 	OCSP_REQUEST *asked = ask(ca, EVP_sha1(), cases[_i].count, cases[_i].nonce_len);
 
