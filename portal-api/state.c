@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/net/server.h"
 #include "common/pki/tls_policy.h"
+#include "portal-api/ocsp/responder.h"
 
 static enum err bind_sockets(
     const struct portal_config *config, struct portal_sockets *sockets, char *why, size_t why_len)
@@ -39,6 +40,17 @@ static enum err make_tls(
 	    tls, why, why_len);
 }
 
+/* The key is the status worker's to hold; here it is only seen that it can be. */
+static enum err check_ocsp_key(const struct portal_config *config, char *why, size_t why_len)
+{
+	EVP_PKEY *key = NULL;
+	enum err err = ERR_OK;
+	if (config->status_enabled)
+		err = responder_key_read(config->ocsp_key, &key, why, why_len);
+	EVP_PKEY_free(key);
+	return err;
+}
+
 enum err portal_state_load(const char *path, struct portal_sockets *sockets,
     const struct portal_state *previous, struct portal_state **state)
 {
@@ -60,6 +72,8 @@ enum err portal_state_load(const char *path, struct portal_sockets *sockets,
 	if (!err)
 		err = make_tls(&made->config, &made->tls, why, why_len);
 	if (!err)
+		err = check_ocsp_key(&made->config, why, why_len);
+	if (!err)
 		err = bind_sockets(&made->config, sockets, why, why_len);
 	if (err) {
 		LOG_ERROR("configuration_refused", log_str("file", path), log_str("reason", why));
@@ -68,6 +82,14 @@ enum err portal_state_load(const char *path, struct portal_sockets *sockets,
 	}
 	*state = made;
 	return ERR_OK;
+}
+
+void portal_state_forget_keys(struct portal_state *state)
+{
+	SSL_CTX_free(state->tls);
+	seal_ring_free(state->ring);
+	state->tls = NULL;
+	state->ring = NULL;
 }
 
 void portal_state_free(struct portal_state *state)

@@ -27,5 +27,7 @@ struct portal_state {
 MUST_CHECK enum err portal_state_load(const char *path, struct portal_sockets *sockets,
     const struct portal_state *previous, struct portal_state **state);
 void portal_state_free(struct portal_state *state);
+/* For a worker that must not hold them: drops the sealing keys and the server's TLS keys. */
+void portal_state_forget_keys(struct portal_state *state);
 
 #endif
