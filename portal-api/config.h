@@ -21,6 +21,7 @@ struct portal_config {
 	int64_t workers;
 	char *user;
 	int64_t wrong_codes_per_hour, password_length;
+	int64_t streams_per_itsp, stream_heartbeat_ms, stream_life_ms;
 	int64_t transfer_silence_ms, transfer_wait_ms, transfer_check_ms;
 	int64_t connections, handshake_ms, head_ms, request_ms, idle_ms, drain_ms;
 };

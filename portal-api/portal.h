@@ -7,12 +7,15 @@
 #include "common/pki/seal.h"
 #include "portal-api/config.h"
 
+struct event_streams;
+
 struct portal {
 	const struct portal_config *config;
 	const struct seal_ring *ring;
 	const struct format_set *formats;
 	struct pg *tenant; /* role firstring_portal: one ITSP's rows */
 	struct pg *admin; /* role firstring_admin */
+	struct event_streams *streams; /* of an API worker */
 };
 
 #endif

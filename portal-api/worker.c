@@ -11,6 +11,7 @@
 #include "common/net/metrics.h"
 #include "common/net/sandbox.h"
 #include "common/net/server.h"
+#include "portal-api/events/streams.h"
 #include "portal-api/http/request.h"
 #include "portal-api/json/memory.h"
 #include "portal-api/metrics.h"
@@ -20,6 +21,7 @@
 struct worker_life {
 	struct event_base *base;
 	struct portal portal;
+	struct event_streams streams;
 	struct server *server;
 };
 
@@ -95,6 +97,7 @@ static void on_drain(void *ctx)
 {
 	struct worker_life *life = ctx;
 	metrics_set_ready("accepting", 0);
+	event_streams_end(&life->streams);
 	server_drain(life->server);
 }
 
@@ -126,6 +129,8 @@ int portal_worker_run(const struct worker *worker, void *shared)
 
 	(void)worker;
 	CHECK(life.base);
+	life.streams.base = life.base;
+	life.portal.streams = &life.streams;
 	if (sandbox_drop_privileges(state->config.user) != ERR_OK)
 		return EX_CONFIG;
 	sandbox_harden();

@@ -48,6 +48,7 @@ static const struct {
     [PROBLEM_IDEMPOTENCY_KEY_REUSED] = {422, "idempotency_key_reused",
 	"The idempotency key was used for another request"},
     [PROBLEM_TOO_MANY_WRONG_CODES] = {429, "too_many_wrong_codes", "Too many wrong claim codes"},
+    [PROBLEM_TOO_MANY_STREAMS] = {429, "too_many_streams", "Too many streams are open"},
     [PROBLEM_INTERNAL] = {500, "internal", "An error on our side"},
     [PROBLEM_UNAVAILABLE] = {503, "unavailable", "Not available for the moment"},
     [PROBLEM_OUTCOME_UNKNOWN] = {503, "outcome_unknown", "The outcome is not known"},
