@@ -15,12 +15,15 @@ struct portal_config {
 	int proxy, status_enabled;
 	struct conf_sections key_pairs; /* of struct portal_key_pair */
 	char *seal_ring, *formats;
-	char *tenant_database, *admin_database, *status_database;
+	char *tenant_database, *admin_database, *status_database, *courier_database;
 	int prepare;
 	int64_t database_deadline_ms, database_queue;
 	int64_t workers;
 	char *user;
 	int64_t wrong_codes_per_hour, password_length;
+	int webhooks_enabled, webhook_allow_loopback;
+	char *webhook_authorities;
+	int64_t webhooks_per_itsp, webhook_retry_ms, webhook_give_up_ms, webhook_timeout_ms;
 	int64_t streams_per_itsp, stream_heartbeat_ms, stream_life_ms;
 	int64_t transfer_silence_ms, transfer_wait_ms, transfer_check_ms;
 	int64_t connections, handshake_ms, head_ms, request_ms, idle_ms, drain_ms;

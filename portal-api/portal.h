@@ -11,7 +11,7 @@ struct event_streams;
 
 struct portal {
 	const struct portal_config *config;
-	const struct seal_ring *ring;
+	const struct seal_ring *ring, *webhook_ring;
 	const struct format_set *formats;
 	struct pg *tenant; /* role firstring_portal: one ITSP's rows */
 	struct pg *admin; /* role firstring_admin */

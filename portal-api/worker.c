@@ -125,7 +125,10 @@ int portal_worker_run(const struct worker *worker, void *shared)
 {
 	const struct portal_state *state = shared;
 	struct worker_life life = {.base = event_base_new(),
-	    .portal = {.config = &state->config, .ring = state->ring, .formats = state->formats}};
+	    .portal = {.config = &state->config,
+		.ring = state->ring,
+		.webhook_ring = state->webhook_ring,
+		.formats = state->formats}};
 
 	(void)worker;
 	CHECK(life.base);

@@ -128,7 +128,14 @@ static void refuse_scope(struct request *request)
 	char needed[SCOPES_TEXT_MAX];
 	scopes_format(request->operation->scopes, needed);
 	request_fail(request, PROBLEM_INSUFFICIENT_SCOPE, "The token needs %s of these scopes: %s.",
-	    request->operation->scopes & (request->operation->scopes - 1) ? "one" : "each", needed);
+	    request->operation->flags & OPERATION_ALL_SCOPES ? "each" : "one", needed);
+}
+
+static int has_scopes(const struct operation *operation, uint32_t scopes)
+{
+	if (operation->flags & OPERATION_ALL_SCOPES)
+		return (operation->scopes & scopes) == operation->scopes;
+	return !operation->scopes || (operation->scopes & scopes);
 }
 
 static void on_authenticated(
@@ -157,7 +164,7 @@ static void on_authenticated(
 	    (operation->audience == OPERATION_MANUFACTURER &&
 		principal->audience != AUDIENCE_MANUFACTURER))
 		refuse_audience(request);
-	else if (operation->scopes && !(operation->scopes & principal->scopes))
+	else if (!has_scopes(operation, principal->scopes))
 		refuse_scope(request);
 	else if (operation->flags & OPERATION_MUTATES &&
 		 row_bool(rows, 0, row_column(rows, "itsp_suspended")))

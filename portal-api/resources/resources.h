@@ -60,6 +60,18 @@ void event_list(struct request *request);
 void event_export(struct request *request);
 /* event_stream.c */
 void event_stream(struct request *request);
+/* webhooks.c */
+void webhook_list(struct request *request);
+void webhook_create(struct request *request);
+void webhook_get(struct request *request);
+void webhook_patch(struct request *request);
+void webhook_delete(struct request *request);
+void webhook_attempts(struct request *request);
+void webhook_rotate_secret(struct request *request);
+void webhook_replay(struct request *request);
+void webhook_test(struct request *request);
+void webhook_test_rebuild(struct request *request);
+void webhook_rebuild(struct request *request);
 /* models.c */
 void model_list(struct request *request);
 void model_create(struct request *request);
