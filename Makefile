@@ -12,7 +12,7 @@ BUILD := build/$(MODE)
 PARALLEL := -j$(shell nproc)
 VERSION := $(shell cat VERSION)
 
-PKGS := libevent_core openssl libpq yaml-0.1 jansson libseccomp
+PKGS := libevent_core openssl libpq yaml-0.1 jansson libseccomp libsodium p11-kit-1 libgfshare
 CPPFLAGS := -D_GNU_SOURCE -I. -I$(BUILD)/gen -DFIRSTRING_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough \
@@ -26,7 +26,7 @@ CFLAGS_asan := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined -fno
 CFLAGS_tsan := -O1 -g3 -fsanitize=thread
 CFLAGS_fuzz := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 CFLAGS := -std=gnu17 $(WARNINGS) $(HARDEN) $(CFLAGS_$(MODE)) $(EXTRA_CFLAGS)
-LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(filter -fsanitize%,$(CFLAGS_$(MODE)))
+LDFLAGS := -pie -Wl,--as-needed,-z,relro,-z,now,-z,noexecstack $(filter -fsanitize%,$(CFLAGS_$(MODE)))
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 .DEFAULT_GOAL := all

@@ -29,7 +29,20 @@ static const struct conf_field fields[] = {
     {.name = "pki.passphrase_file",
 	.type = CONF_PATH,
 	.offset = MEMBER(passphrase_file),
-	.help = "credential that opens the key store; mode 0600"},
+	.default_value = "",
+	.help = "credential that opens sealed key files; mode 0600; empty with a token or with "
+		"custodians"},
+    {.name = "pki.pkcs11_uri",
+	.type = CONF_STRING,
+	.offset = MEMBER(pkcs11_uri),
+	.default_value = "",
+	.help = "token that holds the keys (RFC 7512): "
+		"pkcs11:token=NAME;object=PREFIX?module-path=/usr/lib/...; empty: sealed files"},
+    {.name = "pki.pkcs11_pin_file",
+	.type = CONF_PATH,
+	.offset = MEMBER(pkcs11_pin_file),
+	.default_value = "",
+	.help = "credential: the token's user PIN; mode 0600"},
     {.name = "pki.organisation",
 	.type = CONF_STRING,
 	.offset = MEMBER(organisation),
@@ -95,6 +108,19 @@ static const struct conf_field fields[] = {
 	.offset = MEMBER(signer_peer_user),
 	.default_value = "",
 	.help = "user of the front, who may connect beside the signer's own; empty: nobody"},
+    {.name = "signer.operators",
+	.type = CONF_INT,
+	.offset = MEMBER(signer_operators),
+	.default_value = "1",
+	.min = 1,
+	.max = STATEMENT_SIGNATURES_MAX,
+	.help = "how many operators must sign an order, re-key grant, revocation or removal"},
+    {.name = "signer.pkcs11_connect",
+	.type = CONF_BOOL,
+	.offset = MEMBER(signer_pkcs11_connect),
+	.default_value = "false",
+	.help = "true for a PKCS#11 module that reaches its token over a network or a daemon's "
+		"socket"},
     {.name = "database.conninfo",
 	.type = CONF_STRING,
 	.offset = MEMBER(database_conninfo),
@@ -148,6 +174,25 @@ static const struct conf_field fields[] = {
 	.min = 1000,
 	.max = 600000,
 	.help = "time that requests in flight have at a stop or reload"},
+    {.name = "audit.head_file",
+	.type = CONF_PATH,
+	.offset = MEMBER(audit_head_file),
+	.default_value = "",
+	.help = "where signed heads of the audit log are appended, outside the database; empty: "
+		"nowhere, not for production"},
+    {.name = "audit.head_interval",
+	.type = CONF_DURATION,
+	.offset = MEMBER(audit_head_interval_ms),
+	.default_value = "1m",
+	.min = 1000,
+	.max = 3600000,
+	.help = "how often the signer signs where the audit log's chain ends"},
+    {.name = "audit.conninfo",
+	.type = CONF_STRING,
+	.offset = MEMBER(audit_conninfo),
+	.default_value = "",
+	.secret = 1,
+	.help = "PostgreSQL as role firstring_auditor, for audit verify alone"},
     {.name = "front.url",
 	.type = CONF_URL,
 	.offset = MEMBER(front_url),
@@ -199,6 +244,8 @@ static enum err check(const void *values, char *why, size_t why_len)
 	if (oid_parse(config->oid_arc, &arc) || arc.len > X509_OID_MAX / 2)
 		return refuse(why, why_len, "pki.oid_arc",
 		    "an object identifier of dotted numbers, such as 1.3.6.1.4.1.32473");
+	if (*config->pkcs11_uri && !*config->pkcs11_pin_file)
+		return refuse(why, why_len, "pki.pkcs11_pin_file", "needed with pki.pkcs11_uri");
 	if (strlen(config->state_dir) + FILE_NAME_ROOM >= FACTORY_PATH_MAX)
 		return refuse(why, why_len, "pki.state_dir", "too long");
 	if (strlen(config->published_dir) + FILE_NAME_ROOM >= FACTORY_PATH_MAX)

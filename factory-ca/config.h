@@ -15,7 +15,9 @@ struct factory_config {
 	/* pki */
 	char *state_dir; /* keys/, ledger, journal, ca/; the signer's, mode 0700 */
 	char *published_dir; /* chain PEM files and CRLs, for everybody to read */
-	char *passphrase_file; /* credential that opens the key store */
+	char *passphrase_file; /* credential that opens the key files; "": a token, or custodians */
+	char *pkcs11_uri; /* the token that holds the keys; "": sealed files */
+	char *pkcs11_pin_file; /* credential: its PIN */
 	char *organisation; /* O of CAs and devices */
 	char *root_name, *issuing_name, *line_access_name; /* CN of the CAs */
 	char *oid_arc; /* private arc, dotted: see factory_oid */
@@ -26,6 +28,8 @@ struct factory_config {
 	char *signer_socket;
 	char *signer_user; /* "" : stay */
 	char *signer_peer_user; /* who may connect beside ourselves; "" : nobody */
+	int64_t signer_operators; /* who must sign a statement: 1 or 2 */
+	int signer_pkcs11_connect; /* the token's module may make connections */
 	/* database */
 	char *database_conninfo; /* of the front and of the commands */
 	int database_prepare;
@@ -35,6 +39,10 @@ struct factory_config {
 	char *front_certificate, *front_key; /* PEM; "" where no front runs */
 	char *front_user; /* "" : stay */
 	int64_t front_drain_ms;
+	/* audit */
+	char *audit_head_file; /* "": none */
+	int64_t audit_head_interval_ms;
+	char *audit_conninfo; /* of audit verify; "": it cannot run here */
 	/* where the operator's commands find the front */
 	char *front_url;
 	char *front_server_ca; /* PEM; "" : --server-ca must be given */

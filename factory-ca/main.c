@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/conf/conf.h"
 #include "factory-ca/commands.h"
+#include "factory-ca/signer/keystore.h"
 
 static const struct command {
 	const char *name;
@@ -19,11 +20,15 @@ static const struct command {
 } commands[] = {
     {"init", command_init, "make root, issuing and line-access CA: the key ceremony", 0},
     {"publish", command_publish, "put chain and CRLs into published_dir and the database", 0},
-    {"operator", command_operator, "add NAME [--out DIR]: key and certificate of an operator", 0},
+    {"operator", command_operator, "add NAME [--out DIR] | remove NAME: who signs orders", 0},
     {"station", command_station, "add NAME [--out DIR] | revoke NAME: stations of the line", 0},
     {"key", command_key, "list: the keys of the key store", 0},
-    {"order", command_order, "open | close | show: production orders, signed by an operator", 1},
+    {"order", command_order,
+	"open | extend | close | sign | show | report: production orders, signed by operators", 1},
+    {"rekey", command_rekey, "grant a phone one certificate for another key", 1},
+    {"revoke", command_revoke, "revoke a phone's certificate, with a reason", 1},
     {"code", command_code, "the claim code of one phone, for its label to be printed again", 1},
+    {"audit", command_audit, "verify: is the audit log whole, and what was done to it if not", 1},
     {"signer", command_signer, "run the process that holds the keys", 0},
     {"front", command_front, "run the network side: stations and operators connect here", 1},
     {"serve", command_serve, "run signer and front together, for a trial", 1},
@@ -147,7 +152,7 @@ int main(int argc, char **argv)
 	struct command_context context = {0};
 	const struct command *command = NULL;
 	struct conf_error error = {""};
-	int name = 0, rest;
+	int name = 0, rest, status;
 
 	log_set_program("factory-ca");
 	rest = read_options(argc, argv, &options, &context, &name, &error);
@@ -174,5 +179,7 @@ int main(int argc, char **argv)
 	/* The command sees its name and what is its own. */
 	if (name)
 		argv[rest - 1] = argv[name];
-	return run_command(command, &context, &options, argc - rest + 1, argv + rest - 1);
+	status = run_command(command, &context, &options, argc - rest + 1, argv + rest - 1);
+	keystore_leave(status);
+	return status;
 }

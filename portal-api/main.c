@@ -61,7 +61,7 @@ static void release(void *state)
 static int run_health(const struct worker *worker, void *shared)
 {
 	const struct portal_state *state = shared;
-	return health_run(worker, state->sockets->health);
+	return health_run(worker, state->sockets->health, NULL);
 }
 
 static size_t kinds(void *shared, struct worker_kind kinds[WORKERS_KINDS_MAX])

@@ -6,6 +6,7 @@
 #include "common/db/pg.h"
 #include "common/pki/seal.h"
 #include "portal-api/config.h"
+#include "portal-api/people/hasher.h"
 
 struct event_streams;
 
@@ -16,6 +17,7 @@ struct portal {
 	struct pg *tenant; /* role firstring_portal: one ITSP's rows */
 	struct pg *admin; /* role firstring_admin */
 	struct event_streams *streams; /* of an API worker */
+	struct hasher *hasher; /* of people's passwords */
 };
 
 #endif

@@ -89,6 +89,15 @@ static const struct conf_field FIELDS[] = {
 	.default_value = "1s",
 	.reloadable = 1,
 	.help = "for one database; then the next one is asked"},
+    {.name = "standby_max_age",
+	.type = CONF_DURATION,
+	FIELD(standby_age_ms),
+	.min = 1000,
+	.max = 86400000,
+	.default_value = "10m",
+	.reloadable = 1,
+	.help =
+	    "how far a standby's replay may lie back for it to answer while the primary is away"},
     {.name = "event_interval",
 	.type = CONF_DURATION,
 	FIELD(event_interval_ms),
@@ -104,8 +113,23 @@ static const struct conf_field FIELDS[] = {
 	.max = 1000000,
 	.default_value = "20000",
 	.reloadable = 1,
-	.help = "events a worker holds while the primary is away; past it they are dropped and "
-		"counted"},
+	.help = "events that a worker holds in memory; past it they are dropped and counted"},
+    {.name = "event_spool",
+	.type = CONF_PATH,
+	FIELD(event_spool),
+	.default_value = "",
+	.reloadable = 1,
+	.help =
+	    "folder, writable for the workers, where events wait while the primary is away; \"\": "
+	    "in memory"},
+    {.name = "event_spool_max",
+	.type = CONF_SIZE,
+	FIELD(event_spool_max),
+	.min = 65536,
+	.max = INT64_C(1) << 40,
+	.default_value = "256MiB",
+	.reloadable = 1,
+	.help = "bytes of that folder in all, some 150 an event"},
     {.name = "workers",
 	.type = CONF_INT,
 	FIELD(workers),
@@ -170,6 +194,69 @@ static const struct conf_field FIELDS[] = {
 	.max = 600000,
 	.default_value = "30s",
 	.help = "how long a leaving worker may finish what it has begun"},
+    {.name = "abuse.exempt",
+	.type = CONF_STRINGS,
+	FIELD(exempt),
+	.default_value = "127.0.0.0/8 ::1",
+	.reloadable = 1,
+	.help = "addresses and networks that are never banned; balancers never are either"},
+    {.name = "abuse.ban",
+	.type = CONF_DURATION,
+	FIELD(ban_ms),
+	.min = 1000,
+	.max = 7 * 24 * 3600 * 1000LL,
+	.default_value = "10m",
+	.reloadable = 1,
+	.help = "how long a source or certificate that failed too often is shut out"},
+    {.name = "abuse.source_failures",
+	.type = CONF_INT,
+	FIELD(source_failures),
+	.min = 1,
+	.max = 1000000,
+	.default_value = "60",
+	.reloadable = 1,
+	.help = "failed handshakes and requests that an IPv4 address or IPv6 /64 has at once; one "
+		"that got a verified answer within ten minutes is not banned"},
+    {.name = "abuse.source_refill",
+	.type = CONF_DURATION,
+	FIELD(source_refill_ms),
+	.min = 1,
+	.max = 3600 * 1000,
+	.default_value = "5s",
+	.reloadable = 1,
+	.help = "the time that gives a source one of them back"},
+    {.name = "abuse.network_failures",
+	.type = CONF_INT,
+	FIELD(network_failures),
+	.min = 1,
+	.max = 1000000,
+	.default_value = "600",
+	.reloadable = 1,
+	.help = "the same for a /24 or /48, which is never banned: it raises an alarm"},
+    {.name = "abuse.network_refill",
+	.type = CONF_DURATION,
+	FIELD(network_refill_ms),
+	.min = 1,
+	.max = 3600 * 1000,
+	.default_value = "1s",
+	.reloadable = 1,
+	.help = "the time that gives a network one of them back"},
+    {.name = "abuse.certificate_failures",
+	.type = CONF_INT,
+	FIELD(certificate_failures),
+	.min = 1,
+	.max = 1000000,
+	.default_value = "30",
+	.reloadable = 1,
+	.help = "failed requests that a certificate has at once"},
+    {.name = "abuse.certificate_refill",
+	.type = CONF_DURATION,
+	FIELD(certificate_refill_ms),
+	.min = 1,
+	.max = 3600 * 1000,
+	.default_value = "10s",
+	.reloadable = 1,
+	.help = "the time that gives a certificate one of them back"},
 };
 
 static enum err check_count(size_t count, size_t max, const char *name, char *why, size_t why_len)
@@ -178,6 +265,19 @@ static enum err check_count(size_t count, size_t max, const char *name, char *wh
 		return ERR_OK;
 	snprintf(why, why_len, "%s: 1 to %zu are needed, not %zu", name, max, count);
 	return ERR_RANGE;
+}
+
+static enum err check_networks(
+    const struct conf_strings *texts, const char *name, char *why, size_t why_len)
+{
+	struct networks networks;
+	char problem[200];
+
+	enum err err = networks_parse(
+	    (const char *const *)texts->items, texts->count, &networks, problem, sizeof problem);
+	if (err != ERR_OK)
+		snprintf(why, why_len, "%s: %s", name, problem);
+	return err;
 }
 
 static enum err check(const void *values, char *why, size_t why_len)
@@ -198,6 +298,8 @@ static enum err check(const void *values, char *why, size_t why_len)
 		if (err != ERR_OK)
 			snprintf(why, why_len, "databases[%zu]: %s", i, problem);
 	}
+	if (err == ERR_OK)
+		err = check_networks(&config->exempt, "abuse.exempt", why, why_len);
 	return err;
 }
 

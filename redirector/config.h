@@ -31,13 +31,19 @@ struct redirector_config {
 	struct conf_strings databases; /* conninfo, in order of preference */
 	int prepare; /* 0 behind PgBouncer before 1.21 */
 	int64_t lookup_deadline_ms; /* for one database; then the next one is asked */
+	int64_t standby_age_ms; /* how old a standby's replay may be for it to answer */
 	int64_t event_interval_ms; /* how long an event waits for company */
-	int64_t event_queue; /* events held while the primary is away */
+	int64_t event_queue; /* events held in memory */
+	char *event_spool; /* "": none */
+	int64_t event_spool_max; /* bytes, of all workers */
 	int64_t workers;
 	char *user;
 	struct conf_address health;
 	int64_t connections; /* per worker; 0: what RLIMIT_NOFILE allows */
 	int64_t handshake_ms, head_ms, request_ms, idle_ms, drain_ms;
+	struct conf_strings exempt; /* networks that are never banned */
+	int64_t source_failures, source_refill_ms, network_failures, network_refill_ms;
+	int64_t certificate_failures, certificate_refill_ms, ban_ms;
 };
 
 extern const struct conf_table redirector_config_table;

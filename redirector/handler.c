@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/answer/decide.h"
+#include "common/answer/request_mac.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
@@ -78,6 +79,35 @@ static void log_request(
 	    log_int("us", clock_unix_us() - call->begun_us));
 }
 
+/* What the outcome says of who asked: a failure, a phone of ours, or nothing. */
+static void note_outcome(const struct call *call, enum decide_reason reason)
+{
+	const struct abuse *abuse = &call->handler->abuse;
+	const struct server_peer *peer = exchange_peer(call->exchange);
+	const struct http1_head *head = exchange_head(call->exchange);
+	struct mac probed = call->id.mac;
+
+	switch (reason) {
+	case DECIDE_METHOD: /* some phones upload by themselves */
+	case DECIDE_UNAVAILABLE:
+		return;
+	case DECIDE_OTHER_MAC:
+		(void)request_names_other_mac(
+		    &call->id.mac, call->path, head->query.text, head->query.len, &probed);
+		abuse_note_failure(
+		    abuse, peer, &call->id.fingerprint, &probed, decide_reason_name(reason));
+		return;
+	case DECIDE_NOT_LIVE:
+	case DECIDE_OTHER_DEVICE:
+	case DECIDE_WEAK_LISTENER:
+		abuse_note_failure(
+		    abuse, peer, &call->id.fingerprint, &probed, decide_reason_name(reason));
+		return;
+	default:
+		abuse_note_verified(abuse, peer, &call->id.fingerprint, &call->id.mac);
+	}
+}
+
 /* The end of every request. `body` and `content_type` are those of a 200. */
 static void answer(struct call *call, enum decide_reason reason, const struct format *format,
     const struct buf *body)
@@ -108,6 +138,7 @@ static void answer(struct call *call, enum decide_reason reason, const struct fo
 		    (struct http1_field){{"Retry-After", 11}, {seconds, (size_t)len}};
 	}
 	metrics_add(METRIC_ANSWERS, reason, 1);
+	note_outcome(call, reason);
 	log_request(call, reason, status, format != NULL ? format_name(format) : NULL);
 	exchange_answer(call->exchange, &reply);
 }
@@ -255,20 +286,35 @@ static void on_request(struct exchange *exchange, void *ctx)
 	lookup_request(call->handler->lookup, &call->id.fingerprint, on_lookup, call);
 }
 
+static int on_connect(const struct server_peer *peer, void *ctx)
+{
+	const struct handler *handler = ctx;
+
+	return abuse_admits(&handler->abuse, peer);
+}
+
 static int on_handshake(const struct server_peer *peer, void *ctx)
 {
+	const struct handler *handler = ctx;
 	struct device_id id;
 
-	(void)ctx;
-	return peer_identity(peer, &id) != NULL;
+	return peer_identity(peer, &id) != NULL &&
+	       abuse_admits_certificate(&handler->abuse, peer, &id.fingerprint);
 }
 
 static void on_refusal(
     enum server_refusal refusal, const char *detail, const struct server_peer *peer, void *ctx)
 {
-	(void)detail, (void)peer, (void)ctx;
+	const struct handler *handler = ctx;
+
+	(void)detail;
 	metrics_add(METRIC_CONNECTIONS_REFUSED, refusal, 1);
+	/* A reset is a phone switched off; who is banned already pays no more. */
+	if (refusal != SERVER_REFUSED_RESET && refusal != SERVER_REFUSED_BANNED)
+		abuse_note_failure(&handler->abuse, peer, NULL, NULL, server_refusal_name(refusal));
 }
 
-const struct server_handler redirector_handler = {
-    .on_request = on_request, .on_handshake = on_handshake, .on_refusal = on_refusal};
+const struct server_handler redirector_handler = {.on_request = on_request,
+    .on_connect = on_connect,
+    .on_handshake = on_handshake,
+    .on_refusal = on_refusal};

@@ -7,6 +7,7 @@
 #define FIRSTRING_REDIRECTOR_HANDLER_H
 
 #include "common/net/server.h"
+#include "redirector/abuse/abuse.h"
 #include "redirector/events.h"
 #include "redirector/lookup.h"
 #include "redirector/state.h"
@@ -16,6 +17,7 @@ struct handler {
 	const struct state *state;
 	struct lookup *lookup;
 	struct events *events;
+	struct abuse abuse;
 };
 
 extern const struct server_handler redirector_handler;

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/net/health.h"
 #include "common/net/workers.h"
+#include "redirector/abuse/admin.h"
 #include "redirector/metrics.h"
 #include "redirector/render_command.h"
 #include "redirector/state.h"
@@ -36,6 +37,7 @@ static const char HELP[] =
 struct parent {
 	const char *config_path;
 	struct sockets sockets;
+	struct abuse_shared *abuse;
 };
 
 static enum err load(void *ctx, void *previous, void **state)
@@ -44,9 +46,11 @@ static enum err load(void *ctx, void *previous, void **state)
 	struct state *loaded = NULL;
 
 	enum err err = state_load(parent->config_path, &parent->sockets, previous, &loaded);
-	if (err == ERR_OK)
-		*state = loaded;
-	return err;
+	if (err != ERR_OK)
+		return err;
+	loaded->abuse = parent->abuse;
+	*state = loaded;
+	return ERR_OK;
 }
 
 static void release(void *state)
@@ -57,8 +61,9 @@ static void release(void *state)
 static int run_health(const struct worker *worker, void *shared)
 {
 	const struct state *state = shared;
+	struct health_more bans = abuse_admin(state->abuse);
 
-	return health_run(worker, state->sockets->health);
+	return health_run(worker, state->sockets->health, &bans);
 }
 
 static size_t kinds(void *shared, struct worker_kind kinds[WORKERS_KINDS_MAX])
@@ -110,12 +115,15 @@ int main(int argc, char **argv)
 	int status = read_config(&options, &drain_ms);
 	if (status != EX_OK || options.check_config || options.print_config)
 		return status;
-	struct parent parent = {.config_path = options.config_path};
+	/* Before the first fork: all workers of all generations share it. */
+	struct parent parent = {.config_path = options.config_path, .abuse = abuse_shared_new()};
 	redirector_metrics_init();
-	return workers_run(&(struct workers_config){.program = "redirector",
+	status = workers_run(&(struct workers_config){.program = "redirector",
 	    .load = load,
 	    .release = release,
 	    .kinds = kinds,
 	    .drain_ms = (unsigned)drain_ms,
 	    .ctx = &parent});
+	abuse_shared_free(parent.abuse);
+	return status;
 }

@@ -5,10 +5,15 @@
 #include "common/net/metrics.h"
 #include "common/net/server.h"
 #include "common/pki/device_id.h"
+#include "redirector/abuse/abuse.h"
 
 static const char *answer_labels[DECIDE_REASON_COUNT + 1];
 static const char *refusal_labels[SERVER_REFUSED_COUNT + 1];
 static const char *certificate_labels[DEVICE_ID_REASON_COUNT + 1];
+
+static const char *alarm_labels[ABUSE_ALARM_COUNT + 1];
+
+static const char *const ABUSE_LABELS[] = {"source", "network", "certificate", NULL};
 
 static const struct metric METRICS[METRIC_COUNT] = {
     [METRIC_ANSWERS] = {.name = "firstring_redirector_answers_total",
@@ -28,10 +33,28 @@ static const struct metric METRICS[METRIC_COUNT] = {
 	.help = "From asking for a phone's record to having it."},
     [METRIC_LOOKUPS_FAILED] = {.name = "firstring_redirector_lookups_failed_total",
 	.help = "Lookups that no database answered."},
+    [METRIC_LOOKUPS_STANDBY] = {.name = "firstring_redirector_lookups_standby_total",
+	.help = "Phones whose record a standby told while the primary was away."},
     [METRIC_EVENTS_WRITTEN] = {.name = "firstring_redirector_events_written_total",
 	.help = "Events made durable."},
     [METRIC_EVENTS_DROPPED] = {.name = "firstring_redirector_events_dropped_total",
-	.help = "Events lost because the queue was full or the database refused them."},
+	.help = "Events lost because queue and spool were full or the database refused them."},
+    [METRIC_EVENTS_SPOOLED] = {.name = "firstring_redirector_events_spooled_total",
+	.help = "Events kept in a file while the primary was away; written later, each once."},
+    [METRIC_ABUSE_ALARMS] = {.name = "firstring_redirector_abuse_alarms_total",
+	.help = "Scans, bans, busy networks and suspected clones.",
+	.label = "kind",
+	.label_values = alarm_labels},
+    [METRIC_ABUSE_RECORDS] = {.name = "firstring_redirector_abuse_records",
+	.type = METRIC_GAUGE,
+	.help = "Sources, networks and certificates that are kept in mind.",
+	.label = "of",
+	.label_values = ABUSE_LABELS},
+    [METRIC_BANS] = {.name = "firstring_redirector_bans",
+	.type = METRIC_GAUGE,
+	.help = "Bans in force; networks are never banned.",
+	.label = "of",
+	.label_values = ABUSE_LABELS},
 };
 
 void redirector_metrics_init(void)
@@ -42,5 +65,7 @@ void redirector_metrics_init(void)
 		refusal_labels[i] = server_refusal_name((enum server_refusal)i);
 	for (unsigned i = 0; i < DEVICE_ID_REASON_COUNT; i++)
 		certificate_labels[i] = device_id_reason_name((enum device_id_reason)i);
+	for (unsigned i = 0; i < ABUSE_ALARM_COUNT; i++)
+		alarm_labels[i] = abuse_alarm_name((enum abuse_alarm)i);
 	metrics_init(METRICS, METRIC_COUNT);
 }

@@ -104,7 +104,7 @@ static int choose_body(
 	size_t len = strcspn(target, "?");
 	const char *query = target[len] == '?' ? target + len + 1 : "";
 	snprintf(path, sizeof(path), "%.*s", (int)len, target);
-	if (request_names_other_mac(mac, path, query, strlen(query)))
+	if (request_names_other_mac(mac, path, query, strlen(query), NULL))
 		fprintf(stderr, "%s: 403, it names another phone\n", target);
 	else if (format_match(format, mac, path, query, strlen(query), body) != FILE_OWN)
 		fprintf(stderr, "%s: 404, it is not this phone's own file\n", target);

@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/pki/tls_policy.h"
+#include "redirector/spool.h"
 
 enum { WHY_LEN = 512 };
 
@@ -43,6 +44,34 @@ static enum err make_tls(
 	    tls, why, why_len);
 }
 
+static void make_abuse_policy(const struct redirector_config *config, struct abuse_policy *policy)
+{
+	char why[WHY_LEN];
+
+	policy->source = (struct bucket_policy){config->source_failures, config->source_refill_ms};
+	policy->network =
+	    (struct bucket_policy){config->network_failures, config->network_refill_ms};
+	policy->certificate =
+	    (struct bucket_policy){config->certificate_failures, config->certificate_refill_ms};
+	policy->ban_ms = config->ban_ms;
+	/* The table has checked it. */
+	CHECK(networks_parse((const char *const *)config->exempt.items, config->exempt.count,
+		  &policy->exempt, why, sizeof why) == ERR_OK);
+}
+
+/* That the folder is there and is one; whether the workers' user can write is theirs to see. */
+static enum err check_spool(const struct redirector_config *config, char *why, size_t why_len)
+{
+	struct spool *spool = NULL;
+
+	if (config->event_spool[0] == '\0')
+		return ERR_OK;
+	enum err err = spool_new(config->event_spool, 0, 0, &spool, why, why_len);
+	if (err == ERR_OK)
+		spool_free(spool);
+	return err;
+}
+
 enum err state_load(
     const char *path, struct sockets *sockets, const struct state *previous, struct state **state)
 {
@@ -61,6 +90,8 @@ enum err state_load(
 	if (err == ERR_OK)
 		err = seal_ring_load(made->config.seal_ring, &made->ring, why, WHY_LEN);
 	if (err == ERR_OK)
+		err = check_spool(&made->config, why, WHY_LEN);
+	if (err == ERR_OK)
 		err = make_tls(&made->config, &made->tls, why, WHY_LEN);
 	if (err == ERR_OK)
 		err = bind_sockets(&made->config, sockets, why, WHY_LEN);
@@ -69,6 +100,7 @@ enum err state_load(
 		state_free(made);
 		return err;
 	}
+	make_abuse_policy(&made->config, &made->abuse_policy);
 	*state = made;
 	return ERR_OK;
 }

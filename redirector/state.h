@@ -9,6 +9,7 @@
 
 #include "common/answer/format_set.h"
 #include "common/pki/seal.h"
+#include "redirector/abuse/abuse.h"
 #include "redirector/config.h"
 
 /* The sockets of the process: bound with the first state, shared by all generations. */
@@ -24,6 +25,8 @@ struct state {
 	struct seal_ring *ring;
 	struct format_set *formats;
 	const struct sockets *sockets;
+	struct abuse_policy abuse_policy;
+	struct abuse_shared *abuse; /* the parent's; set by it */
 };
 
 /* Makes a state from the file; binds `sockets` if they are not. `previous` (may be NULL) is the one

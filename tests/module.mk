@@ -29,7 +29,7 @@ OBJECTS += $(call objects,$(INTEGRATION_SOURCES))
 .SECONDARY: $(call objects,$(INTEGRATION_SOURCES))
 
 .PHONY: integration
-integration: all $(BUILD)/bin/csrs $(BUILD)/bin/sealed $(INTEGRATION_PROGRAMS)  ## one daemon or layer at a time, with its real neighbours
+integration: all $(BUILD)/bin/csrs $(BUILD)/bin/sealed $(BUILD)/tests/lib/flaky_token.so $(INTEGRATION_PROGRAMS)  ## one daemon or layer at a time, with its real neighbours
 	@BUILD=$(BUILD) tests/lib/run-tests integration $(INTEGRATION_PROGRAMS) $(INTEGRATION_SCRIPTS)
 
 # Tools that tests and benches run.
@@ -43,6 +43,12 @@ $(BUILD)/bin/sealed: $(BUILD)/tests/lib/sealed.o $(LIBCOMMON)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 OBJECTS += $(call objects,tests/lib/sealed.c)
+
+# A PKCS#11 module that fails on demand.
+$(BUILD)/tests/lib/flaky_token.so: tests/lib/flaky_token.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
 
 # Tools of benches: tests/bench/NAME.c is bin/NAME.
 BENCH_SOURCES := $(wildcard tests/bench/*.c)

@@ -56,7 +56,7 @@ enum decide_reason decide_before_lookup(const char *method, size_t method_len,
 {
 	if (!method_is(method, method_len, "GET") && !method_is(method, method_len, "HEAD"))
 		return DECIDE_METHOD;
-	if (request_names_other_mac(mac, path, query, query_len))
+	if (request_names_other_mac(mac, path, query, query_len, NULL))
 		return DECIDE_OTHER_MAC;
 	return DECIDE_ANSWER;
 }

@@ -46,7 +46,7 @@ static int has_digit(const char *text, size_t len)
 
 /* A word of letters, 12 hex digits and letters may be cut in more than one way ("spa0015..."):
  * it names another phone when one can be read in it and `mac` cannot. */
-static int word_names_other(const struct mac *mac, const char *word, size_t len)
+static int word_names_other(const struct mac *mac, const char *word, size_t len, struct mac *named)
 {
 	int other = 0;
 
@@ -60,7 +60,10 @@ static int word_names_other(const struct mac *mac, const char *word, size_t len)
 			if (mac_equal(&found, mac))
 				return 0;
 			/* Letters alone are a MAC only when they are the whole word. */
-			other |= len == MAC_TEXT_LEN || has_digit(word + start, MAC_TEXT_LEN);
+			if (len == MAC_TEXT_LEN || has_digit(word + start, MAC_TEXT_LEN)) {
+				other = 1;
+				*named = found;
+			}
 		}
 		if (!is_letter(word[start]))
 			break;
@@ -69,7 +72,8 @@ static int word_names_other(const struct mac *mac, const char *word, size_t len)
 }
 
 /* A MAC with separators that begins at text[at]. */
-static int separated_names_other(const struct mac *mac, const char *text, size_t len, size_t at)
+static int separated_names_other(
+    const struct mac *mac, const char *text, size_t len, size_t at, struct mac *named)
 {
 	static const size_t LENGTHS[] = {COLONS_LEN, DOTS_LEN};
 
@@ -79,23 +83,25 @@ static int separated_names_other(const struct mac *mac, const char *text, size_t
 		struct mac found;
 		size_t end = at + LENGTHS[i];
 		if (end <= len && (end == len || !is_hex(text[end])) &&
-		    mac_parse(text + at, LENGTHS[i], &found) == ERR_OK && is_phone(&found))
+		    mac_parse(text + at, LENGTHS[i], &found) == ERR_OK && is_phone(&found)) {
+			*named = found;
 			return !mac_equal(&found, mac);
+		}
 	}
 	return 0;
 }
 
-static int text_names_other(const struct mac *mac, const char *text, size_t len)
+static int text_names_other(const struct mac *mac, const char *text, size_t len, struct mac *named)
 {
 	for (size_t at = 0; at < len; at++) {
-		if (is_hex(text[at]) && separated_names_other(mac, text, len, at))
+		if (is_hex(text[at]) && separated_names_other(mac, text, len, at, named))
 			return 1;
 		if (!is_word(text[at]) || (at > 0 && is_word(text[at - 1])))
 			continue;
 		size_t end = at;
 		while (end < len && is_word(text[end]))
 			end++;
-		if (word_names_other(mac, text + at, end - at))
+		if (word_names_other(mac, text + at, end - at, named))
 			return 1;
 	}
 	return 0;
@@ -120,13 +126,17 @@ static size_t query_decode(const char *query, size_t len, char decoded[QUERY_MAX
 }
 
 int request_names_other_mac(
-    const struct mac *mac, const char *path, const char *query, size_t query_len)
+    const struct mac *mac, const char *path, const char *query, size_t query_len, struct mac *named)
 {
 	char decoded[QUERY_MAX];
+	struct mac found;
 
-	if (text_names_other(mac, path, strlen(path)))
-		return 1;
-	return text_names_other(mac, decoded, query_decode(query, query_len, decoded));
+	if (!text_names_other(mac, path, strlen(path), &found) &&
+	    !text_names_other(mac, decoded, query_decode(query, query_len, decoded), &found))
+		return 0;
+	if (named != NULL)
+		*named = found;
+	return 1;
 }
 
 int request_query_has_mac(const struct mac *mac, const char *query, size_t query_len)

@@ -234,6 +234,19 @@ static enum err bind_map(const struct loader *loader, struct binding *binding,
 	return ERR_OK;
 }
 
+static void default_strings(const char *items, struct conf_strings *strings)
+{
+	strings->items = calloc(strlen(items) + 1, sizeof *strings->items);
+	CHECK(strings->items != NULL);
+	while (*items != '\0') {
+		size_t len = strcspn(items, " ");
+		char *item = strndup(items, len);
+		CHECK(item != NULL);
+		strings->items[strings->count++] = item;
+		items += len + strspn(items + len, " ");
+	}
+}
+
 /* Gives every field that the file left out its default. */
 static enum err bind_defaults(
     const struct loader *loader, const struct binding *binding, const yaml_node_t *node)
@@ -249,7 +262,12 @@ static enum err bind_defaults(
 			snprintf(why, sizeof why, "this key is required: %.180s", field->help);
 			return fail_at(loader, &node->start_mark, full, why);
 		}
-		if (field->type == CONF_STRINGS || field->type == CONF_SECTIONS) {
+		if (field->type == CONF_STRINGS) {
+			default_strings(field->default_value,
+			    (struct conf_strings *)(void *)(binding->values + field->offset));
+			continue;
+		}
+		if (field->type == CONF_SECTIONS) {
 			CHECK(field->default_value[0] == '\0'); /* an empty list */
 			continue;
 		}

@@ -50,8 +50,8 @@ struct conf_field {
 	const char *name; /* "database.conninfo": dots are nested maps */
 	enum conf_type type;
 	size_t offset; /* offsetof the member in the bound struct */
-	const char
-	    *default_value; /* as it would be written in the file; NULL: required; "": empty */
+	const char *default_value; /* as it would be written in the file; NULL: required; "": empty;
+				    * of CONF_STRINGS: its items with a space between */
 	int64_t min, max; /* CONF_INT, CONF_DURATION (ms), CONF_SIZE; both 0: no range */
 	const char *const *words; /* CONF_WORD: NULL-terminated */
 	const struct conf_table *section; /* CONF_SECTIONS */

@@ -242,6 +242,19 @@ static void expire(struct connection *connection)
 	}
 }
 
+/* The peer's address is known. */
+static void admit(struct connection *connection)
+{
+	const struct server_config *config = &connection->server->config;
+	if (config->handler->on_connect != NULL &&
+	    !config->handler->on_connect(&connection->peer, config->ctx)) {
+		connection_lose(connection, SERVER_REFUSED_BANNED, "banned");
+		return;
+	}
+	transport_init(connection);
+	connection->phase = connection->ssl != NULL ? PHASE_HANDSHAKE : PHASE_OPEN;
+}
+
 static int step_proxy(struct connection *connection)
 {
 	struct proxy_header header;
@@ -258,8 +271,8 @@ static int step_proxy(struct connection *connection)
 	if (header.has_source)
 		connection_set_address(
 		    connection, (const struct sockaddr *)&header.source, sizeof(header.source));
-	connection->phase = connection->ssl != NULL ? PHASE_HANDSHAKE : PHASE_OPEN;
-	return 1;
+	admit(connection);
+	return connection->phase != PHASE_GONE;
 }
 
 static int step_handshake(struct connection *connection)
@@ -439,20 +452,25 @@ struct connection *connection_new(
 	connection->fd = fd;
 	connection->peer.verify_result = X509_V_ERR_UNSPECIFIED;
 	connection_set_address(connection, address, address_len);
-	transport_init(connection);
-	if (config->proxy == SERVER_PROXY_REQUIRED)
-		connection->phase = PHASE_PROXY;
-	else
-		connection->phase = connection->ssl != NULL ? PHASE_HANDSHAKE : PHASE_OPEN;
+	connection->phase = PHASE_PROXY;
 	connection->deadline_ms = clock_monotonic_ms() + config->limits.handshake_ms;
 	event_assign(&connection->read_event, config->base, fd, EV_READ | EV_PERSIST, on_readable,
 	    connection);
 	event_assign(&connection->write_event, config->base, fd, EV_WRITE | EV_PERSIST, on_writable,
 	    connection);
 	event_assign(&connection->turn_event, config->base, -1, 0, on_turn, connection);
-	/* It frees only what is gone, which a new one is not. */
+	return connection;
+}
+
+void connection_begin(struct connection *connection)
+{
+	const struct server_config *config = &connection->server->config;
+	if (config->proxy == SERVER_PROXY_FORBIDDEN)
+		admit(connection);
+	else if (config->balancers != NULL &&
+		 !networks_hold(config->balancers, &connection->peer.address))
+		connection_lose(connection, SERVER_REFUSED_PROXY, "not_a_balancer");
 	connection_settle(connection);
-	return connection; /* NOLINT(clang-analyzer-unix.Malloc) */
 }
 
 void connection_free(struct connection *connection)

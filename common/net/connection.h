@@ -117,6 +117,8 @@ void server_forget(struct connection *connection);
 /* connection.c */
 struct connection *connection_new(
     struct server *server, int fd, const struct sockaddr *address, socklen_t address_len);
+/* Lets it in, once the server knows of it. May free it. */
+void connection_begin(struct connection *connection);
 void connection_free(struct connection *connection);
 /* Flushes, and sets events and deadline to what the state asks for. May free the connection. Does
  * nothing while connection_work is running on it, which ends with it. */
@@ -145,6 +147,7 @@ void input_add(struct input *input, const char *bytes, size_t len);
 void input_keep(struct input *input);
 
 /* transport.c */
+/* Before the first byte of TLS. */
 void transport_init(struct connection *connection);
 void transport_free(struct connection *connection);
 enum transport_result { TRANSPORT_DONE, TRANSPORT_WAIT, TRANSPORT_FAILED };

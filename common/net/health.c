@@ -14,10 +14,9 @@
 
 #include "common/base/log.h"
 #include "common/net/metrics.h"
-#include "common/net/router.h"
-#include "common/net/server.h"
 
 struct health {
+	const struct health_more *more; /* never NULL */
 	struct server *server;
 	int draining;
 };
@@ -25,7 +24,8 @@ struct health {
 static void answer_metrics(struct health *health, struct exchange *exchange)
 {
 	struct buf text = {0};
-	(void)health;
+	if (health->more->refresh != NULL)
+		health->more->refresh(health->more->ctx);
 	metrics_write(&text);
 	struct server_answer answer = {.status = 200,
 	    .content_type = "text/plain; version=0.0.4",
@@ -79,10 +79,19 @@ static void on_request(struct exchange *exchange, void *ctx)
 {
 	struct router_match match;
 	struct server_answer refusal = {.status = 404};
+	const struct health_more *more = ((struct health *)ctx)->more;
 	enum router_result result = router_match(
 	    ROUTES, sizeof(ROUTES) / sizeof(ROUTES[0]), exchange_head(exchange), &match);
 	if (result == ROUTER_FOUND) {
 		((const struct operation *)match.route->target)->answer(ctx, exchange);
+		return;
+	}
+	if (result == ROUTER_PATH)
+		result =
+		    router_match(more->routes, more->route_count, exchange_head(exchange), &match);
+	if (result == ROUTER_FOUND) {
+		((const struct health_operation *)match.route->target)
+		    ->answer(exchange, &match, more->ctx);
 		return;
 	}
 	if (result == ROUTER_METHOD) {
@@ -100,11 +109,12 @@ static void on_drain(void *ctx)
 	server_drain(health->server);
 }
 
-int health_run(const struct worker *worker, int listen_fd)
+int health_run(const struct worker *worker, int listen_fd, const struct health_more *more)
 {
+	static const struct health_more NOTHING;
 	static const struct server_handler HANDLER = {.on_request = on_request};
 	struct event_base *base = event_base_new();
-	struct health health = {0};
+	struct health health = {.more = more != NULL ? more : &NOTHING};
 	struct server_config config = {
 	    .base = base,
 	    .name = "health",

@@ -49,27 +49,35 @@ enum err sandbox_drop_privileges(const char *user)
 	return ERR_OK;
 }
 
-enum err sandbox_allow_only(const char *const *syscalls)
+static enum err add_rules(scmp_filter_ctx filter, uint32_t action, const char *const *syscalls)
 {
-	enum err err = ERR_IO;
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	if (filter == NULL)
-		goto out;
 	for (size_t i = 0; syscalls[i] != NULL; i++) {
 		int number = seccomp_syscall_resolve_name(syscalls[i]);
 		if (number == __NR_SCMP_ERROR) {
 			LOG_ERROR("unknown_system_call", log_str("name", syscalls[i]));
-			err = ERR_NOT_FOUND;
-			goto out;
+			return ERR_NOT_FOUND;
 		}
 		/* One that this architecture does not have is skipped by libseccomp itself. */
-		int failure = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
+		int failure = seccomp_rule_add(filter, action, number, 0);
 		if (failure != 0 && failure != -EDOM)
-			goto out;
+			return ERR_IO;
 	}
-	if (seccomp_load(filter) == 0)
+	return ERR_OK;
+}
+
+enum err sandbox_allow_only(const char *const *const *allowed, const char *const *refused)
+{
+	enum err err = ERR_IO;
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+
+	if (filter != NULL)
 		err = ERR_OK;
-out:
+	for (size_t i = 0; err == ERR_OK && allowed[i] != NULL; i++)
+		err = add_rules(filter, SCMP_ACT_ALLOW, allowed[i]);
+	if (err == ERR_OK && refused != NULL)
+		err = add_rules(filter, SCMP_ACT_ERRNO(EPERM), refused);
+	if (err == ERR_OK && seccomp_load(filter) != 0)
+		err = ERR_IO;
 	seccomp_release(filter);
 	return err;
 }

@@ -41,6 +41,7 @@ static const char *const REFUSAL_NAMES[SERVER_REFUSED_COUNT] = {
     [SERVER_REFUSED_SYNTAX] = "syntax",
     [SERVER_REFUSED_PROXY] = "proxy",
     [SERVER_REFUSED_RESET] = "reset",
+    [SERVER_REFUSED_BANNED] = "banned",
 };
 
 const char *server_refusal_name(enum server_refusal refusal)
@@ -113,6 +114,7 @@ static int accept_one(struct server *server)
 		server->first->previous = connection;
 	server->first = connection;
 	server->connections++;
+	connection_begin(connection);
 	return 1;
 }
 

@@ -17,6 +17,7 @@
 
 #include "common/base/err.h"
 #include "common/net/http1.h"
+#include "common/net/networks.h"
 
 struct server;
 struct exchange;
@@ -66,8 +67,10 @@ enum server_refusal {
 				       error */
 	SERVER_REFUSED_TIMEOUT, /* detail: handshake, head, request, idle or write */
 	SERVER_REFUSED_SYNTAX, /* detail is http1's reason */
-	SERVER_REFUSED_PROXY, /* the PROXY header is missing, wrong or forbidden */
+	SERVER_REFUSED_PROXY, /* the PROXY header is missing, wrong, forbidden or not a balancer's
+			       */
 	SERVER_REFUSED_RESET,
+	SERVER_REFUSED_BANNED, /* on_connect let it in no further */
 	SERVER_REFUSED_COUNT,
 };
 const char *server_refusal_name(enum server_refusal refusal);
@@ -76,6 +79,10 @@ struct server_handler {
 	/* A head is complete. Answer, or call exchange_read_body / exchange_stream_body, or keep
 	 * the exchange and answer later. */
 	void (*on_request)(struct exchange *exchange, void *ctx);
+	/* Optional: a connection was accepted and its peer's address is known (from the PROXY
+	 * header where one is required). Return 0 to close it before the handshake, without a byte.
+	 */
+	int (*on_connect)(const struct server_peer *peer, void *ctx);
 	/* Optional: a TLS peer has finished its handshake. Return 0 to close without any HTTP: the
 	 * place for checks on the certificate that OpenSSL does not make. */
 	int (*on_handshake)(const struct server_peer *peer, void *ctx);
@@ -95,6 +102,8 @@ struct server_config {
 	enum server_transport transport;
 	SSL_CTX *tls; /* borrowed, up-referenced */
 	enum server_proxy proxy;
+	const struct networks *balancers; /* with SERVER_PROXY_REQUIRED: who may connect at all;
+					     borrowed; NULL: anybody */
 	struct server_limits limits;
 	/* 1: answers carry X-Request-Id. 0 where answers must be the same bytes each time. */
 	int show_request_id;

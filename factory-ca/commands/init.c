@@ -31,8 +31,9 @@ struct ceremony {
 	const struct factory_config *config;
 	struct factory_config staged; /* the same with state_dir at its temporary place */
 	char folder[FACTORY_PATH_MAX];
-	struct secret passphrase;
+	struct secret opener;
 	struct keystore *store;
+	unsigned made; /* bit 1 << enum ca_key: keys to be taken back when a later step fails */
 	int64_t now_unix_s;
 	struct buf root, issuing, line_access, root_crl, issuing_crl;
 	struct buf transcript;
@@ -81,14 +82,15 @@ static int remove_entry(const char *path, const struct stat *st, int kind, struc
 
 static enum err make_keys(struct ceremony *ceremony, char *why)
 {
-	char folder[FACTORY_PATH_MAX];
-	enum err err = ERR_OK;
+	enum err err =
+	    authority_key_store(&ceremony->staged, &ceremony->opener, &ceremony->store, why);
 	int i;
 
-	factory_state_path(&ceremony->staged, "keys", folder);
-	ceremony->store = keystore_file_new(folder, &ceremony->passphrase, KEYSTORE_SCRYPT_LOG2_N);
-	for (i = 0; i < CA_KEY_COUNT && !err; i++)
+	for (i = 0; i < CA_KEY_COUNT && !err; i++) {
 		err = keystore_generate(ceremony->store, (enum ca_key)i, why);
+		if (!err)
+			ceremony->made |= 1U << i;
+	}
 	return err;
 }
 
@@ -268,6 +270,17 @@ static enum err put_in_place(struct ceremony *ceremony, char *why)
 	return ERR_OK;
 }
 
+/* A token keeps its keys whatever becomes of the folder. */
+static void undo(struct ceremony *ceremony)
+{
+	int i;
+
+	for (i = 0; i < CA_KEY_COUNT; i++)
+		if (ceremony->made & 1U << i)
+			keystore_discard(ceremony->store, (enum ca_key)i);
+	nftw(ceremony->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 static enum err run_ceremony(struct ceremony *ceremony, char *why)
 {
 	const struct factory_config *config = ceremony->config;
@@ -279,7 +292,7 @@ static enum err run_ceremony(struct ceremony *ceremony, char *why)
 		    config->state_dir);
 		return ERR_EXISTS;
 	}
-	err = authority_passphrase(config, &ceremony->passphrase, why);
+	err = authority_opener(config, &ceremony->opener, why);
 	if (!err)
 		err = make_folder(ceremony->folder, why);
 	if (err)
@@ -290,7 +303,7 @@ static enum err run_ceremony(struct ceremony *ceremony, char *why)
 	if (!err)
 		err = put_in_place(ceremony, why);
 	if (err)
-		nftw(ceremony->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+		undo(ceremony);
 	return err;
 }
 
@@ -316,7 +329,7 @@ static void free_ceremony(struct ceremony *ceremony)
 	size_t i;
 
 	keystore_free(ceremony->store);
-	secret_free(&ceremony->passphrase);
+	secret_free(&ceremony->opener);
 	for (i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++)
 		buf_free(bytes[i]);
 }
@@ -348,10 +361,11 @@ int command_init(const struct command_context *context, int argc, char **argv)
 		status = err == ERR_EXISTS ? EX_CANTCREAT : command_status(err);
 	} else {
 		fwrite(ceremony.transcript.bytes, 1, ceremony.transcript.len, stdout);
-		printf(
-		    "\nThe root key is needed again only for a new issuing CA and for the root's "
-		    "CRL once a year:\ntake %s/keys/root.key off this machine now.\n",
-		    config->state_dir);
+		if (!*config->pkcs11_uri)
+			printf("\nThe root key is needed again only for a new issuing CA and for "
+			       "the root's CRL once a year:\ntake %s/keys/root.key off this "
+			       "machine now.\n",
+			    config->state_dir);
 		status = command_publish_files(config);
 	}
 	free_ceremony(&ceremony);

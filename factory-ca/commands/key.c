@@ -12,17 +12,24 @@
 
 static int list_keys(const struct factory_config *config)
 {
-	char folder[FACTORY_PATH_MAX], why[AUTHORITY_WHY_LEN] = "";
-	struct keystore *store;
-	enum err err = authority_become_keeper(config, why);
+	char why[AUTHORITY_WHY_LEN] = "";
+	struct keystore *store = NULL;
+	struct secret pin = {0};
+	enum err err = *config->pkcs11_uri ? authority_opener(config, &pin, why) : ERR_OK;
 	int i, status = EX_OK;
 
+	if (!err)
+		err = authority_become_keeper(config, why);
+	if (!err) {
+		err = authority_key_store(config, &pin, &store, why);
+		if (err)
+			authority_become_ourselves();
+	}
+	secret_free(&pin);
 	if (err) {
 		command_say("key list: %s", why);
 		return command_status(err);
 	}
-	factory_state_path(config, "keys", folder);
-	store = keystore_file_new(folder, NULL, KEYSTORE_SCRYPT_LOG2_N);
 	for (i = 0; i < CA_KEY_COUNT; i++) {
 		const char *name = ca_key_name((enum ca_key)i);
 		char id[2 * CA_KEY_ID_LEN + 1], spki[2 * SHA256_LEN + 1];

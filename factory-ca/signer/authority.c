@@ -1,7 +1,7 @@
 /*
- * Opening the CA: passphrase, key store, certificates. Files are the administrator's, and their
- * owner and mode are checked where they hold secrets. Runs at the start of the signer and in the
- * ceremony's commands.
+ * Opening the CA: passphrase or PIN, key store, certificates. Files are the administrator's, and
+ * their owner and mode are checked where they hold secrets. Runs at the start of the signer and in
+ * the ceremony's commands.
  */
 #include "factory-ca/signer/authority.h"
 
@@ -18,7 +18,7 @@
 #include "common/base/log.h"
 #include "factory-ca/signer/x509_write.h"
 
-enum { CERTIFICATE_MAX = 16 * 1024, PASSPHRASE_MAX = 1024, SECURE_HEAP = 64 * 1024 };
+enum { CERTIFICATE_MAX = 16 * 1024, OPENER_MAX = 1024, SECURE_HEAP = 64 * 1024 };
 
 enum err authority_lock_memory(void)
 {
@@ -73,27 +73,50 @@ void authority_become_ourselves(void)
 		CHECK(seteuid(0) == 0 && setegid(getgid()) == 0);
 }
 
-enum err authority_passphrase(
-    const struct factory_config *config, struct secret *passphrase, char why[AUTHORITY_WHY_LEN])
+static int has_token(const struct factory_config *config)
 {
-	enum err err = secret_read_file(config->passphrase_file, PASSPHRASE_MAX, passphrase);
+	return *config->pkcs11_uri != '\0';
+}
 
-	if (!err && passphrase->len == 0) {
-		secret_free(passphrase);
+enum err authority_opener(
+    const struct factory_config *config, struct secret *opener, char why[AUTHORITY_WHY_LEN])
+{
+	const char *what = has_token(config) ? "PIN" : "passphrase";
+	const char *path = has_token(config) ? config->pkcs11_pin_file : config->passphrase_file;
+	enum err err;
+
+	if (!*path) {
+		snprintf(why, AUTHORITY_WHY_LEN, "pki.passphrase_file is not set");
+		return ERR_NOT_FOUND;
+	}
+	err = secret_read_file(path, OPENER_MAX, opener);
+	if (!err && opener->len == 0) {
+		secret_free(opener);
 		err = ERR_SYNTAX;
 	}
 	if (err == ERR_IO)
-		snprintf(why, AUTHORITY_WHY_LEN, "the passphrase file %s cannot be read: %s",
-		    config->passphrase_file, strerror(errno));
+		snprintf(why, AUTHORITY_WHY_LEN, "the %s file %s cannot be read: %s", what, path,
+		    strerror(errno));
 	else if (err == ERR_DENIED)
 		snprintf(why, AUTHORITY_WHY_LEN,
-		    "the passphrase file %s must be a regular file that only its owner can read "
+		    "the %s file %s must be a regular file that only its owner can read "
 		    "(mode 0600)",
-		    config->passphrase_file);
+		    what, path);
 	else if (err)
-		snprintf(why, AUTHORITY_WHY_LEN, "the passphrase file %s is empty or too long",
-		    config->passphrase_file);
+		snprintf(why, AUTHORITY_WHY_LEN, "the %s file %s is empty or too long", what, path);
 	return err;
+}
+
+enum err authority_key_store(const struct factory_config *config, const struct secret *opener,
+    struct keystore **store, char why[AUTHORITY_WHY_LEN])
+{
+	char folder[FACTORY_PATH_MAX];
+
+	if (has_token(config))
+		return keystore_pkcs11_new(config->pkcs11_uri, opener, store, why);
+	factory_state_path(config, "keys", folder);
+	*store = keystore_file_new(folder, opener, KEYSTORE_SCRYPT_LOG2_N);
+	return ERR_OK;
 }
 
 X509 *authority_certificate(const struct buf *der)
@@ -153,10 +176,9 @@ static int certificate_is_of(struct authority *authority, enum ca_key key)
 	return fits;
 }
 
-static enum err open_as_keeper(const struct factory_config *config, const struct secret *passphrase,
+static enum err open_as_keeper(const struct factory_config *config, const struct secret *opener,
     const enum ca_key *keys, size_t count, struct authority *authority, char *why)
 {
-	char folder[FACTORY_PATH_MAX];
 	enum err err;
 	size_t i;
 
@@ -165,10 +187,8 @@ static enum err open_as_keeper(const struct factory_config *config, const struct
 		err = read_certificate(config, "ca/issuing.pem", &authority->issuing, why);
 	if (!err)
 		err = read_certificate(config, "ca/line-access.pem", &authority->line_access, why);
-	if (err)
-		return err;
-	factory_state_path(config, "keys", folder);
-	authority->store = keystore_file_new(folder, passphrase, KEYSTORE_SCRYPT_LOG2_N);
+	if (!err && count > 0)
+		err = authority_key_store(config, opener, &authority->store, why);
 	for (i = 0; i < count && !err; i++) {
 		err = keystore_load(authority->store, keys[i], why);
 		if (!err && ca_key_algorithm(keys[i]) != CA_ALGORITHM_HMAC_SHA256 &&
@@ -185,17 +205,17 @@ static enum err open_as_keeper(const struct factory_config *config, const struct
 enum err authority_open(const struct factory_config *config, const enum ca_key *keys, size_t count,
     struct authority *authority, char why[AUTHORITY_WHY_LEN])
 {
-	struct secret passphrase = {0};
-	enum err err = authority_passphrase(config, &passphrase, why);
+	struct secret opener = {0};
+	enum err err = count > 0 ? authority_opener(config, &opener, why) : ERR_OK;
 
 	memset(authority, 0, sizeof(*authority));
 	if (!err)
 		err = authority_become_keeper(config, why);
 	if (!err) {
-		err = open_as_keeper(config, &passphrase, keys, count, authority, why);
+		err = open_as_keeper(config, &opener, keys, count, authority, why);
 		authority_become_ourselves();
 	}
-	secret_free(&passphrase);
+	secret_free(&opener);
 	if (err)
 		authority_close(authority);
 	return err;

@@ -22,9 +22,9 @@ struct authority {
 };
 
 /*
- * Opens key store and certificates and loads `count` keys. ERR_NOT_FOUND before init; else see
- * keystore_load(). `why` has a sentence. A certificate that is not that of its loaded key is
- * ERR_SIGNATURE.
+ * Opens certificates, and, for a `count` above 0, the key store with these keys loaded.
+ * ERR_NOT_FOUND before init; else see keystore_load(). `why` has a sentence. A certificate that is
+ * not that of its loaded key is ERR_SIGNATURE.
  */
 MUST_CHECK enum err authority_open(const struct factory_config *config, const enum ca_key *keys,
     size_t count, struct authority *authority, char why[AUTHORITY_WHY_LEN]);
@@ -43,9 +43,13 @@ void authority_become_ourselves(void);
 MUST_CHECK enum err authority_give_to_keeper(
     const struct factory_config *config, const char *path, char why[AUTHORITY_WHY_LEN]);
 
-/* Reads the passphrase file. */
-MUST_CHECK enum err authority_passphrase(
-    const struct factory_config *config, struct secret *passphrase, char why[AUTHORITY_WHY_LEN]);
+/* Reads the credential that opens the key store: the passphrase, or the token's PIN. */
+MUST_CHECK enum err authority_opener(
+    const struct factory_config *config, struct secret *opener, char why[AUTHORITY_WHY_LEN]);
+/* The key store of the configuration, no key of it loaded; `opener` may be NULL for what needs
+ * none. Run as the keeper. */
+MUST_CHECK enum err authority_key_store(const struct factory_config *config,
+    const struct secret *opener, struct keystore **store, char why[AUTHORITY_WHY_LEN]);
 
 /* Borrowed DER as an X509 of the caller's; ours, so that failing aborts. */
 X509 *authority_certificate(const struct buf *der);

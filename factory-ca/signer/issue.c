@@ -307,11 +307,15 @@ static void send_failed(const struct issue_job *job, issue_send_fn *send, void *
 void issue_run(const struct issuer *issuer, struct issue_job *const *jobs, size_t count,
     int64_t now_unix_s, issue_send_fn *send, void *ctx)
 {
-	enum err err;
+	enum err err, ready = keystore_check(issuer->store);
 	size_t i;
 
 	for (i = 0; i < count; i++) {
 		check_job(issuer, jobs[i], now_unix_s);
+		/* Before a serial is reserved that nothing could sign. */
+		if (ready && !jobs[i]->failed.failure)
+			fail_job(jobs[i], SIGNER_FAILURE_UNAVAILABLE,
+			    "the signer's key store is out of reach; nothing was issued");
 		if (!jobs[i]->failed.failure)
 			reserve_job(issuer, jobs[i], now_unix_s);
 	}

@@ -4,6 +4,11 @@
  */
 #include "factory-ca/signer/keystore.h"
 
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <stdarg.h>
+#include <stdio.h>
+
 static const struct {
 	const char *name;
 	enum ca_key_algorithm algorithm;
@@ -51,6 +56,17 @@ enum err keystore_generate(struct keystore *store, enum ca_key key, char *why)
 	return store->backend->generate(store, key, why);
 }
 
+void keystore_discard(struct keystore *store, enum ca_key key)
+{
+	CHECK(key < CA_KEY_COUNT);
+	store->backend->discard(store, key);
+}
+
+enum err keystore_check(struct keystore *store)
+{
+	return store->backend->check(store);
+}
+
 enum err keystore_load(struct keystore *store, enum ca_key key, char *why)
 {
 	CHECK(key < CA_KEY_COUNT);
@@ -82,4 +98,27 @@ EVP_PKEY *keystore_public_key(struct keystore *store, enum ca_key key)
 {
 	CHECK(ca_key_algorithm(key) != CA_ALGORITHM_HMAC_SHA256);
 	return store->backend->public_key(store, key);
+}
+
+enum err keystore_say(enum err err, char *why, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, KEYSTORE_WHY_LEN, format, args);
+	va_end(args);
+	ERR_clear_error();
+	return err;
+}
+
+enum err keystore_spki_digest(EVP_PKEY *pair, uint8_t digest[SHA256_LEN])
+{
+	unsigned char *der = NULL;
+	int len = i2d_PUBKEY(pair, &der);
+
+	if (len <= 0)
+		return ERR_CRYPTO;
+	sha256(der, (size_t)len, digest);
+	OPENSSL_free(der);
+	return ERR_OK;
 }

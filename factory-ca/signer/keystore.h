@@ -2,7 +2,7 @@
  * The keys of the factory, behind one interface.
  *
  * A key is named by what it is for; it signs or authenticates, and never leaves. Back-ends: sealed
- * files (keystore_file.c); a PKCS#11 module fits the same table. Used by the signer and by the
+ * files (keystore_file.c) and PKCS#11 tokens (keystore_pkcs11.c). Used by the signer and by the
  * ceremony's commands, in processes that are hardened before a key is unlocked. There is no
  * export, and no way to use a key by anything but its name.
  */
@@ -49,9 +49,11 @@ struct keystore;
 /* What a back-end offers; see the functions below for what each must do. */
 struct keystore_backend {
 	enum err (*generate)(struct keystore *store, enum ca_key key, char *why);
+	void (*discard)(struct keystore *store, enum ca_key key);
 	enum err (*load)(struct keystore *store, enum ca_key key, char *why);
 	enum err (*describe)(
 	    struct keystore *store, enum ca_key key, struct ca_key_info *info, char *why);
+	enum err (*check)(struct keystore *store);
 	enum err (*sign)(struct keystore *store, enum ca_key key, const void *bytes, size_t len,
 	    struct buf *signature);
 	enum err (*hmac)(struct keystore *store, enum ca_key key, const void *bytes, size_t len,
@@ -70,7 +72,16 @@ struct keystore {
 enum { KEYSTORE_SCRYPT_LOG2_N = 17, KEYSTORE_SCRYPT_LOG2_N_MIN = 14 };
 struct keystore *keystore_file_new(
     const char *folder, const struct secret *passphrase, unsigned scrypt_log2_n);
+/*
+ * A PKCS#11 token, named by an RFC 7512 URI with module-path=. Loads and starts the module: from
+ * here on the process must not fork. The PIN is copied; without one keys can be described where the
+ * token shows them. ERR_SYNTAX, ERR_RANGE, ERR_DENIED: the URI; ERR_NOT_FOUND: the module.
+ */
+MUST_CHECK enum err keystore_pkcs11_new(
+    const char *uri, const struct secret *pin, struct keystore **store, char *why);
 void keystore_free(struct keystore *store);
+/* Ends the process at once if a module was ever loaded into it; the last thing that main() does. */
+void keystore_leave(int status);
 
 /*
  * All take `why` (KEYSTORE_WHY_LEN) for a sentence that says which file or token, what is wrong
@@ -79,20 +90,33 @@ void keystore_free(struct keystore *store);
 
 /* Makes the key, stores it durably and has it loaded. ERR_EXISTS when there is one. */
 MUST_CHECK enum err keystore_generate(struct keystore *store, enum ca_key key, char *why);
-/* Unlocks the key. ERR_NOT_FOUND; ERR_DENIED: owner or mode; ERR_SYNTAX: truncated or no key file;
- * ERR_SIGNATURE: wrong passphrase, or altered. Loading twice is fine. */
+/* Takes back a key that keystore_generate() of this process made, when what it was made for failed.
+ */
+void keystore_discard(struct keystore *store, enum ca_key key);
+/* Unlocks the key. ERR_NOT_FOUND; ERR_DENIED: owner, mode or attributes; ERR_SYNTAX: truncated or
+ * no key of ours; ERR_SIGNATURE: wrong passphrase or PIN, or altered; ERR_REFUSED: more than one
+ * key of that name. Loading twice is fine. */
 MUST_CHECK enum err keystore_load(struct keystore *store, enum ca_key key, char *why);
-/* Needs no passphrase. */
+/* Needs no passphrase; a token may want its PIN. */
 MUST_CHECK enum err keystore_describe(
     struct keystore *store, enum ca_key key, struct ca_key_info *info, char *why);
 
+/* Whether loaded keys can be used now; a token's session that died is opened again.
+ * ERR_UNAVAILABLE. */
+MUST_CHECK enum err keystore_check(struct keystore *store);
 /* Appends the signature over `bytes`: ECDSA (DER) with SHA-256 on P-256, SHA-384 on P-384. The key
- * is loaded. */
+ * is loaded. ERR_UNAVAILABLE: the token is gone. */
 MUST_CHECK enum err keystore_sign(
     struct keystore *store, enum ca_key key, const void *bytes, size_t len, struct buf *signature);
 MUST_CHECK enum err keystore_hmac(struct keystore *store, enum ca_key key, const void *bytes,
     size_t len, uint8_t digest[SHA256_LEN]);
 /* Borrowed; of a loaded key that is not symmetric. */
 EVP_PKEY *keystore_public_key(struct keystore *store, enum ca_key key);
+
+/* For back-ends. Writes the sentence; returns `err`. */
+enum err keystore_say(enum err err, char *why, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* SHA-256 of the SubjectPublicKeyInfo. */
+MUST_CHECK enum err keystore_spki_digest(EVP_PKEY *pair, uint8_t digest[SHA256_LEN]);
 
 #endif

@@ -14,7 +14,6 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/x509.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,27 +63,13 @@ static struct keystore_file *file_of(struct keystore *store)
 	return (struct keystore_file *)store;
 }
 
-static enum err fail(enum err err, char *why, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static enum err fail(enum err err, char *why, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(why, KEYSTORE_WHY_LEN, format, args);
-	va_end(args);
-	ERR_clear_error();
-	return err;
-}
-
 static enum err key_path(
     const struct keystore_file *store, enum ca_key key, char path[PATH_LEN], char *why)
 {
 	int n = snprintf(path, PATH_LEN, "%s/%s.key", store->folder, ca_key_name(key));
 
 	if (n < 0 || n >= PATH_LEN)
-		return fail(ERR_TOO_LONG, why, "the name of the key folder is too long");
+		return keystore_say(ERR_TOO_LONG, why, "the name of the key folder is too long");
 	return ERR_OK;
 }
 
@@ -144,16 +129,17 @@ static enum err read_key_file(const char *path, struct buf *bytes, char *why)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
 
 	if (fd < 0 && errno == ENOENT)
-		return fail(ERR_NOT_FOUND, why, "%s is not there", path);
+		return keystore_say(ERR_NOT_FOUND, why, "%s is not there", path);
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		err = fail(ERR_IO, why, "%s cannot be read: %s", path, strerror(errno));
+		err = keystore_say(ERR_IO, why, "%s cannot be read: %s", path, strerror(errno));
 	} else if (!S_ISREG(st.st_mode)) {
-		err = fail(ERR_DENIED, why, "%s is not a regular file", path);
+		err = keystore_say(ERR_DENIED, why, "%s is not a regular file", path);
 	} else if (st.st_uid != geteuid()) {
-		err = fail(ERR_DENIED, why, "%s belongs to user %u, and this process is user %u",
-		    path, st.st_uid, geteuid());
+		err = keystore_say(ERR_DENIED, why,
+		    "%s belongs to user %u, and this process is user %u", path, st.st_uid,
+		    geteuid());
 	} else if (st.st_mode & 077) {
-		err = fail(ERR_DENIED, why,
+		err = keystore_say(ERR_DENIED, why,
 		    "%s has mode %04o: others can reach it; if nobody did, chmod 0600", path,
 		    st.st_mode & 07777);
 	} else {
@@ -161,9 +147,10 @@ static enum err read_key_file(const char *path, struct buf *bytes, char *why)
 
 		len = read(fd, content, sizeof(content));
 		if (len < 0)
-			err = fail(ERR_IO, why, "%s cannot be read: %s", path, strerror(errno));
+			err = keystore_say(
+			    ERR_IO, why, "%s cannot be read: %s", path, strerror(errno));
 		else if (len > FILE_MAX)
-			err = fail(ERR_SYNTAX, why, "%s is too long for a key file", path);
+			err = keystore_say(ERR_SYNTAX, why, "%s is too long for a key file", path);
 		else
 			buf_put(bytes, content, (size_t)len);
 	}
@@ -236,18 +223,6 @@ static enum err gcm_open(const struct secret *kek, const struct key_header *head
 	return err;
 }
 
-static enum err spki_digest(EVP_PKEY *pair, uint8_t digest[SHA256_LEN])
-{
-	unsigned char *der = NULL;
-	int len = i2d_PUBKEY(pair, &der);
-
-	if (len <= 0)
-		return ERR_CRYPTO;
-	sha256(der, (size_t)len, digest);
-	OPENSSL_free(der);
-	return ERR_OK;
-}
-
 /* PKCS#8, so that a key file is what other tools call a private key, once opened. */
 static enum err pair_to_plain(EVP_PKEY *pair, struct secret *plain)
 {
@@ -272,7 +247,7 @@ static enum err pair_from_plain(
 	uint8_t digest[SHA256_LEN];
 
 	PKCS8_PRIV_KEY_INFO_free(info);
-	if (!found || spki_digest(found, digest) ||
+	if (!found || keystore_spki_digest(found, digest) ||
 	    memcmp(digest, header->info.spki_sha256, SHA256_LEN) != 0) {
 		EVP_PKEY_free(found);
 		return ERR_SYNTAX;
@@ -294,7 +269,8 @@ static enum err make_key(
 		return ERR_OK;
 	}
 	pair = EVP_EC_gen(header->info.algorithm == CA_ALGORITHM_P384 ? "P-384" : "P-256");
-	if (!pair || spki_digest(pair, header->info.spki_sha256) || pair_to_plain(pair, plain)) {
+	if (!pair || keystore_spki_digest(pair, header->info.spki_sha256) ||
+	    pair_to_plain(pair, plain)) {
 		EVP_PKEY_free(pair);
 		return ERR_CRYPTO;
 	}
@@ -310,6 +286,15 @@ static void forget(struct keystore_file *store, enum ca_key key)
 	secret_free(&store->symmetric[key]);
 }
 
+static void file_discard(struct keystore *base, enum ca_key key)
+{
+	char path[PATH_LEN], why[KEYSTORE_WHY_LEN];
+
+	forget(file_of(base), key);
+	if (!key_path(file_of(base), key, path, why))
+		unlink(path);
+}
+
 static enum err file_generate(struct keystore *base, enum ca_key key, char *why)
 {
 	struct keystore_file *store = file_of(base);
@@ -323,7 +308,8 @@ static enum err file_generate(struct keystore *base, enum ca_key key, char *why)
 	if (err)
 		return err;
 	if (store->pairs[key] || store->symmetric[key].bytes || access(path, F_OK) == 0)
-		return fail(ERR_EXISTS, why, "%s is there already and is never overwritten", path);
+		return keystore_say(
+		    ERR_EXISTS, why, "%s is there already and is never overwritten", path);
 	header.info.algorithm = ca_key_algorithm(key);
 	random_fill(header.info.id, CA_KEY_ID_LEN);
 	random_fill(header.salt, SALT_LEN);
@@ -337,12 +323,12 @@ static enum err file_generate(struct keystore *base, enum ca_key key, char *why)
 		err = gcm_seal(&kek, &header, &bytes, &plain, &bytes);
 	}
 	if (err) {
-		fail(err, why, "the %s key cannot be made", ca_key_name(key));
+		keystore_say(err, why, "the %s key cannot be made", ca_key_name(key));
 		goto out;
 	}
 	err = file_write_new(path, 0600, bytes.bytes, bytes.len);
 	if (err)
-		fail(err, why, "%s cannot be written: %s", path,
+		keystore_say(err, why, "%s cannot be written: %s", path,
 		    err == ERR_EXISTS ? "it is there already" : strerror(errno));
 out:
 	if (err)
@@ -367,14 +353,15 @@ static enum err open_key_file(struct keystore_file *store, enum ca_key key, stru
 		return err;
 	in = cursor_of(bytes->bytes, bytes->len);
 	if (bytes->len < HEADER_LEN + TAG_LEN)
-		return fail(ERR_SYNTAX, why,
+		return keystore_say(ERR_SYNTAX, why,
 		    "%s is truncated (%zu bytes); put it back from its backup", path, bytes->len);
 	if (get_header(&in, header))
-		return fail(ERR_SYNTAX, why, "%s is not a key file of this version", path);
+		return keystore_say(ERR_SYNTAX, why, "%s is not a key file of this version", path);
 	if (header->key != key)
-		return fail(ERR_SYNTAX, why, "%s holds the %s key", path, ca_key_name(header->key));
+		return keystore_say(
+		    ERR_SYNTAX, why, "%s holds the %s key", path, ca_key_name(header->key));
 	if (header->sealed_len > FILE_MAX || cursor_left(&in) != header->sealed_len + TAG_LEN)
-		return fail(ERR_SYNTAX, why,
+		return keystore_say(ERR_SYNTAX, why,
 		    "%s is truncated, or something follows its end; put it back from its backup",
 		    path);
 	return ERR_OK;
@@ -396,13 +383,13 @@ static enum err file_load(struct keystore *base, enum ca_key key, char *why)
 		goto out;
 	err = derive_kek(store, &header, &kek);
 	if (err) {
-		fail(err, why, "%s: scrypt failed; it needs 128 MiB of memory", path);
+		keystore_say(err, why, "%s: scrypt failed; it needs 128 MiB of memory", path);
 		goto out;
 	}
 	err = gcm_open(&kek, &header, bytes.bytes, &plain);
 	if (err) {
-		fail(err, why, "%s does not open: the passphrase is wrong, or the file was altered",
-		    path);
+		keystore_say(err, why,
+		    "%s does not open: the passphrase is wrong, or the file was altered", path);
 		goto out;
 	}
 	if (header.info.algorithm == CA_ALGORITHM_HMAC_SHA256)
@@ -410,7 +397,8 @@ static enum err file_load(struct keystore *base, enum ca_key key, char *why)
 	else
 		err = pair_from_plain(&plain, &header, &store->pairs[key]);
 	if (err)
-		fail(err, why, "%s: what is sealed in it is not the key of its header", path);
+		keystore_say(
+		    err, why, "%s: what is sealed in it is not the key of its header", path);
 out:
 	secret_free(&plain);
 	secret_free(&kek);
@@ -431,6 +419,12 @@ static enum err file_describe(
 	if (!err)
 		*info = header.info;
 	return err;
+}
+
+static enum err file_check(struct keystore *base)
+{
+	(void)base;
+	return ERR_OK;
 }
 
 static enum err file_sign(
@@ -484,8 +478,10 @@ static void file_free(struct keystore *base)
 
 static const struct keystore_backend file_backend = {
     .generate = file_generate,
+    .discard = file_discard,
     .load = file_load,
     .describe = file_describe,
+    .check = file_check,
     .sign = file_sign,
     .hmac = file_hmac,
     .public_key = file_public_key,

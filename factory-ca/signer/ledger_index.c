@@ -38,9 +38,20 @@ static void put(const struct ledger_index *index, uint32_t *table, size_t slot, 
 	table[slot] = (uint32_t)entry + 1;
 }
 
+/* A MAC has one place: its latest entry. */
+static void put_mac(struct ledger_index *index, size_t entry)
+{
+	const struct mac *mac = &index->entries[entry].mac;
+	size_t slot = mac_slot(index, mac);
+
+	while (index->by_mac[slot] && !mac_equal(&index->entries[index->by_mac[slot] - 1].mac, mac))
+		slot = (slot + 1) & (index->slots - 1);
+	index->by_mac[slot] = (uint32_t)entry + 1;
+}
+
 static void put_entry(struct ledger_index *index, size_t entry)
 {
-	put(index, index->by_mac, mac_slot(index, &index->entries[entry].mac), entry);
+	put_mac(index, entry);
 	put(index, index->by_key, key_slot(index, index->entries[entry].spki_sha256), entry);
 }
 

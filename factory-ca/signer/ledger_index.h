@@ -20,7 +20,8 @@ struct ledger_index {
 };
 
 void ledger_index_free(struct ledger_index *index);
-/* Copies the entry in. Neither its MAC nor its key need be new: the first one in is found. */
+/* Copies the entry in. Neither its MAC nor its key need be new: of a MAC the last one in is found,
+ * of a key the first. */
 void ledger_index_add(struct ledger_index *index, const struct ledger_entry *entry);
 /* Borrowed until the next add; NULL when there is none. */
 const struct ledger_entry *ledger_index_find_mac(

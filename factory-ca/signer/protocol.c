@@ -447,6 +447,21 @@ enum err signer_order_state_is_decode(struct cursor in, struct signer_order_stat
 	return ERR_OK;
 }
 
+void signer_crl_encode(struct buf *out, uint64_t known)
+{
+	buf_put_u64(out, known);
+}
+
+enum err signer_crl_decode(struct cursor in, uint64_t *known)
+{
+	uint64_t found = cursor_left(&in) ? cursor_u64(&in) : 0;
+
+	if (finish(&in))
+		return ERR_SYNTAX;
+	*known = found;
+	return ERR_OK;
+}
+
 void signer_crl_part_encode(struct buf *out, const struct signer_crl_part *part)
 {
 	CHECK(part->len < IPC_PAYLOAD_MAX);

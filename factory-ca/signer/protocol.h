@@ -46,9 +46,12 @@ enum signer_message {
 	SIGNER_STATEMENT_OUTCOME = 10,
 	SIGNER_ORDER_STATE = 11, /* text: reference */
 	SIGNER_ORDER_STATE_IS = 12,
-	SIGNER_CRL = 13, /* empty: the issuing CA's CRL as it is to be published now */
-	SIGNER_CRL_PART = 14, /* one or more frames; the last is marked */
+	SIGNER_CRL =
+	    13, /* the issuing CA's CRL as it is to be published now; signer_crl_encode() */
+	SIGNER_CRL_PART = 14, /* one or more frames; the last is marked; empty: it is known */
 	SIGNER_FAILED = 15, /* the whole request was not done */
+	SIGNER_AUDIT_HEAD = 40, /* where the audit chain ends: protocol_audit.h */
+	SIGNER_AUDIT_HEAD_IS = 41,
 };
 
 /* Why a request as a whole was not done. Values are part of the protocol: append only. */
@@ -191,8 +194,10 @@ enum statement_outcome {
 	STATEMENT_OUTCOME_COUNT,
 };
 /* Codes of a refusal: "bad_statement" (does not parse), "bad_signature" (signature, certificate
- * chain, operator EKU or validity), "order_differs" (this reference names another order),
- * "order_overlaps", "unknown_order" (nothing to close). */
+ * chain, operator EKU or validity, an operator who was removed), "second_signature_needed",
+ * "order_differs" (this reference names another order), "order_overlaps", "order_narrower" (an
+ * extension that takes away), "order_closed", "unknown_order", "unknown_device" (a grant for a MAC
+ * that no order covers), "signer_unavailable". */
 struct signer_statement_outcome {
 	enum statement_outcome outcome;
 	char code[32];
@@ -215,6 +220,10 @@ struct signer_order_state {
 void signer_order_state_is_encode(struct buf *out, const struct signer_order_state *state);
 MUST_CHECK enum err signer_order_state_is_decode(
     struct cursor in, struct signer_order_state *state);
+
+/* `known`: the number of a CRL that the peer has, 0 for none. An empty payload is 0, too. */
+void signer_crl_encode(struct buf *out, uint64_t known);
+MUST_CHECK enum err signer_crl_decode(struct cursor in, uint64_t *known);
 
 struct signer_crl_part {
 	int last;

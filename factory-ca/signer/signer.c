@@ -64,6 +64,7 @@ static enum err open_ledger(struct signer *signer, char why[LEDGER_WHY_LEN])
 	signer->line_access_ca = authority_certificate(&signer->authority.line_access);
 	config.line_access_ca = signer->line_access_ca;
 	config.operator_eku = signer->operator_eku;
+	config.operators = (size_t)signer->config->signer_operators;
 	err = ledger_open(&config, &signer->issuer.ledger, why);
 	if (err)
 		return err;
@@ -142,6 +143,8 @@ static enum err start(struct signer *signer, char why[LEDGER_WHY_LEN])
 		return err;
 	}
 	err = open_ledger(signer, why);
+	if (!err)
+		err = audit_heads_open(config->state_dir, &signer->audit_heads, why);
 	if (err)
 		return err;
 	err = ipc_listen(signer->base, config->signer_socket,
@@ -167,6 +170,7 @@ static void stop(struct signer *signer)
 		if (signer->peers[i].ipc)
 			ipc_free(signer->peers[i].ipc);
 	ledger_free(signer->issuer.ledger);
+	audit_heads_free(signer->audit_heads);
 	authority_close(&signer->authority);
 	X509_free(signer->line_access_ca);
 	buf_free(&signer->crl);
@@ -200,7 +204,7 @@ static enum err prepare(struct signer *signer, char why[LEDGER_WHY_LEN])
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	err = start(signer, why);
-	if (!err && signer_sandbox()) {
+	if (!err && signer_sandbox(signer->config)) {
 		snprintf(why, LEDGER_WHY_LEN, "the kernel refuses the list of system calls");
 		err = ERR_DENIED;
 	}

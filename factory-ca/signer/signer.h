@@ -15,7 +15,8 @@
 /* Runs until SIGTERM or SIGINT; an exit status of sysexits.h. `config` lives as long. */
 int signer_run(const struct factory_config *config);
 
-/* The system calls that are left once keys and ledger are open; any other kills the process. */
-MUST_CHECK enum err signer_sandbox(void);
+/* The system calls that are left once keys and ledger are open; any other kills the process. A
+ * PKCS#11 module has a longer list. */
+MUST_CHECK enum err signer_sandbox(const struct factory_config *config);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * The state of the signer's process: one loop, the peers on its socket, the requests that wait.
- * Private to signer.c (start, socket, end) and signer_requests.c (what a peer may ask).
+ * Private to signer.c (start, socket, end), signer_requests.c (what a peer may ask) and the files
+ * that answer.
  */
 #ifndef FIRSTRING_FACTORY_CA_SIGNER_SIGNER_STATE_H
 #define FIRSTRING_FACTORY_CA_SIGNER_SIGNER_STATE_H
@@ -11,6 +12,7 @@
 
 #include "common/net/ipc.h"
 #include "factory-ca/config.h"
+#include "factory-ca/signer/audit_heads.h"
 #include "factory-ca/signer/authority.h"
 #include "factory-ca/signer/issue.h"
 
@@ -28,6 +30,7 @@ struct signer {
 	struct event_base *base;
 	struct authority authority;
 	struct issuer issuer;
+	struct audit_heads *audit_heads;
 	struct fingerprint issuing_ca;
 	X509 *line_access_ca;
 	char policy[FACTORY_OID_LEN], operator_eku[FACTORY_OID_LEN], hardware[FACTORY_OID_LEN];
@@ -38,8 +41,9 @@ struct signer {
 	uid_t peer_uid; /* who may connect beside ourselves */
 	struct issue_job *queue[SIGNER_QUEUE_JOBS];
 	size_t queued;
-	struct buf crl;
-	int64_t crl_made_unix_s;
+	struct buf crl; /* the issuing CA's latest, "" before the first was asked for */
+	int64_t crl_made_unix_s; /* its number, too */
+	size_t crl_entries;
 };
 
 /* What peers send; the context of each connection is its struct peer. */
@@ -47,5 +51,16 @@ extern const struct ipc_handler signer_ipc_handler;
 
 /* The callback of `group`: runs the ISSUE requests that wait, as one group. */
 void signer_run_group(evutil_socket_t fd, short what, void *ctx);
+
+/* signer_requests.c: queues a frame. An error ends the connection: at once where a frame is being
+ * handled, else when the group in hand is done. */
+MUST_CHECK enum err signer_reply(
+    struct peer *peer, enum signer_message type, uint32_t id, const struct buf *payload);
+/* The answer of a request that was not done. */
+MUST_CHECK enum err signer_reply_failed(
+    struct peer *peer, uint32_t id, enum signer_failure failure, const char *detail);
+
+/* signer_crl.c */
+MUST_CHECK enum err signer_on_crl(struct peer *peer, uint32_t id, struct cursor payload);
 
 #endif

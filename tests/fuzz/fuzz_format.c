@@ -124,7 +124,7 @@ static void check_path(const struct format *format, char *target)
 		query = target + strlen(target);
 	enum file_kind kind = format_match(format, &PHONE, target, query, strlen(query), &body);
 	must(kind != FILE_OWN || body < format_body_count(format));
-	(void)request_names_other_mac(&PHONE, target, query, strlen(query));
+	(void)request_names_other_mac(&PHONE, target, query, strlen(query), NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

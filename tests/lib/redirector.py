@@ -212,6 +212,10 @@ class Redirector:
         return self.psql(f"select kind from firstring.security_event"
                          f" where mac = '{phone.mac}' order by at").splitlines()
 
+    def security_events_of(self, source):
+        return self.psql(f"select kind from firstring.security_event"
+                         f" where source_ip = '{source}' order by at").splitlines()
+
     # The daemon
 
     def write_config(self, **more):

@@ -20,6 +20,7 @@
 #include "common/net/ipc.h"
 #include "factory-ca/signer/ledger_file.h"
 #include "factory-ca/signer/protocol.h"
+#include "tests/lib/softhsm.h"
 #include "tests/lib/test_factory.h"
 
 enum { SIGNER_START_MS = 20000, SIGNER_ANSWER_MS = 20000 };
@@ -27,6 +28,7 @@ enum { SIGNER_START_MS = 20000, SIGNER_ANSWER_MS = 20000 };
 /* One instance; `program` is $BUILD/bin/factory-ca. */
 struct signer_process {
 	char folder[TEST_PATH], program[TEST_PATH];
+	int on_token; /* keys in SoftHSM, behind flaky_token.so; else in files */
 	pid_t pid;
 	int fd; /* the front's connection */
 	uint32_t next_id;
@@ -53,12 +55,42 @@ static inline int process_run(const struct signer_process *process, const char *
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+enum { SIGNER_URI_LEN = 2 * TEST_PATH };
+
+static inline void process_token_uri(const struct signer_process *process, char uri[SIGNER_URI_LEN])
+{
+	const char *slash = strrchr(process->program, '/');
+
+	/* $BUILD/bin/factory-ca -> $BUILD/tests/lib/flaky_token.so */
+	snprintf(uri, SIGNER_URI_LEN,
+	    "pkcs11:token=firstring?module-path=%.*s/../tests/lib/flaky_token.so",
+	    (int)(slash - process->program), process->program);
+}
+
+/* The line-access key, for making people. */
+static inline struct keystore *process_open_keys(const struct signer_process *process)
+{
+	char path[TEST_PATH], uri[SIGNER_URI_LEN], why[KEYSTORE_WHY_LEN] = "";
+	struct secret opener = {0};
+	struct keystore *store = NULL;
+
+	test_path(path, process->folder, process->on_token ? "pin" : "passphrase");
+	CHECK(secret_read_file(path, 1000, &opener) == ERR_OK);
+	process_token_uri(process, uri);
+	test_path(path, process->folder, "state/keys");
+	if (process->on_token)
+		CHECK(keystore_pkcs11_new(uri, &opener, &store, why) == ERR_OK);
+	else
+		store = keystore_file_new(path, &opener, KEYSTORE_SCRYPT_LOG2_N);
+	secret_free(&opener);
+	CHECK(keystore_load(store, CA_KEY_LINE_ACCESS, why) == ERR_OK);
+	return store;
+}
+
 static inline void process_write_config(const struct signer_process *process)
 {
-	static const char config[] = "pki:\n"
-				     "  state_dir: state\n"
+	static const char config[] = "  state_dir: state\n"
 				     "  published_dir: published\n"
-				     "  passphrase_file: passphrase\n"
 				     "  organisation: Example\n"
 				     "  oid_arc: " TEST_ARC "\n"
 				     "  crl_base_url: http://pki.example/crl\n"
@@ -67,27 +99,29 @@ static inline void process_write_config(const struct signer_process *process)
 				     "  socket: signer.sock\n"
 				     "database:\n"
 				     "  conninfo: host=/nonexistent\n";
-	char path[TEST_PATH];
+	char path[TEST_PATH], uri[SIGNER_URI_LEN];
+	struct buf text = {0};
 
+	process_token_uri(process, uri);
+	buf_put_str(&text, "pki:\n");
+	if (process->on_token)
+		buf_printf(&text, "  pkcs11_uri: \"%s\"\n  pkcs11_pin_file: pin\n", uri);
+	else
+		buf_put_str(&text, "  passphrase_file: passphrase\n");
+	buf_put_str(&text, config);
 	test_path(path, process->folder, "factory-ca.yaml");
-	CHECK(file_write(path, 0600, config, sizeof(config) - 1) == ERR_OK);
+	CHECK(file_write(path, 0600, text.bytes, text.len) == ERR_OK);
+	buf_free(&text);
 }
 
 static inline void process_make_people(struct signer_process *process)
 {
-	char path[TEST_PATH], why[KEYSTORE_WHY_LEN] = "";
-	struct secret passphrase = {0};
+	struct keystore *store = process_open_keys(process);
+	char path[TEST_PATH];
 	struct buf pem = {0};
-	struct keystore *store;
 	X509 *ca;
 	BIO *bio;
 
-	test_path(path, process->folder, "passphrase");
-	CHECK(secret_read_file(path, 1000, &passphrase) == ERR_OK);
-	test_path(path, process->folder, "state/keys");
-	store = keystore_file_new(path, &passphrase, KEYSTORE_SCRYPT_LOG2_N);
-	secret_free(&passphrase);
-	CHECK(keystore_load(store, CA_KEY_LINE_ACCESS, why) == ERR_OK);
 	test_path(path, process->folder, "published/line-access.pem");
 	CHECK(file_read(path, 10000, &pem) == ERR_OK);
 	bio = BIO_new_mem_buf(pem.bytes, (int)pem.len);
@@ -156,19 +190,27 @@ static inline int process_stop(struct signer_process *process, int signal_number
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-static inline void process_new(struct signer_process *process)
+static inline void process_new(struct signer_process *process, int on_token)
 {
 	const char *build = getenv("BUILD");
 	char here[TEST_PATH / 2];
 
 	memset(process, 0, sizeof(*process));
 	process->fd = -1;
+	process->on_token = on_token;
 	CHECK(getcwd(here, sizeof(here)) != NULL);
 	snprintf(process->program, sizeof(process->program), "%s/%s/bin/factory-ca", here,
 	    build ? build : "build/release");
 	test_folder_make(process->folder);
 	process_write_config(process);
-	CHECK(process_run(process, "init --make-passphrase passphrase") == 0);
+	if (on_token) {
+		char path[TEST_PATH];
+
+		softhsm_make_token(process->folder, "firstring");
+		test_path(path, process->folder, "pin");
+		CHECK(file_write(path, 0600, SOFTHSM_PIN "\n", sizeof(SOFTHSM_PIN)) == ERR_OK);
+	}
+	CHECK(process_run(process, on_token ? "init" : "init --make-passphrase passphrase") == 0);
 	process_make_people(process);
 	process_start(process);
 }

@@ -13,9 +13,10 @@ static struct signer_process signer;
 static EVP_PKEY *phone, *other_phone;
 static unsigned orders;
 
-static void set_up(void)
+static void set_up(int on_token)
 {
-	process_new(&signer);
+	process_new(&signer, on_token);
+	orders = 0;
 	process_hello(&signer);
 	phone = test_key("P-256");
 	other_phone = test_key("P-256");
@@ -582,11 +583,76 @@ START_TEST(a_wrong_passphrase_and_a_key_that_others_can_read_stop_it)
 }
 END_TEST
 
+/* A file beside the token's configuration: what flaky_token.so is to do. */
+static void tell_token(const char *what)
+{
+	char path[TEST_PATH];
+
+	test_path(path, signer.folder, what);
+	ck_assert_int_eq(file_write(path, 0600, "", 0), ERR_OK);
+}
+
+START_TEST(a_session_that_died_is_not_noticed)
+{
+	char mac[MAC_TEXT_LEN + 1];
+	const char *order = new_order(mac);
+	EVP_PKEY *key = test_key("P-256");
+
+	tell_token("session-dies");
+	ck_assert_str_eq(code_of(order, mac, key), "issued");
+	ck_assert(process_log_has(&signer, "token_session_opened_again"));
+	ck_assert_str_eq(code_of(order, mac, key), "existing");
+	EVP_PKEY_free(key);
+}
+END_TEST
+
+START_TEST(without_its_token_it_reserves_nothing_and_recovers)
+{
+	char mac[MAC_TEXT_LEN + 1], path[TEST_PATH];
+	const char *order = new_order(mac);
+	EVP_PKEY *key = test_key("P-256");
+	size_t before = ledger_records();
+
+	/* The first request loses its session in the middle: its serial is on the ledger. */
+	tell_token("token-is-gone");
+	tell_token("session-dies");
+	ck_assert_str_eq(code_of(order, mac, key), "signer_unavailable");
+	ck_assert_uint_eq(ledger_records(), before + 1);
+	/* The next one is refused before. */
+	mac[MAC_TEXT_LEN - 1] = '1';
+	ck_assert_str_eq(code_of(order, mac, phone), "signer_unavailable");
+	ck_assert_uint_eq(ledger_records(), before + 1);
+	test_path(path, signer.folder, "token-is-gone");
+	ck_assert_int_eq(unlink(path), 0);
+	mac[MAC_TEXT_LEN - 1] = '0';
+	ck_assert_str_eq(code_of(order, mac, key), "existing");
+	EVP_PKEY_free(key);
+}
+END_TEST
+
+START_TEST(a_refused_pin_stops_it)
+{
+	char pin[TEST_PATH];
+
+	test_path(pin, signer.folder, "pin");
+	ck_assert_int_eq(process_stop(&signer, SIGTERM), 0);
+	ck_assert_int_eq(file_write(pin, 0644, "wrong-pin\n", 10), ERR_OK);
+	ck_assert_int_eq(process_run(&signer, "signer"), 78);
+	ck_assert(process_log_has(&signer, "mode 0600"));
+	ck_assert_int_eq(chmod(pin, 0600), 0);
+	ck_assert_int_eq(process_run(&signer, "signer"), 78);
+	ck_assert(process_log_has(&signer, "refuses the PIN"));
+	ck_assert_int_eq(process_run(&signer, "init"), 73);
+	ck_assert(process_log_has(&signer, "never overwritten"));
+}
+END_TEST
+
 #define COUNT(table) (int)(sizeof(table) / sizeof((table)[0]))
 
-int main(void)
+/* Everything, on one kind of key store. */
+static int run(int on_token)
 {
-	Suite *suite = suite_create("signer");
+	Suite *suite = suite_create(on_token ? "signer on a token" : "signer on files");
 	TCase *tcase = tcase_create("signer");
 	SRunner *runner = srunner_create(suite);
 	int failed;
@@ -609,14 +675,28 @@ int main(void)
 	tcase_add_test(tcase, a_restart_keeps_everything);
 	tcase_add_test(tcase, a_kill_between_reserve_and_answer_costs_nothing);
 	tcase_add_test(tcase, an_altered_ledger_stops_it);
-	tcase_add_test(tcase, a_wrong_passphrase_and_a_key_that_others_can_read_stop_it);
+	if (on_token) {
+		tcase_add_test(tcase, a_session_that_died_is_not_noticed);
+		tcase_add_test(tcase, without_its_token_it_reserves_nothing_and_recovers);
+		tcase_add_test(tcase, a_refused_pin_stops_it);
+	} else {
+		tcase_add_test(tcase, a_wrong_passphrase_and_a_key_that_others_can_read_stop_it);
+	}
 	suite_add_tcase(suite, tcase);
-	set_up();
+	set_up(on_token);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	if (failed)
 		process_print_log(&signer);
 	tear_down();
 	srunner_free(runner);
+	return failed;
+}
+
+int main(void)
+{
+	int failed = run(0);
+
+	failed += run(1);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

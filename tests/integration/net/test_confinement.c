@@ -90,16 +90,18 @@ END_TEST
 static const char *const FEW[] = {"exit_group", "write", "getpid", "brk", "mmap", "munmap",
     "madvise", "sigaltstack", "futex", "getuid", "prctl", NULL};
 
+static const char *const *const ONLY_FEW[] = {FEW, NULL};
+
 static int stay_within(void)
 {
-	if (sandbox_allow_only(FEW) != ERR_OK)
+	if (sandbox_allow_only(ONLY_FEW, NULL) != ERR_OK)
 		return 1;
 	return getpid() > 0 ? 0 : 2;
 }
 
 static int open_a_socket(void)
 {
-	if (sandbox_allow_only(FEW) != ERR_OK)
+	if (sandbox_allow_only(ONLY_FEW, NULL) != ERR_OK)
 		return 1;
 	socket(AF_INET, SOCK_STREAM, 0);
 	return 0;
@@ -108,7 +110,16 @@ static int open_a_socket(void)
 static int misspell(void)
 {
 	static const char *const wrong[] = {"exit_group", "wriet", NULL};
-	return sandbox_allow_only(wrong) == ERR_NOT_FOUND ? 0 : 1;
+	static const char *const *const lists[] = {wrong, NULL};
+	return sandbox_allow_only(lists, NULL) == ERR_NOT_FOUND ? 0 : 1;
+}
+
+static int be_refused_a_socket(void)
+{
+	static const char *const sockets[] = {"socket", NULL};
+	if (sandbox_allow_only(ONLY_FEW, sockets) != ERR_OK)
+		return 1;
+	return socket(AF_INET, SOCK_STREAM, 0) == -1 && errno == EPERM ? 0 : 2;
 }
 
 START_TEST(test_other_system_calls_kill)
@@ -116,6 +127,7 @@ START_TEST(test_other_system_calls_kill)
 	ck_assert_int_eq(in_child(stay_within), 0);
 	ck_assert_int_eq(in_child(open_a_socket), 1000 + SIGSYS);
 	ck_assert_int_eq(in_child(misspell), 0);
+	ck_assert_int_eq(in_child(be_refused_a_socket), 0);
 }
 END_TEST
 

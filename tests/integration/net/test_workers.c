@@ -140,7 +140,7 @@ static int run_web(const struct worker *worker, void *arg)
 static int run_health(const struct worker *worker, void *state)
 {
 	(void)state;
-	return health_run(worker, health_fd);
+	return health_run(worker, health_fd, NULL);
 }
 
 static size_t kinds(void *state, struct worker_kind out[WORKERS_KINDS_MAX])

@@ -39,14 +39,15 @@ static const json_t *told(const struct operation *operation)
 }
 
 /* The scopes that the document names: of several entries any one suffices, of one entry each is
- * needed. */
+ * needed. A person's own account needs a session and no scope. */
 static uint32_t told_scopes(const struct operation *operation, const json_t *security)
 {
 	size_t names_max = operation->flags & OPERATION_ALL_SCOPES ? 2 : 1;
 	uint32_t scopes = 0;
 	ck_assert(names_max == 1 || json_array_size(security) == 1);
 	for (size_t i = 0; i < json_array_size(security); i++) {
-		const json_t *names = json_object_get(json_array_get(security, i), "bearer");
+		const json_t *names = json_object_get(json_array_get(security, i),
+		    operation->audience == OPERATION_PERSON ? "session" : "bearer");
 		ck_assert(json_is_array(names));
 		ck_assert_uint_le(json_array_size(names), names_max);
 		for (size_t j = 0; j < json_array_size(names); j++) {

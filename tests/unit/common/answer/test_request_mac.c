@@ -62,10 +62,12 @@ static const struct {
 START_TEST(reads_each_request)
 {
 	const char *path = REQUESTS[_i].path, *query = REQUESTS[_i].query;
+	struct mac named = OWN;
 
 	ck_assert_msg(
-	    request_names_other_mac(&OWN, path, query, strlen(query)) == REQUESTS[_i].other,
+	    request_names_other_mac(&OWN, path, query, strlen(query), &named) == REQUESTS[_i].other,
 	    "%s?%s: not %d", path, query, REQUESTS[_i].other);
+	ck_assert_int_eq(!mac_equal(&named, &OWN), REQUESTS[_i].other);
 }
 END_TEST
 

@@ -16,7 +16,7 @@ struct sample {
 	char *title, *key, *home;
 	int64_t workers, timeout_ms, cap;
 	int verbose, floor;
-	struct conf_strings tags;
+	struct conf_strings tags, places;
 	struct conf_sections listeners;
 };
 
@@ -90,6 +90,11 @@ static const struct conf_field FIELDS[] = {
 	.offset = offsetof(struct sample, tags),
 	.default_value = "",
 	.help = "tags"},
+    {.name = "places",
+	.type = CONF_STRINGS,
+	.offset = offsetof(struct sample, places),
+	.default_value = "127.0.0.0/8 ::1",
+	.help = "places"},
     {.name = "listeners",
 	.type = CONF_SECTIONS,
 	.offset = offsetof(struct sample, listeners),
@@ -164,6 +169,9 @@ START_TEST(what_is_left_out_has_its_default)
 	ck_assert_int_eq(sample.workers, 2);
 	ck_assert_int_eq(sample.timeout_ms, 5000);
 	ck_assert_uint_eq(sample.listeners.count, 0);
+	ck_assert_uint_eq(sample.places.count, 2);
+	ck_assert_str_eq(sample.places.items[0], "127.0.0.0/8");
+	ck_assert_str_eq(sample.places.items[1], "::1");
 	conf_free(&TABLE, &sample);
 }
 END_TEST

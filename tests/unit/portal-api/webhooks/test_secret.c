@@ -1,7 +1,7 @@
 /* Secrets of webhooks: sealed for one webhook, and what they sign. */
 #include <stdio.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "portal-api/webhooks/secret.h"
