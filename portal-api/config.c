@@ -279,7 +279,7 @@ static const struct conf_field FIELDS[] = {
     {.name = "streams.life",
 	.type = CONF_DURATION,
 	FIELD(stream_life_ms),
-	.default_value = "10m",
+	.default_value = "1m",
 	.min = 1000,
 	.max = 86400000,
 	.reloadable = 1,
