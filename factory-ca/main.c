@@ -22,7 +22,7 @@ static const struct command {
     {"publish", command_publish, "put chain and CRLs into published_dir and the database", 0},
     {"operator", command_operator, "add NAME [--out DIR] | remove NAME: who signs orders", 0},
     {"station", command_station, "add NAME [--out DIR] | revoke NAME: stations of the line", 0},
-    {"key", command_key, "list: the keys of the key store", 0},
+    {"key", command_key, "list | split | unlock | lock: the keys, and custodians who open them", 1},
     {"order", command_order,
 	"open | extend | close | sign | show | report: production orders, signed by operators", 1},
     {"rekey", command_rekey, "grant a phone one certificate for another key", 1},
@@ -131,6 +131,11 @@ static int run_command(const struct command *command, struct command_context *co
 	struct conf_error error = {""};
 	int status = EX_OK;
 
+	if (command && command->has_help && argc > 1 && strcmp(argv[argc - 1], "--help") == 0) {
+		/* Help needs no configuration. */
+		context->config = &config;
+		return command->run(context, argc, argv);
+	}
 	if (conf_load(&factory_config_table, options->config_path, &config, &error)) {
 		fprintf(stderr, "factory-ca: %s\n", error.text);
 		return EX_CONFIG;

@@ -27,6 +27,7 @@ struct portal_config {
 	char *webhook_authorities;
 	int64_t webhooks_per_itsp, webhook_retry_ms, webhook_give_up_ms, webhook_timeout_ms;
 	int64_t streams_per_itsp, stream_heartbeat_ms, stream_life_ms;
+	int64_t housekeeping_ms;
 	int second_factor; /* enum people_second_factor */
 	int64_t session_idle_ms, session_lifetime_ms, link_lifetime_ms, hash_threads;
 	int64_t transfer_silence_ms, transfer_wait_ms, transfer_check_ms;

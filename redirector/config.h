@@ -28,6 +28,8 @@ struct redirector_config {
 	char *device_ca; /* PEM of the issuing CAs */
 	char *formats_dir;
 	char *seal_ring;
+	char *public_url; /* https://host[:port]; "": no staged delivery */
+	int64_t once_grace_s;
 	struct conf_strings databases; /* conninfo, in order of preference */
 	int prepare; /* 0 behind PgBouncer before 1.21 */
 	int64_t lookup_deadline_ms; /* for one database; then the next one is asked */

@@ -22,6 +22,7 @@
 #include "common/net/sandbox.h"
 #include "factory-ca/commands.h"
 #include "factory-ca/commands/command.h"
+#include "factory-ca/commands/custodians.h"
 #include "factory-ca/commands/order_options.h"
 #include "factory-ca/commands/statement_send.h"
 #include "factory-ca/signer/authority.h"
@@ -77,7 +78,7 @@ static enum err certify(
 	    .organisation = config->organisation, .name = person->name};
 	char usage[FACTORY_OID_LEN];
 	struct authority authority = {0};
-	enum err err = authority_open(config, &key, 1, &authority, why);
+	enum err err = custodians_open_authority(config, &key, 1, &authority, why);
 
 	if (err)
 		return err;

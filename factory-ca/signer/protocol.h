@@ -52,6 +52,10 @@ enum signer_message {
 	SIGNER_FAILED = 15, /* the whole request was not done */
 	SIGNER_AUDIT_HEAD = 40, /* where the audit chain ends: protocol_audit.h */
 	SIGNER_AUDIT_HEAD_IS = 41,
+	/* Of the signer's own user only, and heard before a greeting. */
+	SIGNER_UNLOCK = 64, /* one custodian's opened share: custody_share_encode() */
+	SIGNER_LOCK = 65, /* empty: forget the keys now */
+	SIGNER_LOCK_STATE = 66,
 };
 
 /* Why a request as a whole was not done. Values are part of the protocol: append only. */
@@ -69,6 +73,16 @@ struct signer_failed {
 };
 void signer_failed_encode(struct buf *out, const struct signer_failed *failed);
 MUST_CHECK enum err signer_failed_decode(struct cursor in, struct signer_failed *failed);
+
+/* Where custodians stand. */
+struct signer_lock_state {
+	int locked;
+	uint8_t given, needed; /* shares; 0 of 0 before the first one */
+	int64_t until_unix_s; /* unlocked until; 0: until the signer stops */
+	char detail[SIGNER_DETAIL_MAX + 1]; /* why a share was refused; "" when it was taken */
+};
+void signer_lock_state_encode(struct buf *out, const struct signer_lock_state *state);
+MUST_CHECK enum err signer_lock_state_decode(struct cursor in, struct signer_lock_state *state);
 
 void signer_hello_encode(struct buf *out);
 MUST_CHECK enum err signer_hello_decode(struct cursor in, uint16_t *version);

@@ -87,6 +87,20 @@ static void cut_off_deaf_peers(struct signer *signer)
 	}
 }
 
+void signer_drop_peers(struct signer *signer)
+{
+	size_t i;
+
+	for (i = 0; i < signer->queued; i++)
+		issue_job_free(signer->queue[i]);
+	signer->queued = 0;
+	/* One of them may be asking right now: it goes with the next turn of the loop. */
+	for (i = 0; i < SIGNER_PEERS_MAX; i++)
+		if (signer->peers[i].greeted)
+			signer->peers[i].deaf = 1;
+	event_active(signer->group, EV_TIMEOUT, 0);
+}
+
 void signer_run_group(evutil_socket_t fd, short what, void *ctx)
 {
 	struct signer *signer = ctx;
@@ -135,6 +149,12 @@ static enum err on_hello(struct peer *peer, uint32_t id, struct cursor payload)
 		return err;
 	if (version != SIGNER_PROTOCOL_VERSION)
 		return ERR_REFUSED;
+	if (peer->signer->locked) {
+		char detail[SIGNER_DETAIL_MAX + 1];
+
+		signer_locked_text(peer->signer, detail);
+		return signer_reply_failed(peer, id, SIGNER_FAILURE_UNAVAILABLE, detail);
+	}
 	peer->greeted = 1;
 	welcome.issuing_ca = peer->signer->issuing_ca;
 	welcome.open_orders = (uint32_t)ledger_open_orders(peer->signer->issuer.ledger);
@@ -260,12 +280,30 @@ static enum err on_ping(struct peer *peer, uint32_t id, struct cursor payload)
 	return cursor_left(&payload) ? ERR_SYNTAX : signer_reply(peer, SIGNER_PONG, id, &empty);
 }
 
+/* What custodians may ask, before any greeting. */
+static enum err on_custody(struct peer *peer, uint16_t type, uint32_t id, struct cursor payload)
+{
+	struct signer_lock_state state = {0};
+	struct buf frame = {0};
+	enum err err = type == SIGNER_UNLOCK ? signer_on_unlock(peer, payload, &state)
+					     : signer_on_lock(peer, payload, &state);
+
+	if (err)
+		return err;
+	signer_lock_state_encode(&frame, &state);
+	err = signer_reply(peer, SIGNER_LOCK_STATE, id, &frame);
+	buf_free(&frame);
+	return err;
+}
+
 static enum err on_frame(
     struct ipc *ipc, uint16_t type, uint32_t id, struct cursor payload, void *ctx)
 {
 	struct peer *peer = ctx;
 
 	(void)ipc;
+	if (type == SIGNER_UNLOCK || type == SIGNER_LOCK)
+		return on_custody(peer, type, id, payload);
 	if (!peer->greeted && type != SIGNER_HELLO)
 		return ERR_SYNTAX;
 	switch (type) {
