@@ -38,6 +38,10 @@ struct factory_config {
 	char *front_certificate, *front_key; /* PEM; "" where no front runs */
 	char *front_user; /* "" : stay */
 	int64_t front_drain_ms;
+	/* audit */
+	char *audit_head_file; /* "": none */
+	int64_t audit_head_interval_ms;
+	char *audit_conninfo; /* of audit verify; "": it cannot run here */
 	/* where the operator's commands find the front */
 	char *front_url;
 	char *front_server_ca; /* PEM; "" : --server-ca must be given */

@@ -25,6 +25,7 @@ static const struct command {
     {"key", command_key, "list: the keys of the key store", 0},
     {"order", command_order, "open | close | show: production orders, signed by an operator", 1},
     {"code", command_code, "the claim code of one phone, for its label to be printed again", 1},
+    {"audit", command_audit, "verify: is the audit log whole, and what was done to it if not", 1},
     {"signer", command_signer, "run the process that holds the keys", 0},
     {"front", command_front, "run the network side: stations and operators connect here", 1},
     {"serve", command_serve, "run signer and front together, for a trial", 1},

@@ -1,10 +1,10 @@
 # The factory-ca daemon: everything but main.c is a library, so that tests link it.
 FACTORY_CA_SOURCES := $(filter-out %/main.c,$(shell find factory-ca -name '*.c' | sort))
-FACTORY_CA_OBJECTS := $(call objects,$(FACTORY_CA_SOURCES)) $(BUILD)/gen/queries_factory-ca.o
+FACTORY_CA_OBJECTS := $(call objects,$(FACTORY_CA_SOURCES)) $(BUILD)/gen/queries_factory-ca.o $(BUILD)/gen/queries_auditor.o
 FACTORY_CA_LIB := $(BUILD)/libfactory-ca.a
 OBJECTS += $(call objects,$(FACTORY_CA_SOURCES) factory-ca/main.c)
 
-$(FACTORY_CA_OBJECTS) $(BUILD)/factory-ca/main.o: | $(BUILD)/gen/queries_factory-ca.h
+$(FACTORY_CA_OBJECTS) $(BUILD)/factory-ca/main.o: | $(BUILD)/gen/queries_factory-ca.h $(BUILD)/gen/queries_auditor.h
 
 $(FACTORY_CA_LIB): $(FACTORY_CA_OBJECTS)
 	@rm -f $@

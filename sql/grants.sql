@@ -4,7 +4,7 @@
 do $$
 declare
   daemons constant text := 'firstring_factory, firstring_redirector, firstring_portal,'
-    ' firstring_admin, firstring_status';
+    ' firstring_admin, firstring_status, firstring_auditor';
   one record;
 begin
   execute format('revoke all on database %I from public', current_database());
@@ -51,8 +51,8 @@ create policy factory_reads on pki_object for select to firstring_factory using 
 grant execute on function order_insert, order_get, orders_open, order_close, operator_upsert,
   operator_revoke, operator_by_fingerprint, station_upsert, station_revoke,
   station_by_fingerprint, certificates_existing, certificates_store, device_get,
-  certificate_revoke, pki_object_put, security_events_insert, audit_append
-  to firstring_factory;
+  certificate_revoke, pki_object_put, security_events_insert, audit_append, audit_chain,
+  audit_head_put to firstring_factory;
 
 -- redirector: functions only, no table.
 grant execute on function device_lookup, events_insert, security_events_insert,
@@ -126,3 +126,8 @@ create policy admin_reads on api_token for select to firstring_admin using (true
 grant select on pki_object to firstring_status;
 create policy status_reads on pki_object for select to firstring_status using (true);
 grant execute on function certificate_status to firstring_status;
+
+-- Who verifies the audit log; and nothing else.
+grant select on audit_log, audit_head to firstring_auditor;
+create policy auditor_reads on audit_log for select to firstring_auditor using (true);
+create policy auditor_reads on audit_head for select to firstring_auditor using (true);

@@ -4,7 +4,8 @@
  * One parent that binds, and workers that see hostile bytes from the line: TLS, HTTP, EST, CSRs.
  * A worker holds the front's own TLS key, a connection to PostgreSQL as firstring_factory, and a
  * socket to the signer; no CA key, and no way to have anything signed but what the signer
- * itself decides to build. A health worker of its own answers on loopback.
+ * itself decides to build. A health worker of its own answers on loopback, and an audit worker
+ * chains the audit log.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "common/net/server.h"
 #include "common/net/workers.h"
 #include "factory-ca/commands.h"
+#include "factory-ca/front/audit_worker.h"
 #include "factory-ca/front/call.h"
 #include "factory-ca/front/front.h"
 #include "factory-ca/front/metrics.h"
@@ -238,8 +240,9 @@ static size_t kinds(void *state, struct worker_kind list[WORKERS_KINDS_MAX])
 
 	list[0] =
 	    (struct worker_kind){"front", (unsigned)front_state->config.front_workers, run_worker};
-	list[1] = (struct worker_kind){"health", 1, run_health};
-	return 2;
+	list[1] = (struct worker_kind){"audit", 1, audit_worker_run};
+	list[2] = (struct worker_kind){"health", 1, run_health};
+	return 3;
 }
 
 int command_front(const struct command_context *context, int argc, char **argv)

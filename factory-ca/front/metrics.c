@@ -1,6 +1,8 @@
 /* The front's metrics table. Declared before the first fork; every worker adds to it. */
 #include "factory-ca/front/metrics.h"
 
+#include "factory-ca/signer/protocol_audit.h"
+
 static const char *const STATUS_LABELS[] = {"200", "201", "204", "400", "401", "403", "404", "405",
     "409", "413", "415", "503", "other", NULL};
 static const int STATUSES[] = {200, 201, 204, 400, 401, 403, 404, 405, 409, 413, 415, 503};
@@ -20,6 +22,11 @@ static const char *const CODE_LABELS[] = {"none", "bad_row", "bad_csr", "weak_ke
     "order_full", "order_closed", "mac_has_other_key", "key_reused", "revoked", NULL};
 _Static_assert(sizeof(CODE_LABELS) / sizeof(CODE_LABELS[0]) == ENROLMENT_CODE_COUNT + 1,
     "a label for each row code");
+
+static const char *const HEAD_LABELS[] = {
+    "signed", "same", "backwards", "fork", "unavailable", "not_kept", NULL};
+_Static_assert(sizeof(HEAD_LABELS) / sizeof(HEAD_LABELS[0]) == AUDIT_HEAD_OUTCOME_COUNT + 3,
+    "a label for each outcome, for no answer, and for a head that could not be kept");
 
 const struct metric FRONT_METRICS[FRONT_METRIC_COUNT] = {
     [FRONT_ANSWERS] = {"firstring_factory_answers_total", METRIC_COUNTER, "HTTP answers by status",
@@ -46,6 +53,16 @@ const struct metric FRONT_METRICS[FRONT_METRIC_COUNT] = {
 	"Production orders closed", NULL, NULL},
     [FRONT_STATEMENTS_REFUSED] = {"firstring_factory_statements_refused_total", METRIC_COUNTER,
 	"Operators' statements refused", NULL, NULL},
+    [FRONT_AUDIT_CHAINED] = {"firstring_factory_audit_rows_chained_total", METRIC_COUNTER,
+	"Rows of the audit log chained", NULL, NULL},
+    [FRONT_AUDIT_UNCHAINED] = {"firstring_factory_audit_rows_unchained", METRIC_GAUGE,
+	"Rows of the audit log that wait to be chained", NULL, NULL},
+    [FRONT_AUDIT_OLDEST_UNCHAINED] = {"firstring_factory_audit_oldest_unchained_seconds",
+	METRIC_GAUGE, "Age of the oldest row that waits to be chained", NULL, NULL},
+    [FRONT_AUDIT_HEADS] = {"firstring_factory_audit_heads_total", METRIC_COUNTER,
+	"Heads of the audit chain asked of the signer, by what it did", "outcome", HEAD_LABELS},
+    [FRONT_AUDIT_HEAD_AGE] = {"firstring_factory_audit_head_age_seconds", METRIC_GAUGE,
+	"Time since the signer last vouched for the end of the audit chain", NULL, NULL},
 };
 
 unsigned front_metric_status_label(int status)

@@ -49,6 +49,8 @@ enum signer_message {
 	SIGNER_CRL = 13, /* empty: the issuing CA's CRL as it is to be published now */
 	SIGNER_CRL_PART = 14, /* one or more frames; the last is marked */
 	SIGNER_FAILED = 15, /* the whole request was not done */
+	SIGNER_AUDIT_HEAD = 40, /* where the audit chain ends: protocol_audit.h */
+	SIGNER_AUDIT_HEAD_IS = 41,
 };
 
 /* Why a request as a whole was not done. Values are part of the protocol: append only. */

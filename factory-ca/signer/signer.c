@@ -142,6 +142,8 @@ static enum err start(struct signer *signer, char why[LEDGER_WHY_LEN])
 		return err;
 	}
 	err = open_ledger(signer, why);
+	if (!err)
+		err = audit_heads_open(config->state_dir, &signer->audit_heads, why);
 	if (err)
 		return err;
 	err = ipc_listen(signer->base, config->signer_socket,
@@ -167,6 +169,7 @@ static void stop(struct signer *signer)
 		if (signer->peers[i].ipc)
 			ipc_free(signer->peers[i].ipc);
 	ledger_free(signer->issuer.ledger);
+	audit_heads_free(signer->audit_heads);
 	authority_close(&signer->authority);
 	X509_free(signer->line_access_ca);
 	buf_free(&signer->crl);

@@ -283,6 +283,36 @@ static enum err on_crl(struct peer *peer, uint32_t id, struct cursor payload)
 	return err;
 }
 
+/* The answer is a head of our own making, or the one that was signed last and why it stays. */
+static enum err on_audit_head(struct peer *peer, uint32_t id, struct cursor payload)
+{
+	struct signer *signer = peer->signer;
+	const struct signer_failed failed = {.failure = SIGNER_FAILURE_UNAVAILABLE,
+	    .detail = "no head can be signed now: see the signer's log, disk and clock"};
+	struct signer_audit_head_is answer;
+	struct signer_audit_end end;
+	struct buf frame = {0};
+	enum err failure, err = signer_audit_head_decode(payload, &end);
+
+	if (err)
+		return err;
+	failure = audit_heads_sign(signer->audit_heads, signer->authority.store,
+	    &signer->issuing_ca, &end, clock_unix_s(), &answer);
+	if (failure)
+		signer_failed_encode(&frame, &failed);
+	else
+		signer_audit_head_is_encode(&frame, &answer);
+	if (!failure && answer.outcome >= AUDIT_HEAD_BACKWARDS)
+		LOG_ERROR("audit_head_refused",
+		    log_str("reason", audit_head_outcome_name(answer.outcome)),
+		    log_uint("asked_seq", end.chain_seq),
+		    log_hex("asked_row", end.row_hash, SHA256_LEN),
+		    log_str("last", answer.last.text));
+	err = reply(peer, failure ? SIGNER_FAILED : SIGNER_AUDIT_HEAD_IS, id, &frame);
+	buf_free(&frame);
+	return err;
+}
+
 static enum err on_ping(struct peer *peer, uint32_t id, struct cursor payload)
 {
 	const struct buf empty = {0};
@@ -313,6 +343,8 @@ static enum err on_frame(
 		return on_order_state(peer, id, payload);
 	case SIGNER_CRL:
 		return on_crl(peer, id, payload);
+	case SIGNER_AUDIT_HEAD:
+		return on_audit_head(peer, id, payload);
 	default:
 		return ERR_SYNTAX;
 	}

@@ -11,6 +11,7 @@
 
 #include "common/net/ipc.h"
 #include "factory-ca/config.h"
+#include "factory-ca/signer/audit_heads.h"
 #include "factory-ca/signer/authority.h"
 #include "factory-ca/signer/issue.h"
 
@@ -28,6 +29,7 @@ struct signer {
 	struct event_base *base;
 	struct authority authority;
 	struct issuer issuer;
+	struct audit_heads *audit_heads;
 	struct fingerprint issuing_ca;
 	X509 *line_access_ca;
 	char policy[FACTORY_OID_LEN], operator_eku[FACTORY_OID_LEN], hardware[FACTORY_OID_LEN];

@@ -84,7 +84,7 @@ void request_param_actor(const struct request *request, struct pg_params *params
 
 /* --- What was asked (params.c); each answers with a problem and returns non-zero on failure --- */
 
-enum { PAGE_LIMIT_DEFAULT = 50, PAGE_LIMIT_MAX = 200 };
+enum { PAGE_LIMIT_DEFAULT = 50, PAGE_LIMIT_MAX = 1000 };
 
 struct page {
 	unsigned limit;

@@ -6,6 +6,8 @@ insert into expected_select values
   ('factory', 'device_model', '*'),
   ('factory', 'pki_object', '*'),
   ('status', 'pki_object', '*'),
+  ('auditor', 'audit_log', '*'),
+  ('auditor', 'audit_head', '*'),
   ('portal', 'claim_document', '*'),
   ('portal', 'itsp', '*'),
   ('portal', 'itsp_domain', '*'),
@@ -32,7 +34,8 @@ create temporary table expected_execute (role text, functions text);
 insert into expected_execute values
   ('factory', 'order_insert order_get orders_open order_close operator_upsert operator_revoke '
     'operator_by_fingerprint station_upsert station_revoke station_by_fingerprint certificates_existing '
-    'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append'),
+    'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append '
+    'audit_chain audit_head_put'),
   ('redirector', 'device_lookup events_insert security_events_insert delivery_advance'),
   ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete '
     'claim_check claim_put claims_put claim_patch claim_release claim_reveal claim_rearm claim_rotate events_list '
@@ -41,9 +44,15 @@ insert into expected_execute values
     'transfer_check transfer_request transfer_answer transfer_withdraw transfers_of_tenant claim_timeline'),
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove '
     'model_create shipment_create devices_import device_document idempotency_begin idempotency_effect '
+<<<<<<< HEAD
     'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions audit_append '
     'transfer_decide transfers_advance transfers_of_all device_history'),
   ('status', 'certificate_status');
+=======
+    'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions audit_append'),
+  ('status', 'certificate_status'),
+  ('auditor', '');
+>>>>>>> a8148648e36ce575e0ed68981b0ec02ab19e55bd
 
 create temporary table deviation (what text);
 

@@ -42,6 +42,10 @@ front:
   drain: 10s
   url: https://localhost:{port}
   server_ca: {var}/server-ca.pem
+audit:
+  head_file: {var}/audit-heads
+  head_interval: 1s
+  conninfo: "host={socket} dbname=firstring user=firstring_auditor"
 """
 
 

@@ -225,7 +225,7 @@ class Signals(unittest.TestCase):
         finally:
             line.write_configuration()
         refused = [entry for entry in line.log() if entry["event"] == "configuration_refused"][-1]
-        self.assertRegex(refused["detail"], r"factory-ca\.yaml:\d+:3: front\.colour")
+        self.assertRegex(refused["detail"], r"factory-ca\.yaml:\d+:3: audit\.colour")
         self.assertEqual(set(line.children("worker")), before)
         self.assertEqual(line.station.request("GET", "/v1/orders/NONE").status, 404)
 
@@ -251,7 +251,7 @@ class Signals(unittest.TestCase):
         self.assertEqual(line.process.wait(45), 0)
         self.assertEqual([pid for pid in pids if os.path.exists(f"/proc/{pid}")], [])
         ends = {entry["worker"]: entry["status"] for entry in line.log() if entry["event"] == "worker_ended"}
-        self.assertEqual([ends[pid] for pid in pids if pid in ends], [0, 0, 0])
+        self.assertEqual([ends[pid] for pid in pids if pid in ends], [0] * 4)
         line.serve()
 
     def test_a_port_that_is_taken_is_told(self):
