@@ -44,15 +44,10 @@ insert into expected_execute values
     'transfer_check transfer_request transfer_answer transfer_withdraw transfers_of_tenant claim_timeline'),
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove '
     'model_create shipment_create devices_import device_document idempotency_begin idempotency_effect '
-<<<<<<< HEAD
     'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions audit_append '
     'transfer_decide transfers_advance transfers_of_all device_history'),
-  ('status', 'certificate_status');
-=======
-    'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions audit_append'),
   ('status', 'certificate_status'),
   ('auditor', '');
->>>>>>> a8148648e36ce575e0ed68981b0ec02ab19e55bd
 
 create temporary table deviation (what text);
 
