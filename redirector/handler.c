@@ -12,7 +12,9 @@
 #include "common/base/text.h"
 #include "common/net/metrics.h"
 #include "common/pki/device_id.h"
+#include "common/pki/tls_policy.h"
 #include "redirector/answer.h"
+#include "redirector/credentials.h"
 #include "redirector/metrics.h"
 
 enum { RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 25, ANSWER_MAX = 256 * 1024 };
@@ -20,17 +22,26 @@ enum { RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 25, ANSWER_MAX = 256 * 1024
 /* One request while its record is looked up; owned by the exchange. */
 struct call {
 	const struct handler *handler;
+	const struct listener *listener;
 	struct exchange *exchange;
-	struct device_id id;
+	int by_credentials;
+	struct credentials credentials; /* then */
+	struct device_id id; /* its fingerprint is the credentials' key then */
 	char path[HTTP1_TARGET_MAX + 1]; /* decoded; as sent when it does not decode */
 	int64_t begun_us;
 };
 
-static const struct device_id *peer_identity(const struct server_peer *peer, struct device_id *id)
+/* Who showed a certificate; NULL: no phone of ours, and nothing is said to it. */
+static const struct device_id *peer_identity(
+    const struct issuers *issuers, const struct server_peer *peer, struct device_id *id)
 {
-	enum device_id_reason reason =
-	    device_id_from_certificate(peer->certificate, peer->verify_result, id);
+	enum device_id_reason reason = DEVICE_ID_ISSUER;
 
+	if (peer->certificate == NULL || peer->verify_result != X509_V_OK)
+		reason = device_id_from_certificate(peer->certificate, peer->verify_result, id);
+	else if (peer->issuer != NULL)
+		reason = device_id_with_layout(peer->certificate, peer->verify_result,
+		    issuers_layout(issuers, peer->issuer), id);
 	if (reason == DEVICE_ID_OK)
 		return id;
 	metrics_add(METRIC_CERTIFICATES_REFUSED, reason, 1);
@@ -71,12 +82,19 @@ static void log_request(
 	if (http1_field(head, "User-Agent", &agent) != ERR_OK)
 		agent = (struct span){"", 0};
 	LOG_INFO("request", log_str("id", exchange_request_id(call->exchange)),
+	    log_str("listener", call->listener->config->name),
 	    log_str("peer", exchange_peer(call->exchange)->text), log_mac("mac", &call->id.mac),
 	    log_bytes("method", head->method.text, head->method.len),
 	    log_bytes("path", head->path.text, head->path.len),
 	    log_bytes("user_agent", agent.text, agent.len), log_int("status", status),
 	    log_str("reason", decide_reason_name(reason)), log_str("format", format),
 	    log_int("us", clock_unix_us() - call->begun_us));
+}
+
+/* The certificate's; NULL: none was shown. */
+static const struct fingerprint *shown_fingerprint(const struct call *call)
+{
+	return call->by_credentials ? NULL : &call->id.fingerprint;
 }
 
 /* What the outcome says of who asked: a failure, a phone of ours, or nothing. */
@@ -89,22 +107,43 @@ static void note_outcome(const struct call *call, enum decide_reason reason)
 
 	switch (reason) {
 	case DECIDE_METHOD: /* some phones upload by themselves */
+	case DECIDE_NO_CREDENTIALS: /* many ask first and log in then */
 	case DECIDE_UNAVAILABLE:
+		return;
+	case DECIDE_WRONG_CREDENTIALS:
+		abuse_note_guess(abuse, peer, &call->credentials.user, &call->credentials.mac);
 		return;
 	case DECIDE_OTHER_MAC:
 		(void)request_names_other_mac(
 		    &call->id.mac, call->path, head->query.text, head->query.len, &probed);
 		abuse_note_failure(
-		    abuse, peer, &call->id.fingerprint, &probed, decide_reason_name(reason));
+		    abuse, peer, shown_fingerprint(call), &probed, decide_reason_name(reason));
 		return;
 	case DECIDE_NOT_LIVE:
+	case DECIDE_DEAD_CERTIFICATE:
 	case DECIDE_OTHER_DEVICE:
 	case DECIDE_WEAK_LISTENER:
 		abuse_note_failure(
-		    abuse, peer, &call->id.fingerprint, &probed, decide_reason_name(reason));
+		    abuse, peer, shown_fingerprint(call), &probed, decide_reason_name(reason));
 		return;
 	default:
-		abuse_note_verified(abuse, peer, &call->id.fingerprint, &call->id.mac);
+		abuse_note_verified(abuse, peer, shown_fingerprint(call), &call->id.mac);
+	}
+}
+
+static const char *refusal_text(int status)
+{
+	switch (status) {
+	case 401:
+		return "Unauthorized\n";
+	case 403:
+		return "Forbidden\n";
+	case 405:
+		return "Method Not Allowed\n";
+	case 503:
+		return "Service Unavailable\n";
+	default:
+		return "Not Found\n";
 	}
 }
 
@@ -112,13 +151,9 @@ static void note_outcome(const struct call *call, enum decide_reason reason)
 static void answer(struct call *call, enum decide_reason reason, const struct format *format,
     const struct buf *body)
 {
-	static const char *const TEXTS[] = {[0] = "Not Found\n",
-	    [1] = "Forbidden\n",
-	    [2] = "Method Not Allowed\n",
-	    [3] = "Service Unavailable\n"};
 	int status = decide_status(reason);
 	CHECK(status != 200 || body != NULL);
-	const char *text = TEXTS[status == 403 ? 1 : status == 405 ? 2 : status == 503 ? 3 : 0];
+	const char *text = refusal_text(status);
 	struct server_answer reply = {.status = status,
 	    .content_type = status == 200 ? format_content_type(format) : "text/plain",
 	    .headers = {{{"Cache-Control", 13}, {"no-store", 8}}},
@@ -127,6 +162,9 @@ static void answer(struct call *call, enum decide_reason reason, const struct fo
 	    .body_len = status == 200 ? body->len : strlen(text)};
 	char seconds[16];
 
+	if (status == 401)
+		reply.headers[reply.header_count++] = (struct http1_field){
+		    {"WWW-Authenticate", 16}, {"Basic realm=\"provisioning\"", 26}};
 	if (status == 405)
 		reply.headers[reply.header_count++] =
 		    (struct http1_field){{"Allow", 5}, {"GET, HEAD", 9}};
@@ -149,12 +187,13 @@ static void tell_security(const struct call *call, enum decide_reason reason)
 
 	if (kind == NULL)
 		return;
-	events_add_security(
-	    call->handler->events, &(struct security_event){.kind = kind,
-				       .source = exchange_peer(call->exchange)->text,
-				       .detail = decide_reason_name(reason),
-				       .mac = call->id.mac,
-				       .fingerprint = call->id.fingerprint});
+	events_add_security(call->handler->events,
+	    &(struct security_event){.kind = kind,
+		.source = exchange_peer(call->exchange)->text,
+		.detail = decide_reason_name(reason),
+		.mac = call->id.mac,
+		.fingerprint =
+		    call->by_credentials ? (struct fingerprint){{0}} : call->id.fingerprint});
 }
 
 static void tell_owner(const struct call *call, const struct lookup_row *row, const char *kind,
@@ -193,6 +232,7 @@ static void device_from_row(
 	    .serial_number = row->serial_number,
 	    .model = row->model,
 	    .format = format_set_find(formats, row->format),
+	    .has_certificate = row->has_certificate,
 	    .tls_compatible = row->tls_compatible,
 	    .claimed = row->is_claimed};
 	if (!row->is_claimed)
@@ -229,7 +269,56 @@ static struct decision decide(const struct call *call, const struct decide_devic
 				 .path = call->path,
 				 .query = head->query.text,
 				 .query_len = head->query.len},
-	    device, &(struct decide_policy){.listener_compatible = 0}, clock_unix_us());
+	    device,
+	    &(struct decide_policy){
+		.listener_compatible = call->listener->config->floor == TLS_FLOOR_COMPATIBLE},
+	    clock_unix_us());
+}
+
+static void refuse(struct call *call, enum decide_reason reason)
+{
+	tell_security(call, reason);
+	answer(call, reason, NULL, NULL);
+}
+
+static void refuse_unknown(struct call *call, enum lookup_result result)
+{
+	if (call->by_credentials)
+		refuse(call, DECIDE_WRONG_CREDENTIALS);
+	else if (result == LOOKUP_DEAD)
+		refuse(call, DECIDE_DEAD_CERTIFICATE);
+	else
+		refuse(call, decide(call, NULL).reason);
+}
+
+/* Now that it is known which phone has these credentials: does it ask for another? 0: it did, and
+ * is answered. */
+static int recognise(struct call *call, const struct lookup_row *row)
+{
+	const struct http1_head *head = exchange_head(call->exchange);
+
+	call->id.mac = row->mac;
+	enum decide_reason reason = decide_before_lookup(head->method.text, head->method.len,
+	    &call->id.mac, call->path, head->query.text, head->query.len);
+	if (reason == DECIDE_ANSWER)
+		return 1;
+	refuse(call, reason);
+	return 0;
+}
+
+/* Reads who asks from user name and password; DECIDE_ANSWER: it can be looked up. */
+static enum decide_reason read_credentials(struct call *call)
+{
+	struct span field = {"", 0};
+	enum err err = http1_field(exchange_head(call->exchange), "Authorization", &field);
+
+	if (err == ERR_NOT_FOUND)
+		return DECIDE_NO_CREDENTIALS;
+	if (err != ERR_OK || credentials_read(field, &call->credentials) != ERR_OK)
+		return DECIDE_WRONG_CREDENTIALS;
+	call->id.fingerprint = call->credentials.key;
+	call->id.mac = call->credentials.mac;
+	return DECIDE_ANSWER;
 }
 
 static void on_lookup(enum lookup_result result, const struct lookup_row *row, void *ctx)
@@ -243,11 +332,11 @@ static void on_lookup(enum lookup_result result, const struct lookup_row *row, v
 		return;
 	}
 	if (row == NULL) {
-		struct decision decision = decide(call, NULL);
-		tell_security(call, decision.reason);
-		answer(call, decision.reason, NULL, NULL);
+		refuse_unknown(call, result);
 		return;
 	}
+	if (call->by_credentials && !recognise(call, row))
+		return;
 	device_from_row(row, call->handler->state->formats, &device);
 	struct decision decision = decide(call, &device);
 	if (decision.reason == DECIDE_ANSWER &&
@@ -264,23 +353,29 @@ static void on_lookup(enum lookup_result result, const struct lookup_row *row, v
 
 static void on_request(struct exchange *exchange, void *ctx)
 {
+	const struct entrance *entrance = ctx;
 	struct call *call = calloc(1, sizeof *call);
 	const struct http1_head *head = exchange_head(exchange);
 
 	CHECK(call != NULL);
-	call->handler = ctx;
+	call->handler = entrance->handler;
+	call->listener = entrance->listener;
+	call->by_credentials = call->listener->config->authentication == LISTENER_PASSWORD;
 	call->exchange = exchange;
 	call->begun_us = clock_unix_us();
 	exchange_set_data(exchange, call, free);
 	/* The handshake was let through on these same checks; without an identity nothing is said.
 	 */
-	CHECK(peer_identity(exchange_peer(exchange), &call->id) != NULL);
+	CHECK(call->by_credentials || peer_identity(call->handler->state->issuers,
+					  exchange_peer(exchange), &call->id) != NULL);
 	decode_path(head->path, call->path);
 	enum decide_reason reason = decide_before_lookup(head->method.text, head->method.len,
-	    &call->id.mac, call->path, head->query.text, head->query.len);
+	    call->by_credentials ? NULL : &call->id.mac, call->path, head->query.text,
+	    head->query.len);
+	if (reason == DECIDE_ANSWER && call->by_credentials)
+		reason = read_credentials(call);
 	if (reason != DECIDE_ANSWER) {
-		tell_security(call, reason);
-		answer(call, reason, NULL, NULL);
+		refuse(call, reason);
 		return;
 	}
 	lookup_request(call->handler->lookup, &call->id.fingerprint, on_lookup, call);
@@ -288,30 +383,34 @@ static void on_request(struct exchange *exchange, void *ctx)
 
 static int on_connect(const struct server_peer *peer, void *ctx)
 {
-	const struct handler *handler = ctx;
+	const struct entrance *entrance = ctx;
 
-	return abuse_admits(&handler->abuse, peer);
+	return abuse_admits(&entrance->handler->abuse, peer);
 }
 
 static int on_handshake(const struct server_peer *peer, void *ctx)
 {
-	const struct handler *handler = ctx;
+	const struct entrance *entrance = ctx;
+	const struct handler *handler = entrance->handler;
 	struct device_id id;
 
-	return peer_identity(peer, &id) != NULL &&
+	if (entrance->listener->config->authentication == LISTENER_PASSWORD)
+		return 1;
+	return peer_identity(handler->state->issuers, peer, &id) != NULL &&
 	       abuse_admits_certificate(&handler->abuse, peer, &id.fingerprint);
 }
 
 static void on_refusal(
     enum server_refusal refusal, const char *detail, const struct server_peer *peer, void *ctx)
 {
-	const struct handler *handler = ctx;
+	const struct entrance *entrance = ctx;
 
 	(void)detail;
 	metrics_add(METRIC_CONNECTIONS_REFUSED, refusal, 1);
 	/* A reset is a phone switched off; who is banned already pays no more. */
 	if (refusal != SERVER_REFUSED_RESET && refusal != SERVER_REFUSED_BANNED)
-		abuse_note_failure(&handler->abuse, peer, NULL, NULL, server_refusal_name(refusal));
+		abuse_note_failure(
+		    &entrance->handler->abuse, peer, NULL, NULL, server_refusal_name(refusal));
 }
 
 const struct server_handler redirector_handler = {.on_request = on_request,

@@ -12,12 +12,18 @@
 #include "redirector/lookup.h"
 #include "redirector/state.h"
 
-/* What a handler works with: the ctx of redirector_handler. */
+/* What a handler works with. */
 struct handler {
 	const struct state *state;
 	struct lookup *lookup;
 	struct events *events;
 	struct abuse abuse;
+};
+
+/* Where a request came in: the ctx of redirector_handler. */
+struct entrance {
+	const struct handler *handler;
+	const struct listener *listener;
 };
 
 extern const struct server_handler redirector_handler;

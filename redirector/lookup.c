@@ -90,13 +90,23 @@ static void take_claim(const struct pg_rows *rows, size_t at, struct lookup_row 
 	    rows, at, row_column(rows, has_pending ? "pending_version" : "password_version"));
 }
 
+static int is_dead(const struct pg_rows *rows, size_t at)
+{
+	const char *status = row_text(rows, at, row_column(rows, "certificate_status"));
+
+	return strcmp(status, "revoked") == 0 || strcmp(status, "superseded") == 0;
+}
+
 static void take_row(const struct pg_rows *rows, size_t at, struct lookup_row *row)
 {
+	const char *status = row_text(rows, at, row_column(rows, "certificate_status"));
+
 	row_mac(rows, at, row_column(rows, "mac"), &row->mac);
 	take_text(rows, at, "serial_number", row->serial_number, sizeof row->serial_number);
 	take_text(rows, at, "model", row->model, sizeof row->model);
 	take_text(rows, at, "format", row->format, sizeof row->format);
 	take_text(rows, at, "admin_user", row->admin_user, sizeof row->admin_user);
+	row->has_certificate = strcmp(status, "has_certificate") == 0;
 	row->tls_compatible =
 	    strcmp(row_text(rows, at, row_column(rows, "tls_floor")), "compatible") == 0;
 	row->is_claimed = !row_is_null(rows, at, row_column(rows, "claim_id"));
@@ -129,6 +139,8 @@ static void request_tell(
 		request->done(LOOKUP_UNAVAILABLE, NULL, request->ctx);
 	else if (place == 0)
 		request->done(LOOKUP_NOT_LIVE, NULL, request->ctx);
+	else if (is_dead(rows, place - 1))
+		request->done(LOOKUP_DEAD, NULL, request->ctx);
 	else
 		request->done(LOOKUP_FOUND, &row, request->ctx);
 	row_free(&row);

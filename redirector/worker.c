@@ -15,6 +15,7 @@
 struct worker_life {
 	struct event_base *base;
 	struct handler handler;
+	struct entrance entrances[REDIRECTOR_LISTENERS_MAX];
 	struct server *servers[REDIRECTOR_LISTENERS_MAX];
 	size_t server_count, serving;
 };
@@ -46,21 +47,23 @@ static void on_drain(void *ctx)
 static void serve(struct worker_life *life, const struct state *state, size_t at)
 {
 	const struct redirector_config *config = &state->config;
-	const struct listener_config *listeners = config->listeners.items;
+	const struct listener *listener = &state->listeners[at];
 
+	life->entrances[at] = (struct entrance){&life->handler, listener};
 	life->servers[at] = server_new(&(struct server_config){.base = life->base,
-	    .name = listeners[at].name,
+	    .name = listener->config->name,
 	    .listen_fd = state->sockets->listeners[at],
 	    .transport = SERVER_TLS,
-	    .tls = state->tls,
-	    .proxy = (enum server_proxy)listeners[at].proxy,
+	    .tls = listener->tls,
+	    .proxy = (enum server_proxy)listener->config->proxy,
+	    .balancers = &listener->balancers,
 	    .limits = {.handshake_ms = (unsigned)config->handshake_ms,
 		.head_ms = (unsigned)config->head_ms,
 		.request_ms = (unsigned)config->request_ms,
 		.idle_ms = (unsigned)config->idle_ms,
 		.connections = (unsigned)config->connections},
 	    .handler = &redirector_handler,
-	    .ctx = &life->handler});
+	    .ctx = &life->entrances[at]});
 	server_on_drained(life->servers[at], on_server_drained, life);
 	life->server_count++;
 	life->serving++;
