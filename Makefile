@@ -12,7 +12,7 @@ BUILD := build/$(MODE)
 PARALLEL := -j$(shell nproc)
 VERSION := $(shell cat VERSION)
 
-PKGS := libevent_core openssl libpq yaml-0.1 jansson libseccomp p11-kit-1 libgfshare
+PKGS := libevent_core openssl libpq yaml-0.1 jansson libseccomp libsodium p11-kit-1 libgfshare
 CPPFLAGS := -D_GNU_SOURCE -I. -I$(BUILD)/gen -DFIRSTRING_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough \

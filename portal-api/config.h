@@ -10,6 +10,8 @@ struct portal_key_pair {
 	char *certificate, *key;
 };
 
+enum people_second_factor { SECOND_FACTOR_REQUIRED, SECOND_FACTOR_OPTIONAL };
+
 struct portal_config {
 	struct conf_address listen, health, status_listen;
 	int proxy, status_enabled;
@@ -21,6 +23,8 @@ struct portal_config {
 	int64_t workers;
 	char *user;
 	int64_t wrong_codes_per_hour, password_length;
+	int second_factor; /* enum people_second_factor */
+	int64_t session_idle_ms, session_lifetime_ms, link_lifetime_ms, hash_threads;
 	int64_t transfer_silence_ms, transfer_wait_ms, transfer_check_ms;
 	int64_t connections, handshake_ms, head_ms, request_ms, idle_ms, drain_ms;
 };

@@ -26,6 +26,9 @@ static struct metric table[] = {
     [METRIC_REQUEST_SECONDS] = {.name = "firstring_portal_request_seconds",
 	.type = METRIC_HISTOGRAM,
 	.help = "From the complete head of a request to its answer."},
+    [METRIC_PASSWORD_HASHES] = {.name = "firstring_portal_password_hashes_total",
+	.type = METRIC_COUNTER,
+	.help = "Passwords of people hashed, to be checked or stored."},
 };
 
 void portal_metrics_init(void)

@@ -7,6 +7,7 @@ enum portal_metric {
 	METRIC_PROBLEMS, /* by enum problem_kind */
 	METRIC_CONNECTIONS_REFUSED, /* by enum server_refusal */
 	METRIC_REQUEST_SECONDS,
+	METRIC_PASSWORD_HASHES,
 };
 
 /* Declares them; once, in the parent, before the first fork. */

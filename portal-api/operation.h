@@ -13,9 +13,10 @@ struct request;
 
 enum operation_audience {
 	OPERATION_PUBLIC, /* no token */
-	OPERATION_ANYBODY, /* any valid token */
-	OPERATION_ITSP, /* an ITSP's token: tenant pool, row-level security */
-	OPERATION_MANUFACTURER, /* the manufacturer's token: admin pool */
+	OPERATION_ANYBODY, /* any valid token or session */
+	OPERATION_PERSON, /* a session: one's own account */
+	OPERATION_ITSP, /* an ITSP's token or person: tenant pool, row-level security */
+	OPERATION_MANUFACTURER, /* the manufacturer's token or person: admin pool */
 };
 
 enum operation_body {

@@ -6,6 +6,7 @@
 #include "common/db/pg.h"
 #include "common/pki/seal.h"
 #include "portal-api/config.h"
+#include "portal-api/people/hasher.h"
 
 struct portal {
 	const struct portal_config *config;
@@ -13,6 +14,7 @@ struct portal {
 	const struct format_set *formats;
 	struct pg *tenant; /* role firstring_portal: one ITSP's rows */
 	struct pg *admin; /* role firstring_admin */
+	struct hasher *hasher; /* of people's passwords */
 };
 
 #endif

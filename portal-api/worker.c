@@ -17,6 +17,9 @@
 #include "portal-api/state.h"
 #include "queries_portal-api.h"
 
+/* Past it a sign-in is 503: a thread does about ten a second. */
+enum { HASHES_WAITING_MAX = 32 };
+
 struct worker_life {
 	struct event_base *base;
 	struct portal portal;
@@ -134,9 +137,12 @@ int portal_worker_run(const struct worker *worker, void *shared)
 	on_admin_state(0, NULL);
 	life.portal.tenant = connect_as(&life, state->config.tenant_database, on_tenant_state);
 	life.portal.admin = connect_as(&life, state->config.admin_database, on_admin_state);
+	life.portal.hasher =
+	    hasher_new(life.base, (unsigned)state->config.hash_threads, HASHES_WAITING_MAX);
 	serve(&life, state);
 	struct worker_signals *signals = worker_signals_new(life.base, on_drain, &life);
 	event_base_dispatch(life.base);
+	hasher_free(life.portal.hasher);
 	pg_free(life.portal.tenant);
 	pg_free(life.portal.admin);
 	server_free(life.server);

@@ -56,7 +56,7 @@ grant execute on function order_insert, order_get, orders_open, order_close, ope
 
 -- redirector: functions only, no table.
 grant execute on function device_lookup, events_insert, security_events_insert,
-  delivery_advance to firstring_redirector;
+  delivery_advance, replay_beat_put, replay_state to firstring_redirector;
 
 -- portal-api, tenant pool: its own rows, and of those nothing sealed and no hash.
 grant execute on function current_itsp, token_authenticate, token_create, token_revoke,
@@ -97,6 +97,16 @@ create policy tenant_reads on claim_job for select to firstring_portal
 create policy tenant_reads on claim_job_row for select to firstring_portal
   using (exists (select from claim_job j where j.id = job_id and j.itsp_id = current_itsp()));
 
+-- People: those who are not signed in yet, their own accounts, and the tenant's users.
+grant execute on function sign_in_begin, sign_in_finish, sign_in_refuse, session_authenticate,
+  session_end, own_account, own_credentials, own_second_factor_propose, own_second_factor_confirm,
+  own_password_change, user_link_show, user_link_use, user_create, user_patch, user_remove,
+  user_link_create to firstring_portal;
+grant select (id, itsp_id, email, display_name, role, state, has_password, second_factor_at,
+  last_sign_in_at, created_at, version) on portal_user to firstring_portal, firstring_admin;
+create policy tenant_reads on portal_user for select to firstring_portal
+  using (itsp_id = current_itsp());
+
 -- portal-api, the manufacturer's pool.
 grant execute on function admin_token_create, admin_token_revoke, itsp_create, itsp_patch,
   itsp_domain_add, itsp_domain_remove, model_create, shipment_create, devices_import,
@@ -112,6 +122,10 @@ grant select (id, reference, model, certificate_profile, key_types, first_mac, q
   to firstring_admin;
 grant select (name, fingerprint, state, not_after, created_at, revoked_at) on station
   to firstring_admin;
+grant execute on function session_end, own_account, own_credentials, own_second_factor_propose,
+  own_second_factor_confirm, own_password_change, admin_user_create, admin_user_patch,
+  admin_user_remove, admin_user_link_create, people_sweep to firstring_admin;
+create policy admin_reads on portal_user for select to firstring_admin using (true);
 create policy admin_reads on itsp for select to firstring_admin using (true);
 create policy admin_reads on itsp_domain for select to firstring_admin using (true);
 create policy admin_reads on device_model for select to firstring_admin using (true);

@@ -30,7 +30,10 @@ struct seal_ring {
 	size_t count;
 };
 
-static const char CONTEXT[] = "firstring admin password v1";
+static const char *const CONTEXTS[] = {
+    [SEAL_ADMIN_PASSWORD] = "firstring admin password v1",
+    [SEAL_SECOND_FACTOR] = "firstring second factor v1",
+};
 
 void seal_ring_free(struct seal_ring *ring)
 {
@@ -126,7 +129,7 @@ enum err seal_ring_load(const char *path, struct seal_ring **ring, char *why, si
 /* What the ciphertext is bound to besides its key. */
 static void binding_write(const struct seal_binding *binding, struct buf *out)
 {
-	buf_put(out, CONTEXT, sizeof CONTEXT - 1);
+	buf_put_str(out, CONTEXTS[binding->purpose]);
 	buf_put(out, binding->mac.octets, MAC_LEN);
 	buf_put(out, binding->claim_id, sizeof binding->claim_id);
 }

@@ -1,5 +1,5 @@
 /*
- * Sealing: AES-256-GCM under a ring of keys, for admin passwords at rest.
+ * Sealing: AES-256-GCM under a ring of keys, for admin passwords and second factors at rest.
  *
  * A sealed value is bound to its associated data (MAC and claim), so that a row copied to another
  * phone does not open. The ring is a credential file; the newest key seals, every key opens. Used
@@ -30,11 +30,17 @@ void seal_ring_free(struct seal_ring *ring);
 /* The id of the key that seals. */
 uint16_t seal_ring_current(const struct seal_ring *ring);
 
-/* What an admin password is bound to: "firstring admin password v1" || MAC || claim id (16 bytes).
- */
+/* What a sealed value is bound to: the words of its purpose, then a MAC (zero for a person's second
+ * factor), then the id (16 bytes) of the claim or the person. A value for one purpose does not open
+ * for another. */
+enum seal_purpose {
+	SEAL_ADMIN_PASSWORD, /* "firstring admin password v1" */
+	SEAL_SECOND_FACTOR, /* "firstring second factor v1" */
+};
 struct seal_binding {
+	enum seal_purpose purpose;
 	struct mac mac;
-	uint8_t claim_id[16];
+	uint8_t claim_id[16]; /* or the person's */
 };
 
 enum { SEAL_OVERHEAD = 2 + 12 + 16 }; /* key id, nonce, tag; then the ciphertext */

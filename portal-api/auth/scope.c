@@ -15,6 +15,7 @@ static const struct {
     {"tokens:write", AUDIENCE_ITSP},
     {"admin:read", AUDIENCE_MANUFACTURER},
     {"admin:write", AUDIENCE_MANUFACTURER},
+    {"users:write", AUDIENCE_ITSP},
 };
 
 const char *scope_name(unsigned index)
@@ -41,6 +42,11 @@ uint32_t scopes_of_audience(enum audience audience)
 		if (scopes[i].audience == audience)
 			set |= 1u << i;
 	return set;
+}
+
+uint32_t scopes_of_tokens(enum audience audience)
+{
+	return scopes_of_audience(audience) & ~(uint32_t)SCOPE_USERS_WRITE;
 }
 
 void scopes_format(uint32_t set, char text[SCOPES_TEXT_MAX])

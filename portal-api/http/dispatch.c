@@ -1,21 +1,21 @@
 /*
- * From a request head to its handler: route, token, scope, body, in this order.
+ * From a request head to its handler: route, who asks (authenticate.c), body, in this order.
  *
- * Everything here is the Internet's until a token was found on record; no body is read before
- * that, and none that the route does not have. Runs in a portal worker. It decides nothing about
- * claims or tenants: row-level security and the handlers do.
+ * Everything here is the Internet's until a token or session was found on record; no body is read
+ * before that but where the route is for everybody, and none that the route does not have. Runs in
+ * a portal worker. It decides nothing about claims or tenants: row-level security and the handlers
+ * do.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "portal-api/auth/token.h"
+#include "common/base/secret.h"
 #include "portal-api/http/media.h"
 #include "portal-api/http/request.h"
 #include "portal-api/json/bind.h"
 #include "portal-api/routes.h"
-#include "queries_portal-api.h"
 
 enum { EMPTY_BODY_MAX = 1024 };
 
@@ -25,6 +25,8 @@ static void request_free(void *data)
 	if (request->state_free)
 		request->state_free(request->state);
 	json_decref(request->document);
+	bytes_wipe(&request->principal, sizeof(request->principal));
+	bytes_wipe(request->set_cookie, sizeof(request->set_cookie));
 	buf_wipe(&request->reply);
 	free(request);
 }
@@ -99,109 +101,14 @@ static void read_body(struct request *request)
 	}
 }
 
-static void collect_scope(const char *name, void *ctx)
+void request_admit(struct request *request, int itsp_is_suspended)
 {
-	struct principal *principal = ctx;
-	enum scope scope;
-	if (scope_parse(name, strlen(name), &scope) == ERR_OK)
-		principal->scopes |= scope;
-}
-
-static void copy_text(char *to, size_t size, const char *text)
-{
-	CHECK(strlen(text) < size);
-	memcpy(to, text, strlen(text) + 1);
-}
-
-static void refuse_audience(struct request *request)
-{
-	if (request->operation->audience == OPERATION_ITSP)
-		request_fail(request, PROBLEM_WRONG_AUDIENCE,
-		    "This operation is for ITSPs; the token is the manufacturer's.");
-	else
-		request_fail(request, PROBLEM_WRONG_AUDIENCE,
-		    "This operation is for the manufacturer; the token is an ITSP's.");
-}
-
-static void refuse_scope(struct request *request)
-{
-	char needed[SCOPES_TEXT_MAX];
-	scopes_format(request->operation->scopes, needed);
-	request_fail(request, PROBLEM_INSUFFICIENT_SCOPE, "The token needs %s of these scopes: %s.",
-	    request->operation->scopes & (request->operation->scopes - 1) ? "one" : "each", needed);
-}
-
-static void on_authenticated(
-    struct request *request, const struct pg_rows *const *results, size_t count)
-{
-	const struct pg_rows *rows = results[0];
 	const struct operation *operation = request->operation;
-	struct principal *principal = &request->principal;
-	CHECK(count == 1);
-	if (row_count(rows) == 0) {
-		request_fail(
-		    request, PROBLEM_INVALID_TOKEN, "The token is unknown, revoked or expired.");
-		return;
-	}
-	copy_text(principal->token_id, sizeof(principal->token_id),
-	    row_text(rows, 0, row_column(rows, "token_id")));
-	copy_text(principal->itsp_id, sizeof(principal->itsp_id),
-	    row_text(rows, 0, row_column(rows, "itsp_id")));
-	copy_text(
-	    principal->name, sizeof(principal->name), row_text(rows, 0, row_column(rows, "name")));
-	principal->expires_at_us = row_time_us(rows, 0, row_column(rows, "expires_at"));
-	principal->audience = principal->itsp_id[0] ? AUDIENCE_ITSP : AUDIENCE_MANUFACTURER;
-	row_strings(rows, 0, row_column(rows, "scopes"), collect_scope, principal);
-
-	if ((operation->audience == OPERATION_ITSP && principal->audience != AUDIENCE_ITSP) ||
-	    (operation->audience == OPERATION_MANUFACTURER &&
-		principal->audience != AUDIENCE_MANUFACTURER))
-		refuse_audience(request);
-	else if (operation->scopes && !(operation->scopes & principal->scopes))
-		refuse_scope(request);
-	else if (operation->flags & OPERATION_MUTATES &&
-		 row_bool(rows, 0, row_column(rows, "itsp_suspended")))
+	if (operation->flags & OPERATION_MUTATES && itsp_is_suspended &&
+	    operation->audience != OPERATION_PERSON)
 		request_fail_outcome(request, "itsp_suspended");
 	else
 		read_body(request);
-}
-
-/* A token in a URL ends in logs and histories: refused even beside a good one. */
-static int query_holds_token(struct span query)
-{
-	return memmem(query.text, query.len, "fst_", 4) ||
-	       memmem(query.text, query.len, "access_token", strlen("access_token"));
-}
-
-static void authenticate(struct request *request)
-{
-	const struct http1_head *head = exchange_head(request->exchange);
-	struct span value;
-	const char *token;
-	size_t len;
-	uint8_t digest[SHA256_LEN];
-	enum err err = http1_field(head, "authorization", &value);
-	if (err == ERR_NOT_FOUND) {
-		request_fail(request, PROBLEM_NO_TOKEN,
-		    "Send the token in the field Authorization: Bearer.");
-		return;
-	}
-	if (err || token_from_authorization(value.text, value.len, &token, &len) != ERR_OK ||
-	    token_check(token, len) != ERR_OK) {
-		request_fail(request, PROBLEM_INVALID_TOKEN,
-		    "What was sent is no token of ours, or it was cut or mistyped.");
-		return;
-	}
-	if (query_holds_token(head->query)) {
-		request_fail(request, PROBLEM_TOKEN_IN_QUERY,
-		    "Revoke the token that was in the URL: it may be in logs by now.");
-		return;
-	}
-	struct pg_params *params = pg_params_new();
-	token_digest(token, digest);
-	pg_param_bytea(params, digest, sizeof(digest));
-	request_authenticate(
-	    request, &(struct pg_call){&query_token_authenticate, params}, on_authenticated);
 }
 
 /* The key's syntax: up to 255 visible ASCII characters (draft-ietf-httpapi-idempotency-key-header).
@@ -249,8 +156,10 @@ void request_start(struct exchange *exchange, void *portal)
 		break;
 	}
 	request->operation = request->match.route->target;
-	if (request->operation->audience == OPERATION_PUBLIC)
-		request->operation->handle(request);
-	else if (take_idempotency_key(request) == 0)
+	if (request->operation->audience == OPERATION_PUBLIC) {
+		if (authenticate_is_own_site(request))
+			read_body(request);
+	} else if (take_idempotency_key(request) == 0) {
 		authenticate(request);
+	}
 }

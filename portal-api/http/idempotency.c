@@ -22,7 +22,7 @@ struct pg_params *idempotency_params(const struct request *request)
 	int len = snprintf(
 	    route, sizeof(route), "%s %s", request->operation->method, request->operation->pattern);
 	CHECK(len > 0 && (size_t)len < sizeof(route));
-	pg_param_text(params, request->principal.token_id);
+	pg_param_text(params, request->principal.id);
 	pg_param_text(params, route);
 	pg_param_text(params, request->idempotency_key);
 	return params;

@@ -43,8 +43,8 @@ static void write_access_line(const struct request *request)
 	    log_str("operation", operation ? operation->id : NULL),
 	    log_str("object", object_of(request)), log_int("status", request->reply_status),
 	    log_str("reason", failed ? problem_code(request->problem.kind) : NULL),
-	    log_str(
-		"token_id", request->principal.token_id[0] ? request->principal.token_id : NULL),
+	    log_str(request->principal.is_person ? "user_id" : "token_id",
+		request->principal.id[0] ? request->principal.id : NULL),
 	    log_str("itsp_id", request->principal.itsp_id[0] ? request->principal.itsp_id : NULL),
 	    log_uint("took_ms", took_ms));
 	metrics_add(METRIC_ANSWERS, (unsigned)request->reply_status / 100 - 1, 1);
@@ -65,9 +65,9 @@ void request_send(struct request *request)
 	add_header(&answer, "Strict-Transport-Security", "max-age=31536000");
 	if (request->reply_status == 401)
 		add_header(&answer, "WWW-Authenticate",
-		    request->problem.kind == PROBLEM_NO_TOKEN
-			? "Bearer realm=\"firstring\""
-			: "Bearer realm=\"firstring\", error=\"invalid_token\"");
+		    request->problem.kind == PROBLEM_INVALID_TOKEN
+			? "Bearer realm=\"firstring\", error=\"invalid_token\""
+			: "Bearer realm=\"firstring\"");
 	else if (request->reply_status == 405)
 		add_header(&answer, "Allow", request->match.allow);
 	if (request->location[0])
@@ -80,6 +80,8 @@ void request_send(struct request *request)
 		snprintf(retry_after, sizeof(retry_after), "%u", request->retry_after_s);
 		add_header(&answer, "Retry-After", retry_after);
 	}
+	if (request->set_cookie[0])
+		add_header(&answer, "Set-Cookie", request->set_cookie);
 	if (request->replayed)
 		add_header(&answer, "Idempotency-Replayed", "true");
 	write_access_line(request);

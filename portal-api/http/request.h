@@ -18,15 +18,18 @@
 #include "portal-api/http/problem.h"
 #include "portal-api/http/uuid.h"
 #include "portal-api/operation.h"
+#include "portal-api/people/session.h"
 #include "portal-api/portal.h"
 
 enum { IDEMPOTENCY_KEY_MAX = 255, PRINCIPAL_NAME_MAX = 512, REQUEST_CALLS_MAX = 6 };
 
-/* Whom the bearer token stands for. */
+/* Who asks: a bearer token, or a person by a browser's session. */
 struct principal {
-	char token_id[UUID_TEXT_LEN + 1];
+	char id[UUID_TEXT_LEN + 1]; /* of the token or the person; "" when neither */
+	int is_person;
+	char session[SESSION_TEXT_LEN + 1]; /* "" but for a person */
 	char itsp_id[UUID_TEXT_LEN + 1]; /* "" for the manufacturer */
-	char name[PRINCIPAL_NAME_MAX + 1]; /* of the token */
+	char name[PRINCIPAL_NAME_MAX + 1]; /* of the token or the person */
 	int64_t expires_at_us; /* INT64_MIN: never */
 	enum audience audience;
 	uint32_t scopes;
@@ -51,6 +54,7 @@ struct request {
 	int etag_version; /* 0: no ETag */
 	char location[192]; /* "": no Location */
 	unsigned retry_after_s; /* 0: no Retry-After */
+	char set_cookie[SESSION_COOKIE_MAX]; /* "": none */
 	int holds_secret; /* the document is not kept for replays */
 	char effect_object[256 + 1]; /* for operation->rebuild: what the effect was on */
 	/* Private to dispatch.c, submit.c, idempotency.c and reply.c. */
@@ -76,7 +80,7 @@ void request_query(
     struct request *request, const struct pg_call *calls, size_t count, request_done_fn *done);
 void request_effect(
     struct request *request, const struct pg_call *calls, size_t count, request_done_fn *done);
-/* The first question of every request, asked before there is a principal. */
+/* The first question of every request with a token or session, before there is a principal. */
 void request_authenticate(
     struct request *request, const struct pg_call *call, request_done_fn *done);
 /* The four parameters that every audited statement ends with: who asks, from where. */
@@ -131,10 +135,18 @@ void request_fail_field(struct request *request, const char *field, const char *
 void request_fail_fields(struct request *request);
 /* The answer for an outcome that a statement tells of and that is not a success (outcome.c). */
 void request_fail_outcome(struct request *request, const char *outcome);
+/* 503 with a Retry-After that is spread, so that clients do not come back in step. */
+void request_fail_busy(struct request *request, enum problem_kind kind, const char *detail);
 
 /* --- Between these files --- */
 
 void request_start(struct exchange *exchange, void *portal);
+/* Finds out who asks; ends on request_admit, or on a refusal. */
+void authenticate(struct request *request);
+/* Whether a page of another site made the browser ask; answered here then. */
+int authenticate_is_own_site(struct request *request);
+/* Who asks may: on to the body and the handler. */
+void request_admit(struct request *request, int itsp_is_suspended);
 void request_send(struct request *request);
 struct pg_params *idempotency_params(const struct request *request);
 /* Calls the handler, at once or after the idempotency key was looked up. */

@@ -22,22 +22,29 @@ static struct pg *pool_of(const struct request *request)
 
 void request_param_actor(const struct request *request, struct pg_params *params)
 {
-	pg_param_text(params, "token");
-	pg_param_text(params, request->principal.token_id);
+	const struct principal *principal = &request->principal;
+	pg_param_text(params, !principal->id[0]      ? "nobody"
+			      : principal->is_person ? "user"
+						     : "token");
+	pg_param_text(params, principal->id[0] ? principal->id : "nobody");
 	pg_param_text(params, exchange_peer(request->exchange)->text);
 	pg_param_text(params, exchange_request_id(request->exchange));
 }
 
+void request_fail_busy(struct request *request, enum problem_kind kind, const char *detail)
+{
+	request->retry_after_s = 1 + random_below(RETRY_AFTER_MAX_S);
+	request_fail(request, kind, "%s", detail);
+}
+
 static void fail_unavailable(struct request *request, int outcome_unknown)
 {
-	/* Spread, so that clients do not come back in step. */
-	request->retry_after_s = 1 + random_below(RETRY_AFTER_MAX_S);
 	if (outcome_unknown)
-		request_fail(request, PROBLEM_OUTCOME_UNKNOWN,
+		request_fail_busy(request, PROBLEM_OUTCOME_UNKNOWN,
 		    "The connection to the database was lost before it answered: it may be done or "
 		    "not. Repeating the request is safe.");
 	else
-		request_fail(request, PROBLEM_UNAVAILABLE,
+		request_fail_busy(request, PROBLEM_UNAVAILABLE,
 		    "The database does not answer. Nothing was changed; try again.");
 }
 

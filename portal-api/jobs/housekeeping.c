@@ -1,5 +1,6 @@
 /*
- * Housekeeping: idempotency keys past their time go, the partitions of coming months are made.
+ * Housekeeping: idempotency keys, sessions and links past their time go, the partitions of coming
+ * months are made.
  *
  * Runs in the job worker, with the role firstring_admin; what is done is a function of the
  * database. Doing it twice, or in two processes at once, is harmless.
@@ -12,7 +13,7 @@
 #include "common/db/row.h"
 #include "queries_portal-api.h"
 
-enum { EVERY_S = 600, KEYS_AT_ONCE = 5000, MONTHS_AHEAD = 3 };
+enum { EVERY_S = 600, ROWS_AT_ONCE = 5000, MONTHS_AHEAD = 3 };
 
 struct housekeeping {
 	struct event *timer;
@@ -28,12 +29,13 @@ static void on_done(
 		    "housekeeping_failed", log_err(error->err), log_str("message", error->message));
 		return;
 	}
-	CHECK(count == 1);
+	CHECK(count == 2);
 	int64_t swept = row_int(results[0], 0, row_column(results[0], "keys_swept"));
 	int64_t made = row_int(results[0], 0, row_column(results[0], "partitions_made"));
-	if (swept > 0 || made > 0)
-		LOG_INFO(
-		    "house_kept", log_int("keys_swept", swept), log_int("partitions_made", made));
+	int64_t people = row_int(results[1], 0, row_column(results[1], "swept"));
+	if (swept > 0 || made > 0 || people > 0)
+		LOG_INFO("house_kept", log_int("keys_swept", swept),
+		    log_int("partitions_made", made), log_int("sessions_and_links_swept", people));
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *ctx)
@@ -43,10 +45,12 @@ static void on_timer(evutil_socket_t fd, short events, void *ctx)
 	struct pg_params *params = pg_params_new();
 	(void)fd;
 	(void)events;
-	pg_param_int(params, KEYS_AT_ONCE);
+	pg_param_int(params, ROWS_AT_ONCE);
 	pg_param_int(params, MONTHS_AHEAD);
-	pg_submit(
-	    housekeeping->admin, &(struct pg_call){&query_keep_house, params}, 1, on_done, NULL);
+	struct pg_params *sweep = pg_params_new();
+	pg_param_int(sweep, ROWS_AT_ONCE);
+	const struct pg_call calls[] = {{&query_keep_house, params}, {&query_people_sweep, sweep}};
+	pg_submit(housekeeping->admin, calls, 2, on_done, NULL);
 	event_add(housekeeping->timer, &again);
 }
 

@@ -17,8 +17,8 @@ static json_t *token_document(const struct principal *principal)
 		clock_format_ms(principal->expires_at_us, expires_at);
 		expires = json_string(expires_at);
 	}
-	return json_pack("{ss ss so so}", "id", principal->token_id, "name", principal->name,
-	    "scopes", scopes, "expires_at", expires);
+	return json_pack("{ss ss so so}", "id", principal->id, "name", principal->name, "scopes",
+	    scopes, "expires_at", expires);
 }
 
 static void on_tenant(struct request *request, const struct pg_rows *const *results, size_t count)

@@ -10,6 +10,24 @@ struct request;
 /* openapi.c, me.c */
 void openapi_get(struct request *request);
 void me_get(struct request *request);
+/* session.c: in, out and who; account.c: one's own; links.c: by a one-time link */
+void session_create(struct request *request);
+void session_get(struct request *request);
+void session_end(struct request *request);
+void second_factor_propose(struct request *request);
+void second_factor_confirm(struct request *request);
+void own_password_change(struct request *request);
+void link_show(struct request *request);
+void link_use(struct request *request);
+/* users.c: for both audiences, but for the lists */
+void user_list(struct request *request);
+void admin_user_list(struct request *request);
+void user_create(struct request *request);
+void user_get(struct request *request);
+void user_patch(struct request *request);
+void user_rebuild(struct request *request);
+void user_remove(struct request *request);
+void user_link_create(struct request *request);
 /* tokens.c */
 void token_list(struct request *request);
 void token_create(struct request *request);

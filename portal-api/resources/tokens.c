@@ -111,7 +111,7 @@ static uint32_t read_scopes(
 		char path[32];
 		if (scope_parse(json_string_value(name), json_string_length(name), &scope) ==
 			ERR_OK &&
-		    scope & scopes_of_audience(audience)) {
+		    scope & scopes_of_tokens(audience)) {
 			set |= scope;
 			continue;
 		}

@@ -19,6 +19,10 @@ insert into expected_select values
   ('portal', 'device_model', 'name format admin_user password_alphabet'),
   ('portal', 'claim_job', 'id itsp_id state dry_run atomic total done failed detail created_at finished_at'),
   ('portal', 'claim_job_row', 'job_id line mac status code detail'),
+  ('portal', 'portal_user', 'id itsp_id email display_name role state has_password second_factor_at '
+    'last_sign_in_at created_at version'),
+  ('admin', 'portal_user', 'id itsp_id email display_name role state has_password second_factor_at '
+    'last_sign_in_at created_at version'),
   ('admin', 'itsp', '*'),
   ('admin', 'itsp_domain', '*'),
   ('admin', 'device_model', '*'),
@@ -36,7 +40,8 @@ insert into expected_execute values
     'operator_by_fingerprint station_upsert station_revoke station_by_fingerprint certificates_existing '
     'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append '
     'audit_chain audit_head_put'),
-  ('redirector', 'device_lookup events_insert security_events_insert delivery_advance'),
+  ('redirector', 'device_lookup events_insert security_events_insert delivery_advance'
+    ' replay_beat_put replay_state'),
   ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete '
     'claim_check claim_put claims_put claim_patch claim_release claim_reveal claim_rearm claim_rotate events_list '
     'idempotency_begin idempotency_effect idempotency_finish idempotency_forget claim_job_create claim_job_rows_add '
@@ -46,6 +51,11 @@ insert into expected_execute values
     'model_create shipment_create devices_import device_document idempotency_begin idempotency_effect '
     'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions audit_append '
     'transfer_decide transfers_advance transfers_of_all device_history'),
+  ('portal', 'sign_in_begin sign_in_finish sign_in_refuse session_authenticate session_end own_account '
+    'own_credentials own_second_factor_propose own_second_factor_confirm own_password_change user_link_show '
+    'user_link_use user_create user_patch user_remove user_link_create'),
+  ('admin', 'session_end own_account own_credentials own_second_factor_propose own_second_factor_confirm '
+    'own_password_change admin_user_create admin_user_patch admin_user_remove admin_user_link_create people_sweep'),
   ('status', 'certificate_status'),
   ('auditor', '');
 

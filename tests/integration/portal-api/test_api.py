@@ -34,20 +34,25 @@ def body_of(operation):
 
 
 def scopes_of(operation):
-    return [name for requirement in operation["security"] for name in requirement["bearer"]]
+    return [name for requirement in operation["security"] for name in requirement.get("bearer", [])]
+
+
+# What is for everybody: the document, and the ways to become somebody.
+OPEN = {"getOpenapi", "signIn", "showLink", "useLink"}
 
 
 class Tokens(Case):
 
-    def test_no_operation_but_the_document_is_open(self):
+    def test_no_operation_is_open_but_those_that_must_be(self):
         for method, path, operation in operations():
             for token in (None, "", "x", "fst_" + "0" * 48):
                 client = self.portal.client(token)
                 answer = client.request(method, path)
-                if not operation["security"]:
-                    self.assertEqual(answer.status, 200)
+                if operation["operationId"] in OPEN:
+                    self.assertEqual((operation["security"], answer.status in (200, 400)), ([], True))
                     continue
-                self.assertProblem(answer, 401, "invalid_token" if token else "no_token")
+                nobody = "not_signed_in" if "session" in operation["security"][0] else "no_token"
+                self.assertProblem(answer, 401, "invalid_token" if token else nobody)
                 self.assertTrue(answer.headers["WWW-Authenticate"].startswith("Bearer"))
 
     def test_a_token_cut_mistyped_or_elsewhere(self):
@@ -125,7 +130,9 @@ class Scopes(Case):
             for scope, client in clients.items():
                 body, media = body_of(operation)
                 answer = client.request(method, path, body, content_type=media)
-                if not needed or scope in needed:
+                if "session" in operation["security"][0]:
+                    self.assertProblem(answer, 403, "wrong_audience")
+                elif not needed or scope in needed:
                     self.assertNotIn(answer.status, (401, 403), (method, path, scope, answer))
                 else:
                     same_side = scope.startswith("admin:") == path.startswith("/v1/admin/")

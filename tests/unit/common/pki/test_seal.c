@@ -83,16 +83,21 @@ START_TEST(the_same_password_is_never_sealed_the_same)
 }
 END_TEST
 
-START_TEST(another_phone_or_claim_does_not_open_it)
+START_TEST(another_phone_claim_or_purpose_does_not_open_it)
 {
 	struct seal_ring *ring = ring_of("1 " KEY_A "\n");
 	struct buf sealed = {0};
 	struct secret plain = {0};
 
 	seal_text(ring, "password", &sealed);
-	for (size_t bit = 0; bit < 8 * sizeof BINDING; bit++) {
+	for (size_t bit = 0; bit <= 8 * (MAC_LEN + sizeof BINDING.claim_id); bit++) {
 		struct seal_binding other = BINDING;
-		((uint8_t *)&other)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		if (bit < 8 * MAC_LEN)
+			other.mac.octets[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		else if (bit < 8 * (MAC_LEN + sizeof other.claim_id))
+			other.claim_id[bit / 8 - MAC_LEN] ^= (uint8_t)(1 << bit % 8);
+		else
+			other.purpose = SEAL_SECOND_FACTOR;
 		ck_assert_int_eq(
 		    seal_open(ring, &other, sealed.bytes, sealed.len, &plain), ERR_SIGNATURE);
 		ck_assert_ptr_null(plain.bytes);
@@ -227,7 +232,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, what_was_sealed_opens);
 	tcase_add_test(tests, the_same_password_is_never_sealed_the_same);
-	tcase_add_test(tests, another_phone_or_claim_does_not_open_it);
+	tcase_add_test(tests, another_phone_claim_or_purpose_does_not_open_it);
 	tcase_add_test(tests, no_flipped_bit_passes);
 	tcase_add_test(tests, every_key_opens_and_the_newest_seals);
 	tcase_add_test(tests, an_id_with_another_key_does_not_open_it);

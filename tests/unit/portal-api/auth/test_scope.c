@@ -43,7 +43,16 @@ START_TEST(a_set_is_told_as_words)
 	scopes_format(SCOPE_EVENTS_READ | SCOPE_CLAIMS_READ, text);
 	ck_assert_str_eq(text, "claims:read events:read");
 	scopes_format((1u << SCOPE_COUNT) - 1, text);
-	ck_assert_str_eq(text + strlen(text) - 11, "admin:write");
+	ck_assert_str_eq(text + strlen(text) - 11, "users:write");
+}
+END_TEST
+
+START_TEST(no_token_manages_people)
+{
+	ck_assert_uint_eq(scopes_of_audience(AUDIENCE_ITSP) & ~scopes_of_tokens(AUDIENCE_ITSP),
+	    SCOPE_USERS_WRITE);
+	ck_assert_uint_eq(
+	    scopes_of_tokens(AUDIENCE_MANUFACTURER), scopes_of_audience(AUDIENCE_MANUFACTURER));
 }
 END_TEST
 
@@ -55,6 +64,7 @@ int main(void)
 	tcase_add_loop_test(tests, other_names_are_no_scopes, 0, COUNT(NONE));
 	tcase_add_test(tests, no_scope_is_both_an_itsps_and_the_manufacturers);
 	tcase_add_test(tests, a_set_is_told_as_words);
+	tcase_add_test(tests, no_token_manages_people);
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);
 }

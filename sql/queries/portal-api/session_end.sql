@@ -1,0 +1,12 @@
+-- Signs out.
+-- caller: portal-api worker, DELETE /v1/session
+-- role: firstring_portal firstring_admin
+-- $1 session_hash bytea: of the session that asks
+-- $2 actor_kind text
+-- $3 actor_id text
+-- $4 source_ip inet
+-- $5 request_id text
+-- -> outcome text: ended
+-- rows: 1
+-- plan: index lookup of session_pkey
+select firstring.session_end($1::bytea, $2::text, $3::text, $4::inet, $5::text) as outcome;

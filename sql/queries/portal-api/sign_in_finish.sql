@@ -1,0 +1,21 @@
+-- Begins a session after the checks outside, which are compared again. A code that was taken
+-- before is refused.
+-- caller: portal-api worker, POST /v1/session
+-- role: firstring_portal
+-- $1 user_id uuid
+-- $2 account_hash bytea
+-- $3 password_hash text: the one that was checked
+-- $4 session_hash bytea: SHA-256 of the cookie
+-- $5 lifetime_s integer
+-- $6 code_step bigint: of RFC 6238; null: no such code
+-- $7 recovery_code_hash bytea: null: none
+-- $8 resealed bytea: the second factor under the newest key; null: as it is
+-- $9 actor_kind text
+-- $10 actor_id text
+-- $11 source_ip inet
+-- $12 request_id text
+-- -> outcome text: signed_in, refused
+-- rows: 1
+-- plan: index lookups
+select firstring.sign_in_finish($1::uuid, $2::bytea, $3::text, $4::bytea, $5::integer, $6::bigint,
+  $7::bytea, $8::bytea, $9::text, $10::text, $11::inet, $12::text) as outcome;

@@ -1,0 +1,11 @@
+-- Sets the password by a one-time link, which is gone then; every session of the person ends.
+-- caller: portal-api worker, POST /v1/links/use
+-- role: firstring_portal
+-- $1 link_hash bytea
+-- $2 password_hash text: argon2id
+-- $3 source_ip inet
+-- $4 request_id text
+-- -> outcome text: used, link_not_valid
+-- rows: 1
+-- plan: index lookups
+select firstring.user_link_use($1::bytea, $2::text, $3::inet, $4::text) as outcome;
