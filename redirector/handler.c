@@ -15,6 +15,7 @@
 #include "common/pki/tls_policy.h"
 #include "redirector/answer.h"
 #include "redirector/credentials.h"
+#include "redirector/handshake_cause.h"
 #include "redirector/metrics.h"
 
 enum { RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 25, ANSWER_MAX = 256 * 1024 };
@@ -77,14 +78,15 @@ static void log_request(
     const struct call *call, enum decide_reason reason, int status, const char *format)
 {
 	const struct http1_head *head = exchange_head(call->exchange);
+	const struct server_peer *peer = exchange_peer(call->exchange);
 	struct span agent = {"", 0};
 
 	if (http1_field(head, "User-Agent", &agent) != ERR_OK)
 		agent = (struct span){"", 0};
 	LOG_INFO("request", log_str("id", exchange_request_id(call->exchange)),
-	    log_str("listener", call->listener->config->name),
-	    log_str("peer", exchange_peer(call->exchange)->text), log_mac("mac", &call->id.mac),
-	    log_bytes("method", head->method.text, head->method.len),
+	    log_str("listener", call->listener->config->name), log_str("peer", peer->text),
+	    log_str("tls", peer->tls_version == TLS1_3_VERSION ? "1.3" : "1.2"),
+	    log_mac("mac", &call->id.mac), log_bytes("method", head->method.text, head->method.len),
 	    log_bytes("path", head->path.text, head->path.len),
 	    log_bytes("user_agent", agent.text, agent.len), log_int("status", status),
 	    log_str("reason", decide_reason_name(reason)), log_str("format", format),
@@ -131,6 +133,8 @@ static void note_outcome(const struct call *call, enum decide_reason reason)
 	}
 }
 
+static const struct http1_field NO_STORE = {{"Cache-Control", 13}, {"no-store", 8}};
+
 static const char *refusal_text(int status)
 {
 	switch (status) {
@@ -156,7 +160,7 @@ static void answer(struct call *call, enum decide_reason reason, const struct fo
 	const char *text = refusal_text(status);
 	struct server_answer reply = {.status = status,
 	    .content_type = status == 200 ? format_content_type(format) : "text/plain",
-	    .headers = {{{"Cache-Control", 13}, {"no-store", 8}}},
+	    .headers = {NO_STORE},
 	    .header_count = 1,
 	    .body = status == 200 ? (const char *)body->bytes : text,
 	    .body_len = status == 200 ? body->len : strlen(text)};
@@ -405,15 +409,24 @@ static void on_refusal(
 {
 	const struct entrance *entrance = ctx;
 
-	(void)detail;
 	metrics_add(METRIC_CONNECTIONS_REFUSED, refusal, 1);
+	if (refusal == SERVER_REFUSED_HANDSHAKE || refusal == SERVER_REFUSED_CERTIFICATE)
+		metrics_add(METRIC_HANDSHAKES_FAILED, handshake_cause_of(detail), 1);
 	/* A reset is a phone switched off; who is banned already pays no more. */
 	if (refusal != SERVER_REFUSED_RESET && refusal != SERVER_REFUSED_BANNED)
 		abuse_note_failure(
 		    &entrance->handler->abuse, peer, NULL, NULL, server_refusal_name(refusal));
 }
 
+/* What the server itself answers is not kept by anybody either. */
+static void on_error(int status, const char *reason, struct server_answer *answer, void *ctx)
+{
+	(void)status, (void)reason, (void)ctx;
+	answer->headers[answer->header_count++] = NO_STORE;
+}
+
 const struct server_handler redirector_handler = {.on_request = on_request,
     .on_connect = on_connect,
     .on_handshake = on_handshake,
+    .on_error = on_error,
     .on_refusal = on_refusal};

@@ -48,6 +48,7 @@ struct lookup {
 	struct database databases[REDIRECTOR_DATABASES_MAX];
 	size_t database_count;
 	int64_t standby_age_ms; /* a standby whose replay is older does not answer */
+	size_t waiting; /* requests */
 	struct batch *gathering; /* NULL: nothing since the last turn */
 	struct event *flush;
 };
@@ -136,6 +137,7 @@ static void batch_fail(struct batch *batch)
 		LOG_ERROR("lookup_unavailable", log_uint("phones", batch->count),
 		    log_uint("suppressed", gate.suppressed));
 	metrics_add(METRIC_LOOKUPS_FAILED, 0, batch->count);
+	batch->lookup->waiting -= batch->count;
 	for (size_t i = 0; i < batch->count; i++)
 		batch->requests[i].done(LOOKUP_UNAVAILABLE, NULL, batch->requests[i].ctx);
 	free(batch);
@@ -189,6 +191,7 @@ static void batch_tell(struct batch *batch, const struct pg_rows *rows)
 			batch->requests[kept++] = batch->requests[i];
 	}
 	batch->count = kept;
+	batch->lookup->waiting -= count - kept;
 	if (is_standby)
 		metrics_add(METRIC_LOOKUPS_STANDBY, 0, count - kept);
 }
@@ -324,6 +327,7 @@ void lookup_request(
 		lookup->gathering = batch;
 		event_active(lookup->flush, EV_TIMEOUT, 0);
 	}
+	lookup->waiting++;
 	batch->requests[batch->count++] =
 	    (struct request){.fingerprint = *fingerprint, .done = done, .ctx = ctx};
 }
@@ -394,4 +398,9 @@ int lookup_is_ready(const struct lookup *lookup)
 			return 1;
 	}
 	return 0;
+}
+
+size_t lookup_waiting(const struct lookup *lookup)
+{
+	return lookup->waiting;
 }

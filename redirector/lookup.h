@@ -67,6 +67,8 @@ void lookup_free(struct lookup *lookup);
 void lookup_request(
     struct lookup *lookup, const struct fingerprint *fingerprint, lookup_fn *done, void *ctx);
 
+/* Requests that have not been called back. */
+size_t lookup_waiting(const struct lookup *lookup);
 /* 1 when some database can be asked. */
 int lookup_is_ready(const struct lookup *lookup);
 

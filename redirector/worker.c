@@ -11,6 +11,7 @@
 #include "common/net/metrics.h"
 #include "common/net/sandbox.h"
 #include "redirector/handler.h"
+#include "redirector/metrics.h"
 
 enum { WRITE_DEADLINE_MS = 5000 };
 
@@ -23,6 +24,20 @@ struct worker_life {
 	struct server *servers[REDIRECTOR_LISTENERS_MAX];
 	size_t server_count, serving;
 };
+
+/* What is a moment's state, for whoever watches. */
+static void on_gauges(evutil_socket_t fd, short what, void *ctx)
+{
+	const struct worker_life *life = ctx;
+	size_t open = 0;
+
+	(void)fd, (void)what;
+	for (size_t i = 0; i < life->server_count; i++)
+		open += server_connections(life->servers[i]);
+	metrics_set(METRIC_CONNECTIONS_OPEN, 0, (int64_t)open);
+	metrics_set(METRIC_LOOKUPS_WAITING, 0, (int64_t)lookup_waiting(life->handler.lookup));
+	metrics_set(METRIC_EVENTS_QUEUED, 0, (int64_t)events_queued(life->handler.events));
+}
 
 static void on_events_written(void *ctx)
 {
@@ -43,7 +58,9 @@ static void on_drain(void *ctx)
 {
 	struct worker_life *life = ctx;
 
-	metrics_set_ready("accepting", 0);
+	/* When another generation takes over, somebody accepts all the time. */
+	if (worker_is_stopping())
+		metrics_set_ready("accepting", 0);
 	for (size_t i = 0; i < life->server_count; i++)
 		server_drain(life->servers[i]);
 }
@@ -111,6 +128,7 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 {
 	const struct state *state = shared;
 	const struct redirector_config *config = &state->config;
+	static const struct timeval GAUGES_EVERY = {0, 500 * 1000};
 	struct worker_life life = {.base = event_base_new()};
 
 	(void)worker;
@@ -124,6 +142,8 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	    .shared = state->abuse, .policy = &state->abuse_policy, .events = life.handler.events};
 	for (size_t i = 0; i < config->listeners.count; i++)
 		serve(&life, state, i);
+	struct event *gauges = event_new(life.base, -1, EV_PERSIST, on_gauges, &life);
+	CHECK(gauges != NULL && event_add(gauges, &GAUGES_EVERY) == 0);
 	struct worker_signals *signals = worker_signals_new(life.base, on_drain, &life);
 	event_base_dispatch(life.base);
 	for (size_t i = 0; i < life.server_count; i++)
@@ -133,6 +153,7 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	events_free(life.handler.events);
 	spool_free(life.spool);
 	worker_signals_free(signals);
+	event_free(gauges);
 	event_base_free(life.base);
 	return EX_OK;
 }
