@@ -43,14 +43,12 @@ const struct ledger_order *ledger_find_order(const struct ledger *ledger, const 
 }
 
 static struct ledger_order *find_order_by_id(
-    const struct ledger *ledger, const uint8_t id[LEDGER_ORDER_ID_LEN])
+    struct ledger *ledger, const uint8_t id[LEDGER_ORDER_ID_LEN])
 {
-	size_t i;
+	ptrdiff_t found = ledger_order_tables_find(
+	    &ledger->order_tables, ledger->orders, ledger->order_count, id);
 
-	for (i = ledger->order_count; i > 0; i--)
-		if (memcmp(ledger->orders[i - 1].statement_sha256, id, LEDGER_ORDER_ID_LEN) == 0)
-			return &ledger->orders[i - 1];
-	return NULL;
+	return found < 0 ? NULL : &ledger->orders[found];
 }
 
 int ledger_order_covers(const struct statement_order *order, const struct mac *mac)
@@ -126,14 +124,11 @@ static int used_a_grant(const struct ledger_entry *entry)
 	return has_serial(entry->replaces) && entry->server_keys <= 1;
 }
 
-static int is_of_interest(const struct ledger *ledger, const struct mac *mac)
+int ledger_is_of_interest(struct ledger *ledger, const struct mac *mac)
 {
-	size_t i;
-
-	for (i = 0; i < ledger->order_count; i++)
-		if (!ledger->orders[i].closed && ledger_order_covers(&ledger->orders[i].order, mac))
-			return 1;
-	return ledger_find_rekey(ledger, mac, REKEY_UNUSED) != NULL;
+	return ledger_order_tables_find_open(
+		   &ledger->order_tables, ledger->orders, ledger->order_count, mac) >= 0 ||
+	       ledger_find_rekey(ledger, mac, REKEY_UNUSED) != NULL;
 }
 
 /* A record at start: kept when an open order covers its MAC, whatever order it was issued under, or
@@ -157,7 +152,7 @@ static enum err read_record(void *ctx, const struct ledger_entry *entry, char wh
 	if (rekey)
 		rekey->state = REKEY_USED;
 	take_place(ledger, entry);
-	if (rekey || is_of_interest(ledger, &entry->mac)) {
+	if (rekey || ledger_is_of_interest(ledger, &entry->mac)) {
 		ledger_index_add(&ledger->index, entry);
 		ledger->durable++;
 	}
@@ -189,6 +184,7 @@ void ledger_free(struct ledger *ledger)
 		return;
 	ledger_files_close(&ledger->files);
 	ledger_index_free(&ledger->index);
+	ledger_order_tables_free(&ledger->order_tables);
 	ledger_revoked_free(&ledger->revoked);
 	free(ledger->rekeys);
 	free(ledger->removed);

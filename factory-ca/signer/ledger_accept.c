@@ -251,6 +251,7 @@ static void apply(struct ledger *ledger, const struct statement *statement,
 {
 	struct ledger_order *order = NULL;
 
+	ledger->order_tables.is_current = 0;
 	if (statement_is_of_order(statement->type))
 		order = ledger_order_of(ledger, statement->order.reference);
 	switch (statement->type) {
@@ -369,6 +370,21 @@ static enum err load_range(
 	return ERR_OK;
 }
 
+static int is_wanted(const struct ledger_entry *entry, void *ctx)
+{
+	return ledger_is_of_interest(ctx, &entry->mac);
+}
+
+/* A signer that runs for years must not hold every phone. Until there are many, those of closed
+ * orders stay: a station whose answer was lost may still repeat its request. */
+static void drop_closed(struct ledger *ledger)
+{
+	if (ledger->index.count <= LEDGER_KEEP_CLOSED)
+		return;
+	ledger_index_keep(&ledger->index, is_wanted, ledger);
+	ledger->durable = ledger->index.count;
+}
+
 /* --- a statement that arrives --------------------------------------------------------------- */
 
 static int is_signed_by_enough(const struct ledger *ledger,
@@ -419,5 +435,7 @@ void ledger_accept(struct ledger *ledger, const struct signed_statement *signed_
 		refuse(outcome, "signer_unavailable", "the signer cannot write its journal");
 	else
 		apply(ledger, &statement, signed_statement, now_unix_s);
+	if (statement.type == STATEMENT_ORDER_CLOSE)
+		drop_closed(ledger);
 	buf_free(&encoded);
 }

@@ -125,3 +125,16 @@ void ledger_index_cut(struct ledger_index *index, size_t count)
 	index->count = count;
 	rebuild(index, index->slots);
 }
+
+void ledger_index_keep(struct ledger_index *index,
+    int (*is_wanted)(const struct ledger_entry *entry, void *ctx), void *ctx)
+{
+	struct ledger_index kept = {0};
+	size_t i;
+
+	for (i = 0; i < index->count; i++)
+		if (is_wanted(&index->entries[i], ctx))
+			ledger_index_add(&kept, &index->entries[i]);
+	ledger_index_free(index);
+	*index = kept;
+}

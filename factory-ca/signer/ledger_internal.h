@@ -7,6 +7,7 @@
 
 #include "factory-ca/signer/ledger.h"
 #include "factory-ca/signer/ledger_index.h"
+#include "factory-ca/signer/ledger_orders.h"
 #include "factory-ca/signer/ledger_revoked.h"
 
 /* An operator's leave to give one MAC another key. */
@@ -17,13 +18,17 @@ struct ledger_rekey {
 	enum ledger_rekey_state state;
 };
 
-enum { LEDGER_REKEY_FILTER_BITS = 1 << 16 };
+enum {
+	LEDGER_REKEY_FILTER_BITS = 1 << 16,
+	LEDGER_KEEP_CLOSED = 1 << 18, /* phones in memory: some 50 MB */
+};
 
 struct ledger {
 	struct ledger_config config;
 	struct ledger_files files;
 	struct ledger_order *orders;
 	size_t order_count, order_capacity;
+	struct ledger_order_tables order_tables;
 	size_t statement_count; /* of the journal, as it is read */
 	struct ledger_index index;
 	size_t durable; /* entries of the index that are on disk; the rest is in the group */
@@ -38,6 +43,8 @@ struct ledger {
 
 struct ledger_order *ledger_order_of(const struct ledger *ledger, const char *reference);
 int ledger_order_covers(const struct statement_order *order, const struct mac *mac);
+/* 1 when a phone of that MAC may be asked for: an open order covers it, or a grant waits. */
+int ledger_is_of_interest(struct ledger *ledger, const struct mac *mac);
 /* The grant of that MAC in that state, or NULL. */
 struct ledger_rekey *ledger_find_rekey(
     const struct ledger *ledger, const struct mac *mac, enum ledger_rekey_state state);

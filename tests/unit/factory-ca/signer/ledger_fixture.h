@@ -117,7 +117,7 @@ static inline const char *close_order(const char *reference)
 static inline enum issue_outcome reserve_at(
     const char *order, const char *mac, int key, int64_t now, struct ledger_grant *grant)
 {
-	uint8_t spki[SHA256_LEN] = {(uint8_t)key, (uint8_t)(key >> 8)};
+	uint8_t spki[SHA256_LEN] = {(uint8_t)key, (uint8_t)(key >> 8), (uint8_t)(key >> 16)};
 	struct ledger_claim claim = {.order = order, .serial_number = "SN", .spki_sha256 = spki};
 	char detail[SIGNER_DETAIL_MAX + 1] = "";
 	enum issue_outcome outcome;

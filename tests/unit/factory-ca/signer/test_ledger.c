@@ -142,6 +142,67 @@ START_TEST(many_phones_are_found_again)
 }
 END_TEST
 
+START_TEST(phones_of_closed_orders_leave_the_memory_when_there_are_many)
+{
+	enum { MANY = 1 << 18 };
+	struct ledger_grant grant;
+	char mac[MAC_TEXT_LEN + 1];
+	int i;
+
+	open_order("SMALL", "001565000000", 10);
+	open_order("LARGE", "001566000000", MANY);
+	ck_assert_int_eq(
+	    reserve_at("SMALL", "001565000001", 1 << 20, TEST_NOW, &grant), ISSUE_ISSUED);
+	for (i = 0; i < MANY; i++) {
+		snprintf(mac, sizeof(mac), "001566%06X", i);
+		ck_assert_int_eq(reserve_at("LARGE", mac, i + 1, TEST_NOW, &grant), ISSUE_ISSUED);
+		if (i % 1000 == 0 || i + 1 == MANY)
+			ck_assert_int_eq(ledger_commit(ledger), ERR_OK);
+	}
+	ck_assert_str_eq(close_order("LARGE"), "accepted");
+	ck_assert_int_eq(
+	    reserve_at("LARGE", "001566000000", 1, TEST_NOW, &grant), ISSUE_ORDER_CLOSED);
+	ck_assert_int_eq(
+	    reserve_at("SMALL", "001565000001", 1 << 20, TEST_NOW, &grant), ISSUE_EXISTING);
+	/* An order over the same range finds them on disk. */
+	open_order("AGAIN", "001566000000", 16);
+	ck_assert_int_eq(
+	    reserve_at("AGAIN", "001566000003", 77, TEST_NOW, &grant), ISSUE_MAC_HAS_OTHER_KEY);
+	reopen();
+	ck_assert_int_eq(
+	    reserve_at("SMALL", "001565000001", 1 << 20, TEST_NOW, &grant), ISSUE_EXISTING);
+	ck_assert_int_eq(
+	    reserve_at("AGAIN", "001566000003", 77, TEST_NOW, &grant), ISSUE_MAC_HAS_OTHER_KEY);
+}
+END_TEST
+
+START_TEST(records_find_their_order_among_many)
+{
+	struct ledger_grant grant;
+	char reference[16], mac[MAC_TEXT_LEN + 1];
+	int i;
+
+	for (i = 0; i < 40; i++) {
+		/* Neither ids nor MACs come in order. */
+		snprintf(reference, sizeof(reference), "PO-%d", i);
+		snprintf(mac, sizeof(mac), "001565%02X0000", (i * 37) % 41);
+		ck_assert_str_eq(open_order(reference, mac, 16), "accepted");
+		ck_assert_int_eq(reserve_at(reference, mac, i + 1, TEST_NOW, &grant), ISSUE_ISSUED);
+		ck_assert_int_eq(ledger_commit(ledger), ERR_OK);
+		if (i % 3 == 0)
+			ck_assert_str_eq(close_order(reference), "accepted");
+	}
+	reopen();
+	for (i = 0; i < 40; i++) {
+		snprintf(reference, sizeof(reference), "PO-%d", i);
+		snprintf(mac, sizeof(mac), "001565%02X0000", (i * 37) % 41);
+		ck_assert_uint_eq(ledger_find_order(ledger, reference)->issued, 1);
+		ck_assert_int_eq(reserve_at(reference, mac, i + 1, TEST_NOW, &grant),
+		    i % 3 == 0 ? ISSUE_ORDER_CLOSED : ISSUE_EXISTING);
+	}
+}
+END_TEST
+
 START_TEST(what_could_not_be_written_was_never_reserved)
 {
 	uint8_t spki[SHA256_LEN] = {2};
@@ -394,6 +455,8 @@ int main(void)
 	tcase_add_test(tcase, a_phone_of_a_closed_order_is_known_to_the_next_one);
 	tcase_add_test(tcase, a_clock_that_went_back_is_seen);
 	tcase_add_test(tcase, many_phones_are_found_again);
+	tcase_add_test(tcase, phones_of_closed_orders_leave_the_memory_when_there_are_many);
+	tcase_add_test(tcase, records_find_their_order_among_many);
 	tcase_add_test(tcase, what_could_not_be_written_was_never_reserved);
 	tcase_add_test(tcase, one_process_at_a_time);
 	tcase_add_test(tcase, no_byte_of_the_files_can_be_changed);
