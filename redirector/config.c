@@ -34,6 +34,19 @@ static enum err check_networks(
 	return err;
 }
 
+/* Stage one writes it into a phone's settings with a path of our own behind it. */
+static enum err check_public_url(const char *url, char *why, size_t why_len)
+{
+	static const char SCHEME[] = "https://";
+	const size_t scheme_len = sizeof SCHEME - 1;
+
+	if (*url == '\0' || (strncmp(url, SCHEME, scheme_len) == 0 && url[scheme_len] != '\0' &&
+				strpbrk(url + scheme_len, "/?#@") == NULL))
+		return ERR_OK;
+	snprintf(why, why_len, "public_url: write https://host[:port], with nothing behind it");
+	return ERR_SYNTAX;
+}
+
 static enum err check_listener(const void *values, char *why, size_t why_len)
 {
 	const struct listener_config *listener = values;
@@ -102,6 +115,12 @@ static const struct conf_field LISTENER_FIELDS[] = {
 	.default_value = "",
 	.reloadable = 1,
 	.help = "this listener's own server certificates; none: those of the whole file"},
+    {.name = "public_url",
+	.type = CONF_URL,
+	.offset = offsetof(struct listener_config, public_url),
+	.default_value = "",
+	.reloadable = 1,
+	.help = "https://host[:port] where phones find this listener again; \"\": the file's"},
 };
 static const struct conf_table LISTENER_TABLE = {LISTENER_FIELDS,
     sizeof LISTENER_FIELDS / sizeof LISTENER_FIELDS[0], sizeof(struct listener_config),
@@ -178,6 +197,21 @@ static const struct conf_field FIELDS[] = {
 	FIELD(seal_ring),
 	.reloadable = 1,
 	.help = "credential file: the keys that open admin passwords"},
+    {.name = "public_url",
+	.type = CONF_URL,
+	FIELD(public_url),
+	.default_value = "",
+	.reloadable = 1,
+	.help = "https://host[:port] where phones find this service again: for staged delivery, "
+		"which is not served without it"},
+    {.name = "once_grace_s",
+	.type = CONF_INT,
+	FIELD(once_grace_s),
+	.min = 1,
+	.max = 86400,
+	.default_value = "900",
+	.reloadable = 1,
+	.help = "redelivery once: seconds from the first answer in which it may be had again"},
     {.name = "databases",
 	.type = CONF_STRINGS,
 	FIELD(databases),
@@ -409,6 +443,8 @@ static enum err check(const void *values, char *why, size_t why_len)
 	if (err == ERR_OK)
 		err = check_count(config->databases.count, 1, REDIRECTOR_DATABASES_MAX, "databases",
 		    why, why_len);
+	if (err == ERR_OK)
+		err = check_public_url(config->public_url, why, why_len);
 	for (size_t i = 0; err == ERR_OK && i < config->databases.count; i++) {
 		err = pg_check_conninfo(config->databases.items[i], problem, sizeof problem);
 		if (err != ERR_OK)

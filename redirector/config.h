@@ -27,6 +27,7 @@ struct listener_config {
 	int proxy; /* enum server_proxy */
 	struct conf_strings balancers; /* networks */
 	struct conf_sections key_pairs; /* struct key_pair_config; none: those of the file */
+	char *public_url; /* "": that of the file */
 };
 
 /* CAs of another maker, whose certificates hold the MAC elsewhere. */
@@ -47,6 +48,8 @@ struct redirector_config {
 	struct conf_sections issuers; /* struct issuer_config */
 	char *formats_dir;
 	char *seal_ring;
+	char *public_url; /* https://host[:port]; "": no staged delivery */
+	int64_t once_grace_s;
 	struct conf_strings databases; /* conninfo, in order of preference */
 	int prepare; /* 0 behind PgBouncer before 1.21 */
 	int64_t lookup_deadline_ms; /* for one database; then the next one is asked */

@@ -9,46 +9,51 @@
 #include "common/answer/request_mac.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/secret.h"
 #include "common/base/text.h"
 #include "common/net/metrics.h"
 #include "common/pki/device_id.h"
 #include "common/pki/tls_policy.h"
 #include "redirector/answer.h"
-#include "redirector/credentials.h"
+#include "redirector/caller.h"
 #include "redirector/handshake_cause.h"
 #include "redirector/metrics.h"
 
 enum { RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 25, ANSWER_MAX = 256 * 1024 };
+enum { LOOKUPS_MAX = 3 }; /* of one request, when a claim changes under it */
 
-/* One request while its record is looked up; owned by the exchange. */
+/* What stays of a record while leave to deliver is asked for. */
+struct holder {
+	int is_claimed;
+	uint8_t claim_id[16];
+	int64_t password_version;
+};
+
+/* One request while its record is looked up, and leave to deliver asked for; owned by the exchange.
+ */
 struct call {
 	const struct handler *handler;
 	const struct listener *listener;
 	struct exchange *exchange;
-	int by_credentials;
-	struct credentials credentials; /* then */
-	struct device_id id; /* its fingerprint is the credentials' key then */
+	struct caller caller;
 	char path[HTTP1_TARGET_MAX + 1]; /* decoded; as sent when it does not decode */
 	int64_t begun_us;
+	unsigned lookups;
+	int token_is_refused;
+	struct holder holder;
+	const struct format *format;
+	struct decision decision;
+	char token[DECIDE_TOKEN_LEN + 1]; /* a new one, of stage one */
+	struct buf body; /* rendered; holds the password */
 };
 
-/* Who showed a certificate; NULL: no phone of ours, and nothing is said to it. */
-static const struct device_id *peer_identity(
-    const struct issuers *issuers, const struct server_peer *peer, struct device_id *id)
+static void call_free(void *data)
 {
-	enum device_id_reason reason = DEVICE_ID_ISSUER;
+	struct call *call = data;
 
-	if (peer->certificate == NULL || peer->verify_result != X509_V_OK)
-		reason = device_id_from_certificate(peer->certificate, peer->verify_result, id);
-	else if (peer->issuer != NULL)
-		reason = device_id_with_layout(peer->certificate, peer->verify_result,
-		    issuers_layout(issuers, peer->issuer), id);
-	if (reason == DEVICE_ID_OK)
-		return id;
-	metrics_add(METRIC_CERTIFICATES_REFUSED, reason, 1);
-	LOG_WARN("certificate_refused", log_str("peer", peer->text),
-	    log_str("reason", device_id_reason_name(reason)));
-	return NULL;
+	buf_wipe(&call->body);
+	bytes_wipe(&call->caller, sizeof call->caller);
+	free(call);
 }
 
 /* Decodes segment by segment: a "%2F" is no separator and no part of a name that we know. What does
@@ -86,51 +91,25 @@ static void log_request(
 	LOG_INFO("request", log_str("id", exchange_request_id(call->exchange)),
 	    log_str("listener", call->listener->config->name), log_str("peer", peer->text),
 	    log_str("tls", peer->tls_version == TLS1_3_VERSION ? "1.3" : "1.2"),
-	    log_mac("mac", &call->id.mac), log_bytes("method", head->method.text, head->method.len),
+	    log_mac("mac", &call->caller.id.mac),
+	    log_bytes("method", head->method.text, head->method.len),
 	    log_bytes("path", head->path.text, head->path.len),
 	    log_bytes("user_agent", agent.text, agent.len), log_int("status", status),
 	    log_str("reason", decide_reason_name(reason)), log_str("format", format),
 	    log_int("us", clock_unix_us() - call->begun_us));
 }
 
-/* The certificate's; NULL: none was shown. */
-static const struct fingerprint *shown_fingerprint(const struct call *call)
-{
-	return call->by_credentials ? NULL : &call->id.fingerprint;
-}
-
-/* What the outcome says of who asked: a failure, a phone of ours, or nothing. */
+/* What the outcome says of who asked. */
 static void note_outcome(const struct call *call, enum decide_reason reason)
 {
-	const struct abuse *abuse = &call->handler->abuse;
-	const struct server_peer *peer = exchange_peer(call->exchange);
 	const struct http1_head *head = exchange_head(call->exchange);
-	struct mac probed = call->id.mac;
+	struct mac named;
+	int is_named =
+	    reason == DECIDE_OTHER_MAC && request_names_other_mac(&call->caller.id.mac, call->path,
+					      head->query.text, head->query.len, &named);
 
-	switch (reason) {
-	case DECIDE_METHOD: /* some phones upload by themselves */
-	case DECIDE_NO_CREDENTIALS: /* many ask first and log in then */
-	case DECIDE_UNAVAILABLE:
-		return;
-	case DECIDE_WRONG_CREDENTIALS:
-		abuse_note_guess(abuse, peer, &call->credentials.user, &call->credentials.mac);
-		return;
-	case DECIDE_OTHER_MAC:
-		(void)request_names_other_mac(
-		    &call->id.mac, call->path, head->query.text, head->query.len, &probed);
-		abuse_note_failure(
-		    abuse, peer, shown_fingerprint(call), &probed, decide_reason_name(reason));
-		return;
-	case DECIDE_NOT_LIVE:
-	case DECIDE_DEAD_CERTIFICATE:
-	case DECIDE_OTHER_DEVICE:
-	case DECIDE_WEAK_LISTENER:
-		abuse_note_failure(
-		    abuse, peer, shown_fingerprint(call), &probed, decide_reason_name(reason));
-		return;
-	default:
-		abuse_note_verified(abuse, peer, shown_fingerprint(call), &call->id.mac);
-	}
+	caller_note_outcome(&call->caller, &call->handler->abuse, exchange_peer(call->exchange),
+	    reason, is_named ? &named : NULL);
 }
 
 static const struct http1_field NO_STORE = {{"Cache-Control", 13}, {"no-store", 8}};
@@ -188,6 +167,7 @@ static void answer(struct call *call, enum decide_reason reason, const struct fo
 static void tell_security(const struct call *call, enum decide_reason reason)
 {
 	const char *kind = decide_security_kind(reason);
+	const struct fingerprint *shown = caller_fingerprint(&call->caller);
 
 	if (kind == NULL)
 		return;
@@ -195,38 +175,40 @@ static void tell_security(const struct call *call, enum decide_reason reason)
 	    &(struct security_event){.kind = kind,
 		.source = exchange_peer(call->exchange)->text,
 		.detail = decide_reason_name(reason),
-		.mac = call->id.mac,
-		.fingerprint =
-		    call->by_credentials ? (struct fingerprint){{0}} : call->id.fingerprint});
+		.mac = call->caller.id.mac,
+		.fingerprint = shown != NULL ? *shown : (struct fingerprint){{0}}});
 }
 
-static void tell_owner(const struct call *call, const struct lookup_row *row, const char *kind,
-    enum decide_reason reason)
+static void tell_owner(const struct call *call, const char *kind, enum decide_reason reason)
 {
+	const struct holder *holder = &call->holder;
 	int delivered = strcmp(kind, "delivered") == 0;
 
-	events_add(
-	    call->handler->events, &(struct device_event){.mac = call->id.mac,
-				       .kind = kind,
-				       .source = exchange_peer(call->exchange)->text,
-				       .detail = decide_reason_name(reason),
-				       .claim_id = row->is_claimed ? row->claim_id : NULL,
-				       .password_version = delivered ? row->password_version : 0});
+	events_add(call->handler->events,
+	    &(struct device_event){.mac = call->caller.id.mac,
+		.kind = kind,
+		.source = exchange_peer(call->exchange)->text,
+		.detail = decide_reason_name(reason),
+		.claim_id = holder->is_claimed ? holder->claim_id : NULL,
+		.password_version = delivered ? holder->password_version : 0});
 }
 
 /* What a known phone's coming means for its owner. A phone asks for several files in turn; the one
- * of its own is the contact. */
-static void tell_contact(const struct call *call, const struct lookup_row *row,
-    const struct decision *decision, int delivered)
+ * of its own is the contact. A delivery that had to be written first is told already. */
+static void tell_contact(const struct call *call)
 {
+	const struct decision *decision = &call->decision;
+
 	if (decision->reason == DECIDE_OTHER_DEVICE || decision->reason == DECIDE_UNKNOWN_FILE ||
 	    decision->reason == DECIDE_COMMON_FILE)
 		return;
-	tell_owner(call, row, "contacted", decision->reason);
-	if (delivered)
-		tell_owner(call, row, "delivered", decision->reason);
-	else if (row->is_claimed && decision->reason != DECIDE_ANSWER)
-		tell_owner(call, row, "refused", decision->reason);
+	tell_owner(call, "contacted", decision->reason);
+	if (decision->reason == DECIDE_ANSWER && !decision->must_write &&
+	    format_body_delivers(call->format, decision->body) &&
+	    span_equal(exchange_head(call->exchange)->method, "GET"))
+		tell_owner(call, "delivered", decision->reason);
+	else if (call->holder.is_claimed && decision->reason != DECIDE_ANSWER)
+		tell_owner(call, "refused", decision->reason);
 }
 
 static void device_from_row(
@@ -250,33 +232,112 @@ static void device_from_row(
 								      : REDELIVERY_ALWAYS;
 	device->window_hours = row->window_hours;
 	device->armed_at_us = row->armed_at_us;
+	device->once_started_at_us = row->once_started_at_us;
+	device->has_password = row->sealed_password.len > 0;
 }
 
-static enum err render(const struct call *call, const struct lookup_row *row,
-    const struct format *format, unsigned body, struct buf *out)
+/* Renders what was decided. Stage one holds a URL of ours with a new token. */
+static enum err render(struct call *call, const struct lookup_row *row)
 {
-	const char *field = "";
-	enum err err = answer_render(format, body, row, call->handler->state->ring, out, &field);
+	const struct state *state = call->handler->state;
+	const char *field = "", *stage_url = NULL;
+	struct buf url = {0};
+	uint8_t token[DECIDE_TOKEN_LEN / 2];
 
+	if (call->decision.stage == STAGE_ONE) {
+		random_fill(token, sizeof token);
+		hex_encode_lower(token, sizeof token, call->token);
+		buf_put_str(&url, call->listener->public_url);
+		buf_put_str(&url, "/s/");
+		buf_put_str(&url, call->token);
+		buf_put_str(&url, "/");
+		stage_url = (const char *)url.bytes;
+	}
+	buf_wipe(&call->body);
+	call->body = (struct buf){.max = ANSWER_MAX};
+	enum err err = answer_render(
+	    call->format, call->decision.body, row, state->ring, stage_url, &call->body, &field);
 	if (err != ERR_OK)
 		LOG_ERROR("answer_not_rendered", log_str("id", exchange_request_id(call->exchange)),
-		    log_mac("mac", &row->mac), log_str("format", format_name(format)),
+		    log_mac("mac", &row->mac), log_str("format", format_name(call->format)),
 		    log_str("field", field), log_err(err));
+	buf_wipe(&url);
 	return err;
 }
 
 static struct decision decide(const struct call *call, const struct decide_device *device)
 {
 	const struct http1_head *head = exchange_head(call->exchange);
+	const struct redirector_config *config = &call->handler->state->config;
 
-	return decide_answer(&(struct decide_request){.mac = &call->id.mac,
+	return decide_answer(&(struct decide_request){.mac = &call->caller.id.mac,
 				 .path = call->path,
 				 .query = head->query.text,
-				 .query_len = head->query.len},
+				 .query_len = head->query.len,
+				 .is_head = span_equal(head->method, "HEAD"),
+				 .token_is_refused = call->token_is_refused},
 	    device,
 	    &(struct decide_policy){
-		.listener_compatible = call->listener->config->floor == TLS_FLOOR_COMPATIBLE},
+		.listener_compatible = call->listener->config->floor == TLS_FLOOR_COMPATIBLE,
+		.can_stage = call->listener->public_url[0] != '\0',
+		.once_grace_s = config->once_grace_s},
 	    clock_unix_us());
+}
+
+static void finish(struct call *call)
+{
+	tell_security(call, call->decision.reason);
+	tell_contact(call);
+	answer(call, call->decision.reason, call->format, &call->body);
+}
+
+static void look_up(struct call *call);
+
+static void on_grant(enum grant grant, void *ctx)
+{
+	struct call *call = ctx;
+
+	switch (grant) {
+	case GRANT_GIVEN:
+	case GRANT_REPEATED:
+		finish(call);
+		return;
+	case GRANT_LOCKED:
+		call->decision.reason = DECIDE_LOCKED;
+		finish(call);
+		return;
+	case GRANT_NOT_STAGED:
+	case GRANT_CHANGED:
+		call->token_is_refused |= grant == GRANT_NOT_STAGED;
+		if (call->lookups < LOOKUPS_MAX) {
+			look_up(call);
+			return;
+		}
+		break;
+	case GRANT_UNAVAILABLE:
+		break;
+	}
+	answer(call, DECIDE_UNAVAILABLE, call->format, NULL);
+}
+
+static void ask_leave(struct call *call, const struct lookup_row *row)
+{
+	const struct decision *decision = &call->decision;
+	struct grant_request request = {.claim_id = row->claim_id,
+	    .claim_version = row->claim_version,
+	    .password_version = row->password_version,
+	    .is_once = strcmp(row->redelivery, "once") == 0,
+	    .grace_s = call->handler->state->config.once_grace_s,
+	    .fingerprint = &call->caller.id.fingerprint,
+	    .source = exchange_peer(call->exchange)->text};
+
+	if (decision->stage == STAGE_ONE) {
+		request.token = call->token;
+		grant_stage(call->handler->grants, &request, on_grant, call);
+	} else {
+		request.token = decision->stage == STAGE_TWO ? decision->token : NULL;
+		grant_delivery(call->handler->grants, &request, on_grant, call);
+	}
 }
 
 static void refuse(struct call *call, enum decide_reason reason)
@@ -287,7 +348,7 @@ static void refuse(struct call *call, enum decide_reason reason)
 
 static void refuse_unknown(struct call *call, enum lookup_result result)
 {
-	if (call->by_credentials)
+	if (call->caller.by_credentials)
 		refuse(call, DECIDE_WRONG_CREDENTIALS);
 	else if (result == LOOKUP_DEAD)
 		refuse(call, DECIDE_DEAD_CERTIFICATE);
@@ -301,35 +362,19 @@ static int recognise(struct call *call, const struct lookup_row *row)
 {
 	const struct http1_head *head = exchange_head(call->exchange);
 
-	call->id.mac = row->mac;
+	call->caller.id.mac = row->mac;
 	enum decide_reason reason = decide_before_lookup(head->method.text, head->method.len,
-	    &call->id.mac, call->path, head->query.text, head->query.len);
+	    &call->caller.id.mac, call->path, head->query.text, head->query.len);
 	if (reason == DECIDE_ANSWER)
 		return 1;
 	refuse(call, reason);
 	return 0;
 }
 
-/* Reads who asks from user name and password; DECIDE_ANSWER: it can be looked up. */
-static enum decide_reason read_credentials(struct call *call)
-{
-	struct span field = {"", 0};
-	enum err err = http1_field(exchange_head(call->exchange), "Authorization", &field);
-
-	if (err == ERR_NOT_FOUND)
-		return DECIDE_NO_CREDENTIALS;
-	if (err != ERR_OK || credentials_read(field, &call->credentials) != ERR_OK)
-		return DECIDE_WRONG_CREDENTIALS;
-	call->id.fingerprint = call->credentials.key;
-	call->id.mac = call->credentials.mac;
-	return DECIDE_ANSWER;
-}
-
 static void on_lookup(enum lookup_result result, const struct lookup_row *row, void *ctx)
 {
 	struct call *call = ctx;
 	struct decide_device device;
-	struct buf body = {.max = ANSWER_MAX};
 
 	if (result == LOOKUP_UNAVAILABLE) {
 		answer(call, DECIDE_UNAVAILABLE, NULL, NULL);
@@ -339,20 +384,26 @@ static void on_lookup(enum lookup_result result, const struct lookup_row *row, v
 		refuse_unknown(call, result);
 		return;
 	}
-	if (call->by_credentials && !recognise(call, row))
+	if (call->caller.by_credentials && !recognise(call, row))
 		return;
 	device_from_row(row, call->handler->state->formats, &device);
-	struct decision decision = decide(call, &device);
-	if (decision.reason == DECIDE_ANSWER &&
-	    render(call, row, device.format, decision.body, &body) != ERR_OK)
-		decision.reason = DECIDE_RECORD;
-	int delivered = decision.reason == DECIDE_ANSWER &&
-			format_body_delivers(device.format, decision.body) &&
-			span_equal(exchange_head(call->exchange)->method, "GET");
-	tell_security(call, decision.reason);
-	tell_contact(call, row, &decision, delivered);
-	answer(call, decision.reason, device.format, &body);
-	buf_wipe(&body);
+	call->format = device.format;
+	call->holder.is_claimed = row->is_claimed;
+	call->holder.password_version = row->password_version;
+	memcpy(call->holder.claim_id, row->claim_id, sizeof row->claim_id);
+	call->decision = decide(call, &device);
+	if (call->decision.reason == DECIDE_ANSWER && render(call, row) != ERR_OK)
+		call->decision.reason = DECIDE_RECORD;
+	if (call->decision.reason == DECIDE_ANSWER && call->decision.must_write)
+		ask_leave(call, row);
+	else
+		finish(call);
+}
+
+static void look_up(struct call *call)
+{
+	call->lookups++;
+	lookup_request(call->handler->lookup, &call->caller.id.fingerprint, on_lookup, call);
 }
 
 static void on_request(struct exchange *exchange, void *ctx)
@@ -360,29 +411,29 @@ static void on_request(struct exchange *exchange, void *ctx)
 	const struct entrance *entrance = ctx;
 	struct call *call = calloc(1, sizeof *call);
 	const struct http1_head *head = exchange_head(exchange);
+	struct caller *caller = &call->caller;
 
 	CHECK(call != NULL);
 	call->handler = entrance->handler;
 	call->listener = entrance->listener;
-	call->by_credentials = call->listener->config->authentication == LISTENER_PASSWORD;
 	call->exchange = exchange;
 	call->begun_us = clock_unix_us();
-	exchange_set_data(exchange, call, free);
+	exchange_set_data(exchange, call, call_free);
 	/* The handshake was let through on these same checks; without an identity nothing is said.
 	 */
-	CHECK(call->by_credentials || peer_identity(call->handler->state->issuers,
-					  exchange_peer(exchange), &call->id) != NULL);
+	caller->by_credentials = call->listener->config->authentication == LISTENER_PASSWORD;
+	CHECK(caller->by_credentials || caller_from_certificate(call->handler->state->issuers,
+					    exchange_peer(exchange), &caller->id));
 	decode_path(head->path, call->path);
 	enum decide_reason reason = decide_before_lookup(head->method.text, head->method.len,
-	    call->by_credentials ? NULL : &call->id.mac, call->path, head->query.text,
+	    caller->by_credentials ? NULL : &caller->id.mac, call->path, head->query.text,
 	    head->query.len);
-	if (reason == DECIDE_ANSWER && call->by_credentials)
-		reason = read_credentials(call);
-	if (reason != DECIDE_ANSWER) {
+	if (reason == DECIDE_ANSWER && caller->by_credentials)
+		reason = caller_from_credentials(head, caller);
+	if (reason == DECIDE_ANSWER)
+		look_up(call);
+	else
 		refuse(call, reason);
-		return;
-	}
-	lookup_request(call->handler->lookup, &call->id.fingerprint, on_lookup, call);
 }
 
 static int on_connect(const struct server_peer *peer, void *ctx)
@@ -400,7 +451,7 @@ static int on_handshake(const struct server_peer *peer, void *ctx)
 
 	if (entrance->listener->config->authentication == LISTENER_PASSWORD)
 		return 1;
-	return peer_identity(handler->state->issuers, peer, &id) != NULL &&
+	return caller_from_certificate(handler->state->issuers, peer, &id) &&
 	       abuse_admits_certificate(&handler->abuse, peer, &id.fingerprint);
 }
 

@@ -99,6 +99,8 @@ static void take_claim(const struct pg_rows *rows, size_t at, struct lookup_row 
 	take_text(rows, at, "redelivery", row->redelivery, sizeof row->redelivery);
 	row->window_hours = row_int(rows, at, row_column(rows, "window_hours"));
 	row->armed_at_us = row_time_us(rows, at, row_column(rows, "armed_at"));
+	int once = row_column(rows, "once_started_at");
+	row->once_started_at_us = row_is_null(rows, at, once) ? 0 : row_time_us(rows, at, once);
 	row_bytes(rows, at, has_pending ? pending : row_column(rows, "sealed_password"),
 	    &row->sealed_password);
 	row->password_version = row_int(

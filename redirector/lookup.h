@@ -36,7 +36,8 @@ struct lookup_row {
 	struct buf trust_anchors; /* PEM, NUL-terminated; may be empty */
 	char delivery[16], redelivery[16];
 	int64_t window_hours, armed_at_us;
-	struct buf sealed_password; /* the pending one where there is one */
+	int64_t once_started_at_us; /* 0: not since it was armed */
+	struct buf sealed_password; /* the pending one where there is one; empty: purged */
 	int64_t password_version; /* of that one */
 };
 

@@ -10,7 +10,7 @@
 #include "queries_redirector.h"
 #include "redirector/config.h"
 
-enum { CONNECT_MS = 2000, QUEUE_MAX = 64, TICK_S = 1 };
+enum { CONNECT_MS = 2000, QUEUE_MAX = 1024, TICK_S = 1 };
 
 struct database {
 	struct primary *primary;

@@ -65,6 +65,9 @@ static enum err make_listeners(struct state *state, char *why, size_t why_len)
 	for (size_t i = 0; err == ERR_OK && i < state->config.listeners.count; i++) {
 		struct listener *listener = &state->listeners[i];
 		listener->config = &configured[i];
+		listener->public_url = configured[i].public_url[0] != '\0'
+					   ? configured[i].public_url
+					   : state->config.public_url;
 		err = networks_parse((const char *const *)configured[i].balancers.items,
 		    configured[i].balancers.count, &listener->balancers, why, why_len);
 		if (err == ERR_OK)

@@ -23,6 +23,7 @@ struct sockets {
 /* A listener as it is served. */
 struct listener {
 	const struct listener_config *config;
+	const char *public_url; /* "": none, and nothing is staged */
 	SSL_CTX *tls;
 	struct networks balancers;
 };

@@ -116,6 +116,8 @@ static void open_databases(struct worker_life *life, const struct redirector_con
 				       .standby_age_ms = config->standby_age_ms});
 	life->primary = primary_new(
 	    life->base, conninfos, config->databases.count, config->prepare, WRITE_DEADLINE_MS);
+	life->handler.grants = grants_new(life->base, conninfos, config->databases.count,
+	    config->prepare, (unsigned)config->lookup_deadline_ms);
 	life->spool = open_spool(config);
 	life->handler.events =
 	    events_new(life->base, &(struct events_config){.primary = life->primary,
@@ -149,6 +151,7 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	for (size_t i = 0; i < life.server_count; i++)
 		server_free(life.servers[i]);
 	lookup_free(life.handler.lookup);
+	grants_free(life.handler.grants);
 	primary_free(life.primary);
 	events_free(life.handler.events);
 	spool_free(life.spool);

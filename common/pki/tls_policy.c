@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/base/secret.h"
+#include "common/pki/tls_library.h"
 #include "common/pki/tls_names.h"
 
 enum { KEY_FILE_MAX = 64 * 1024, CHAIN_DEPTH_MAX = 3 };
@@ -21,11 +22,9 @@ static const char SUITES_COMPATIBLE[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
-    "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:"
     "ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:"
-    "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:"
-    "DHE-RSA-AES128-SHA256:DHE-RSA-AES256-SHA256:DHE-RSA-AES128-SHA:DHE-RSA-AES256-SHA";
+    "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA";
 static const char SUITES_TLS13[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
@@ -53,7 +52,7 @@ static SSL_CTX *context_new(const SSL_METHOD *method)
 	char groups[] = "X25519:P-256:P-384";
 	char signatures[] = "ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA-PSS+SHA384:"
 			    "RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512";
-	SSL_CTX *context = SSL_CTX_new(method);
+	SSL_CTX *context = SSL_CTX_new_ex(tls_library(), NULL, method);
 
 	CHECK(context != NULL);
 	CHECK(SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1);
@@ -98,7 +97,7 @@ static enum err context_use_pair(
 	}
 	bio = BIO_new_mem_buf(file.bytes, (int)file.len);
 	CHECK(bio != NULL);
-	key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	key = PEM_read_bio_PrivateKey_ex(bio, NULL, no_passphrase, NULL, tls_library(), NULL);
 	if (key == NULL)
 		err = refuse(ERR_SYNTAX, why, why_len, pair->key_path, "no unencrypted PEM key");
 	else if (SSL_CTX_use_PrivateKey(context, key) != 1 ||
@@ -148,10 +147,8 @@ static SSL_CTX *server_context_new(enum tls_floor floor)
 {
 	SSL_CTX *context = context_new(TLS_server_method());
 
-	if (floor == TLS_FLOOR_COMPATIBLE) {
+	if (floor == TLS_FLOOR_COMPATIBLE)
 		CHECK(SSL_CTX_set_cipher_list(context, SUITES_COMPATIBLE) == 1);
-		CHECK(SSL_CTX_set_dh_auto(context, 1) == 1);
-	}
 	return context;
 }
 

@@ -28,8 +28,7 @@ struct tls_key_pair {
 
 enum tls_floor {
 	TLS_FLOOR_MODERN,
-	/* For phones of old: TLS 1.2 still, forward secrecy still; also CBC suites and finite-field
-	 * groups. */
+	/* For phones of old: TLS 1.2 still, ECDHE still; with CBC suites as well. */
 	TLS_FLOOR_COMPATIBLE,
 };
 

@@ -181,7 +181,7 @@ class Floor(unittest.TestCase):
     def test_a_model_of_old_is_served_on_both(self):
         phone = redirector.phone("snom")
         redirector.psql("update firstring.device_model set tls_floor = 'compatible' where name = 'model-snom'")
-        for ciphers in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA", "DHE-RSA-AES128-SHA256"):
+        for ciphers in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384"):
             answer = self.boot(phone, ports["compatible"], ciphers, f"/snomD785-{phone.mac}.htm")
             self.assertEqual(answer.status, 200, ciphers)
         with self.assertRaises(CUT):
