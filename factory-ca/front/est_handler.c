@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "common/base/log.h"
-#include "factory-ca/front/enrol.h"
 #include "factory-ca/front/est.h"
 #include "factory-ca/front/handlers.h"
 #include "factory-ca/front/metrics.h"
+#include "factory-ca/front/muster.h"
 #include "factory-ca/front/security.h"
 #include "factory-ca/front/tally.h"
 
@@ -88,7 +88,6 @@ static void on_body(struct exchange *exchange, const char *body, size_t len, voi
 	struct call *call = ctx;
 	struct enrolment *enrolment = calloc(1, sizeof(*enrolment));
 
-	(void)exchange;
 	CHECK(enrolment != NULL);
 	call->work = enrolment;
 	call->release_work = enrolment_release;
@@ -97,7 +96,8 @@ static void on_body(struct exchange *exchange, const char *body, size_t len, voi
 		refuse(call, enrolment);
 		return;
 	}
-	enrol_start(call, enrolment, 1, on_enrolled, call);
+	enrolment->request_id = exchange_request_id(exchange);
+	muster_enrol(call->front->muster, call, enrolment, on_enrolled, call);
 }
 
 static void on_order(struct call *call)
