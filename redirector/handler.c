@@ -13,6 +13,7 @@
 #include "common/base/text.h"
 #include "common/net/metrics.h"
 #include "common/pki/device_id.h"
+#include "common/pki/envelope.h"
 #include "common/pki/tls_policy.h"
 #include "redirector/answer.h"
 #include "redirector/caller.h"
@@ -45,6 +46,7 @@ struct call {
 	struct decision decision;
 	char token[DECIDE_TOKEN_LEN + 1]; /* a new one, of stage one */
 	struct buf body; /* rendered; holds the password */
+	int is_encrypted; /* the body, to the phone's certificate */
 };
 
 static void call_free(void *data)
@@ -84,8 +86,15 @@ static void log_request(
 {
 	const struct http1_head *head = exchange_head(call->exchange);
 	const struct server_peer *peer = exchange_peer(call->exchange);
-	struct span agent = {"", 0};
+	struct span agent = {"", 0}, path = head->path;
+	const char *token = NULL, *behind = decide_path_behind_token(call->path, &token);
+	char hidden[HTTP1_TARGET_MAX + 1];
 
+	/* A token of stage one is nobody's to read. */
+	if (token != NULL) {
+		int len = snprintf(hidden, sizeof hidden, "/s/*%s", behind);
+		path = (struct span){hidden, (size_t)len};
+	}
 	if (http1_field(head, "User-Agent", &agent) != ERR_OK)
 		agent = (struct span){"", 0};
 	LOG_INFO("request", log_str("id", exchange_request_id(call->exchange)),
@@ -93,10 +102,9 @@ static void log_request(
 	    log_str("tls", peer->tls_version == TLS1_3_VERSION ? "1.3" : "1.2"),
 	    log_mac("mac", &call->caller.id.mac),
 	    log_bytes("method", head->method.text, head->method.len),
-	    log_bytes("path", head->path.text, head->path.len),
-	    log_bytes("user_agent", agent.text, agent.len), log_int("status", status),
-	    log_str("reason", decide_reason_name(reason)), log_str("format", format),
-	    log_int("us", clock_unix_us() - call->begun_us));
+	    log_bytes("path", path.text, path.len), log_bytes("user_agent", agent.text, agent.len),
+	    log_int("status", status), log_str("reason", decide_reason_name(reason)),
+	    log_str("format", format), log_int("us", clock_unix_us() - call->begun_us));
 }
 
 /* What the outcome says of who asked. */
@@ -138,7 +146,9 @@ static void answer(struct call *call, enum decide_reason reason, const struct fo
 	CHECK(status != 200 || body != NULL);
 	const char *text = refusal_text(status);
 	struct server_answer reply = {.status = status,
-	    .content_type = status == 200 ? format_content_type(format) : "text/plain",
+	    .content_type = status != 200        ? "text/plain"
+			    : call->is_encrypted ? "application/pkcs7-mime"
+						 : format_content_type(format),
 	    .headers = {NO_STORE},
 	    .header_count = 1,
 	    .body = status == 200 ? (const char *)body->bytes : text,
@@ -263,6 +273,26 @@ static enum err render(struct call *call, const struct lookup_row *row)
 		    log_str("field", field), log_err(err));
 	buf_wipe(&url);
 	return err;
+}
+
+/* Encrypts what was rendered to the certificate that the phone came with. */
+static enum err encrypt(struct call *call)
+{
+	struct buf sealed = {.max = ANSWER_MAX};
+	enum err err = envelope_seal(
+	    exchange_peer(call->exchange)->certificate, call->body.bytes, call->body.len, &sealed);
+
+	if (err != ERR_OK) {
+		LOG_ERROR("answer_not_encrypted",
+		    log_str("id", exchange_request_id(call->exchange)),
+		    log_mac("mac", &call->caller.id.mac), log_err(err));
+		buf_free(&sealed);
+		return err;
+	}
+	buf_wipe(&call->body);
+	call->body = sealed;
+	call->is_encrypted = 1;
+	return ERR_OK;
 }
 
 static struct decision decide(const struct call *call, const struct decide_device *device)
@@ -392,7 +422,8 @@ static void on_lookup(enum lookup_result result, const struct lookup_row *row, v
 	call->holder.password_version = row->password_version;
 	memcpy(call->holder.claim_id, row->claim_id, sizeof row->claim_id);
 	call->decision = decide(call, &device);
-	if (call->decision.reason == DECIDE_ANSWER && render(call, row) != ERR_OK)
+	if (call->decision.reason == DECIDE_ANSWER &&
+	    (render(call, row) != ERR_OK || (row->encrypt_answers && encrypt(call) != ERR_OK)))
 		call->decision.reason = DECIDE_RECORD;
 	if (call->decision.reason == DECIDE_ANSWER && call->decision.must_write)
 		ask_leave(call, row);
