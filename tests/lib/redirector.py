@@ -237,12 +237,13 @@ class Redirector:
         with open(self.path("redirector.yaml"), "w") as file:
             file.write("".join(f"{key}: {json.dumps(value)}\n" for key, value in config.items()))
 
+    def command(self):
+        return [os.path.join(BUILD, "bin/redirector"), "--config", self.path("redirector.yaml")]
+
     def start(self):
         with open(self.path("log"), "a") as log:
-            self.process = subprocess.Popen(
-                [os.path.join(BUILD, "bin/redirector"), "--config", self.path("redirector.yaml")],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        eventually(self.is_ready, what="the redirector is not ready")
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        eventually(self.is_ready, 30, what="the redirector is not ready")
 
     def stop(self):
         if self.process and self.process.poll() is None:
