@@ -12,6 +12,7 @@
 #include "common/base/text.h"
 #include "common/net/metrics.h"
 #include "common/pki/device_id.h"
+#include "common/pki/envelope.h"
 #include "redirector/answer.h"
 #include "redirector/metrics.h"
 
@@ -40,6 +41,7 @@ struct call {
 	struct decision decision;
 	char token[DECIDE_TOKEN_LEN + 1]; /* a new one, of stage one */
 	struct buf body; /* rendered; holds the password */
+	int is_encrypted; /* the body, to the phone's certificate */
 };
 
 static void call_free(void *data)
@@ -90,17 +92,23 @@ static void log_request(
     const struct call *call, enum decide_reason reason, int status, const char *format)
 {
 	const struct http1_head *head = exchange_head(call->exchange);
-	struct span agent = {"", 0};
+	struct span agent = {"", 0}, path = head->path;
+	const char *token = NULL, *behind = decide_path_behind_token(call->path, &token);
+	char hidden[HTTP1_TARGET_MAX + 1];
 
+	/* A token of stage one is nobody's to read. */
+	if (token != NULL) {
+		int len = snprintf(hidden, sizeof hidden, "/s/*%s", behind);
+		path = (struct span){hidden, (size_t)len};
+	}
 	if (http1_field(head, "User-Agent", &agent) != ERR_OK)
 		agent = (struct span){"", 0};
 	LOG_INFO("request", log_str("id", exchange_request_id(call->exchange)),
 	    log_str("peer", exchange_peer(call->exchange)->text), log_mac("mac", &call->id.mac),
 	    log_bytes("method", head->method.text, head->method.len),
-	    log_bytes("path", head->path.text, head->path.len),
-	    log_bytes("user_agent", agent.text, agent.len), log_int("status", status),
-	    log_str("reason", decide_reason_name(reason)), log_str("format", format),
-	    log_int("us", clock_unix_us() - call->begun_us));
+	    log_bytes("path", path.text, path.len), log_bytes("user_agent", agent.text, agent.len),
+	    log_int("status", status), log_str("reason", decide_reason_name(reason)),
+	    log_str("format", format), log_int("us", clock_unix_us() - call->begun_us));
 }
 
 /* What the outcome says of who asked: a failure, a phone of ours, or nothing. */
@@ -144,7 +152,9 @@ static void answer(struct call *call, enum decide_reason reason, const struct fo
 	CHECK(status != 200 || body != NULL);
 	const char *text = TEXTS[status == 403 ? 1 : status == 405 ? 2 : status == 503 ? 3 : 0];
 	struct server_answer reply = {.status = status,
-	    .content_type = status == 200 ? format_content_type(format) : "text/plain",
+	    .content_type = status != 200        ? "text/plain"
+			    : call->is_encrypted ? "application/pkcs7-mime"
+						 : format_content_type(format),
 	    .headers = {{{"Cache-Control", 13}, {"no-store", 8}}},
 	    .header_count = 1,
 	    .body = status == 200 ? (const char *)body->bytes : text,
@@ -266,6 +276,26 @@ static enum err render(struct call *call, const struct lookup_row *row)
 	return err;
 }
 
+/* Encrypts what was rendered to the certificate that the phone came with. */
+static enum err encrypt(struct call *call)
+{
+	struct buf sealed = {.max = ANSWER_MAX};
+	enum err err = envelope_seal(
+	    exchange_peer(call->exchange)->certificate, call->body.bytes, call->body.len, &sealed);
+
+	if (err != ERR_OK) {
+		LOG_ERROR("answer_not_encrypted",
+		    log_str("id", exchange_request_id(call->exchange)),
+		    log_mac("mac", &call->id.mac), log_err(err));
+		buf_free(&sealed);
+		return err;
+	}
+	buf_wipe(&call->body);
+	call->body = sealed;
+	call->is_encrypted = 1;
+	return ERR_OK;
+}
+
 static struct decision decide(const struct call *call, const struct decide_device *device)
 {
 	const struct http1_head *head = exchange_head(call->exchange);
@@ -360,7 +390,8 @@ static void on_lookup(enum lookup_result result, const struct lookup_row *row, v
 	call->holder.password_version = row->password_version;
 	memcpy(call->holder.claim_id, row->claim_id, sizeof row->claim_id);
 	call->decision = decide(call, &device);
-	if (call->decision.reason == DECIDE_ANSWER && render(call, row) != ERR_OK)
+	if (call->decision.reason == DECIDE_ANSWER &&
+	    (render(call, row) != ERR_OK || (row->encrypt_answers && encrypt(call) != ERR_OK)))
 		call->decision.reason = DECIDE_RECORD;
 	if (call->decision.reason == DECIDE_ANSWER && call->decision.must_write)
 		ask_leave(call, row);

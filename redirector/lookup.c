@@ -113,6 +113,7 @@ static void take_row(const struct pg_rows *rows, size_t at, struct lookup_row *r
 	take_text(rows, at, "model", row->model, sizeof row->model);
 	take_text(rows, at, "format", row->format, sizeof row->format);
 	take_text(rows, at, "admin_user", row->admin_user, sizeof row->admin_user);
+	row->encrypt_answers = row_bool(rows, at, row_column(rows, "encrypt_answers"));
 	row->tls_compatible =
 	    strcmp(row_text(rows, at, row_column(rows, "tls_floor")), "compatible") == 0;
 	row->is_claimed = !row_is_null(rows, at, row_column(rows, "claim_id"));

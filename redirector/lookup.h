@@ -25,6 +25,7 @@ struct lookup_row {
 	struct mac mac;
 	char serial_number[LOOKUP_TEXT_MAX], model[LOOKUP_TEXT_MAX], format[LOOKUP_TEXT_MAX];
 	char admin_user[LOOKUP_TEXT_MAX];
+	int encrypt_answers; /* the model takes them encrypted to its certificate */
 	int tls_compatible; /* the model may come to a listener of the compatible floor */
 	int is_claimed; /* the rest only then */
 	uint8_t claim_id[16];

@@ -106,8 +106,7 @@ static enum decide_reason decide_claim(
 	return DECIDE_ANSWER;
 }
 
-/* The path behind `/s/TOKEN`, with the token in `token`; the path itself when it has none. */
-static const char *path_behind_token(const char *path, const char **token)
+const char *decide_path_behind_token(const char *path, const char **token)
 {
 	static const char PREFIX[] = "/s/";
 	const char *text = path + sizeof(PREFIX) - 1;
@@ -124,7 +123,7 @@ static const char *path_behind_token(const char *path, const char **token)
 static void decide_file(
     const struct decide_request *request, const struct format *format, struct decision *decision)
 {
-	const char *path = path_behind_token(request->path, &decision->token);
+	const char *path = decide_path_behind_token(request->path, &decision->token);
 
 	if (decision->token != NULL && strcmp(path, "/") == 0) {
 		decision->file = FILE_OWN;

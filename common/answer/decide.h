@@ -94,6 +94,10 @@ struct decide_request {
 /* Where stage one sends a phone: `/s/TOKEN/`, the token in lower-case hex. */
 enum { DECIDE_TOKEN_LEN = 32 };
 
+/* The path behind `/s/TOKEN`, with `token` set to where it begins; the path itself, and `token`
+ * untouched, when it has none. */
+const char *decide_path_behind_token(const char *path, const char **token);
+
 enum decide_stage {
 	STAGE_WHOLE, /* direct: password and URL in one answer; or a file with neither */
 	STAGE_ONE, /* staged: the password, and our own URL with a new token */

@@ -90,10 +90,10 @@ int command_key(const struct command_context *context, int argc, char **argv)
 		int (*run)(const struct factory_config *config, int argc, char **argv);
 	} commands[] = {
 	    {"list", list_keys}, {"split", key_split}, {"unlock", key_unlock}, {"lock", key_lock}};
-	int asked = argc == 2 && strcmp(argv[1], "--help") == 0, status = -1;
+	int asked = argc > 1 && strcmp(argv[argc - 1], "--help") == 0, status = -1;
 	size_t i;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]) && argc > 1; i++)
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]) && argc > 1 && !asked; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			status = commands[i].run(context->config, argc - 2, argv + 2);
 	if (status >= 0)

@@ -217,19 +217,19 @@ class Instance:
         first, self.next_mac = self.next_mac, self.next_mac + count
         return [f"{number:012X}" for number in range(first, first + count)]
 
-    def model(self, name, format_name, key_types=("p256", "rsa2048")):
+    def model(self, name, format_name, key_types=("p256", "rsa2048"), **more):
         answer = self.admin.request("POST", "/v1/admin/models", {
             "name": name, "format": format_name, "key_types": list(key_types),
-            "authentication": "certificate"})
+            "authentication": "certificate", **more})
         assert answer.status in (200, 201), answer
         return name
 
-    def order(self, model, macs):
+    def order(self, model, macs, *more):
         """Opens an order for these consecutive MACs; returns its reference."""
         self.orders += 1
         reference = f"E2E-{os.getpid()}-{self.orders}"
         self.factory_ca("order", "open", "--reference", reference, "--model", model,
-                        "--first-mac", macs[0], "--quantity", str(len(macs)), "--station", "any")
+                        "--first-mac", macs[0], "--quantity", str(len(macs)), "--station", "any", *more)
         return reference
 
     def batch(self, order, rows, timeout=120):
