@@ -132,6 +132,11 @@ static int run_command(const struct command *command, struct command_context *co
 	struct conf_error error = {""};
 	int status = EX_OK;
 
+	if (command && command->has_help && argc > 1 && strcmp(argv[argc - 1], "--help") == 0) {
+		/* Help needs no configuration. */
+		context->config = &config;
+		return command->run(context, argc, argv);
+	}
 	if (conf_load(&factory_config_table, options->config_path, &config, &error)) {
 		fprintf(stderr, "factory-ca: %s\n", error.text);
 		return EX_CONFIG;

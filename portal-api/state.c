@@ -70,6 +70,8 @@ enum err portal_state_load(const char *path, struct portal_sockets *sockets,
 	if (!err)
 		err = seal_ring_load(made->config.seal_ring, &made->ring, why, why_len);
 	if (!err)
+		made->webhook_ring = seal_ring_derive(made->ring, "firstring webhook secrets v1");
+	if (!err)
 		err = make_tls(&made->config, &made->tls, why, why_len);
 	if (!err)
 		err = check_ocsp_key(&made->config, why, why_len);
@@ -96,8 +98,8 @@ void portal_state_free(struct portal_state *state)
 {
 	if (!state)
 		return;
-	SSL_CTX_free(state->tls);
-	seal_ring_free(state->ring);
+	portal_state_forget_keys(state);
+	seal_ring_free(state->webhook_ring);
 	format_set_free(state->formats);
 	conf_free(&portal_config_table, &state->config);
 	free(state);

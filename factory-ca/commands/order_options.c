@@ -89,7 +89,9 @@ static enum err take_profile(struct parser *parser, const char *value)
 {
 	if (certificate_profile_parse(value, strlen(value), &parser->options->order.profile))
 		return refuse(parser, ERR_SYNTAX,
-		    "--profile %.80s: device-1, or device-1-compat (without otherNames)", value);
+		    "--profile %.80s: device-1, device-1-compat (without otherNames), or "
+		    "device-1-encrypt (for models whose answers are encrypted)",
+		    value);
 	return ERR_OK;
 }
 
