@@ -266,6 +266,7 @@ static enum err render(struct call *call, const struct lookup_row *row)
 	}
 	buf_wipe(&call->body);
 	call->body = (struct buf){.max = ANSWER_MAX};
+	call->is_encrypted = 0;
 	enum err err = answer_render(
 	    call->format, call->decision.body, row, state->ring, stage_url, &call->body, &field);
 	if (err != ERR_OK)
