@@ -18,6 +18,8 @@
 static const struct call_target CACERTS = {OPERATION_CACERTS, handle_cacerts, 1};
 static const struct call_target CSRATTRS = {OPERATION_CSRATTRS, handle_csrattrs, 1};
 static const struct call_target ENROLL = {OPERATION_ENROLL, handle_enroll, 1};
+static const struct call_target KEYGEN = {OPERATION_KEYGEN, handle_enroll, 1};
+static const struct call_target REENROLL = {OPERATION_REENROLL, handle_reenroll, 1};
 static const struct call_target BATCH = {OPERATION_BATCH, handle_batch, 0};
 static const struct call_target ORDER_READ = {OPERATION_ORDER_READ, handle_order_read, 0};
 static const struct call_target DEVICE_READ = {OPERATION_DEVICE_READ, handle_device_read, 0};
@@ -25,6 +27,7 @@ static const struct call_target ORDER_OPEN = {OPERATION_ORDER_OPEN, handle_state
 static const struct call_target ORDER_CLOSE = {OPERATION_ORDER_CLOSE, handle_statement, 0};
 static const struct call_target ORDER_EXTEND = {OPERATION_ORDER_EXTEND, handle_statement, 0};
 static const struct call_target STATEMENT = {OPERATION_STATEMENT, handle_statement, 0};
+static const struct call_target CRL = {OPERATION_CRL, handle_crl, 0};
 static const struct call_target REPORT_READ = {OPERATION_RECORDS_READ, handle_report_read, 0};
 static const struct call_target PHONE_READ = {OPERATION_RECORDS_READ, handle_phone_read, 0};
 static const struct call_target CERTIFICATE_READ = {
@@ -39,6 +42,9 @@ static const struct route ROUTES[] = {
     {"GET", "/.well-known/est/csrattrs", &CSRATTRS},
     {"GET", "/.well-known/est/{order}/csrattrs", &CSRATTRS},
     {"POST", "/.well-known/est/{order}/simpleenroll", &ENROLL},
+    {"POST", "/.well-known/est/{order}/serverkeygen", &KEYGEN},
+    {"POST", "/.well-known/est/simplereenroll", &REENROLL},
+    {"POST", "/.well-known/est/{order}/simplereenroll", &REENROLL},
     {"POST", "/v1/orders/{order}/certificates", &BATCH},
     {"GET", "/v1/orders/{order}", &ORDER_READ},
     {"GET", "/v1/orders/{order}/devices/{mac}", &DEVICE_READ},
@@ -47,6 +53,7 @@ static const struct route ROUTES[] = {
     {"POST", "/v1/orders/{order}/extend", &ORDER_EXTEND},
     {"GET", "/v1/orders/{order}/report", &REPORT_READ},
     {"POST", "/v1/statements", &STATEMENT},
+    {"POST", "/v1/crl", &CRL},
     {"GET", "/v1/devices/{mac}", &PHONE_READ},
     {"GET", "/v1/certificates/{serial}", &CERTIFICATE_READ},
     {"GET", "/v1/operators/{name}", &OPERATOR_READ},

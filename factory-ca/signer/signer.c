@@ -86,6 +86,7 @@ static void fill_profile(struct signer *signer)
 
 	factory_oid(config, FACTORY_OID_POLICY, signer->policy);
 	factory_oid(config, FACTORY_OID_OPERATOR, signer->operator_eku);
+	factory_oid(config, FACTORY_OID_STATION, signer->station_eku);
 	factory_oid(config, FACTORY_OID_HARDWARE, signer->hardware);
 	factory_url(config, FACTORY_URL_ISSUING_CRL, signer->crl_url);
 	factory_url(config, FACTORY_URL_ISSUING, signer->issuer_url);
@@ -122,7 +123,8 @@ static enum err find_peer_user(struct signer *signer, char why[LEDGER_WHY_LEN])
 	return ERR_OK;
 }
 
-const enum ca_key signer_keys[] = {CA_KEY_ISSUING, CA_KEY_CLAIM_CODE};
+/* The line-access key renews stations; whom it makes an operator no request can say. */
+const enum ca_key signer_keys[] = {CA_KEY_ISSUING, CA_KEY_CLAIM_CODE, CA_KEY_LINE_ACCESS};
 const size_t signer_key_count = sizeof(signer_keys) / sizeof(signer_keys[0]);
 
 /* Everything that needs a file, a name or a privilege; afterwards none is left. */
@@ -132,6 +134,8 @@ static enum err start(struct signer *signer, char why[LEDGER_WHY_LEN])
 	enum err err;
 
 	err = find_peer_user(signer, why);
+	if (!err)
+		err = signer_read_responder_key(signer, why);
 	if (!err)
 		err =
 		    authority_open(config, signer_keys, signer_key_count, &signer->authority, why);
@@ -181,6 +185,7 @@ static void stop(struct signer *signer)
 	authority_close(&signer->authority);
 	X509_free(signer->line_access_ca);
 	buf_free(&signer->crl);
+	buf_free(&signer->responder_spki);
 	custody_forget(&signer->custody);
 	if (signer->lock_timer)
 		event_free(signer->lock_timer);
