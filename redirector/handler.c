@@ -315,8 +315,23 @@ static struct decision decide(const struct call *call, const struct decide_devic
 	    clock_unix_us());
 }
 
+/* A profile asks for what cannot be done here: the operator's to mend. */
+static void say_policy(const struct call *call)
+{
+	static struct log_gate gate;
+
+	if (log_gate_open(&gate))
+		LOG_ERROR("staged_not_possible", log_mac("mac", &call->caller.id.mac),
+		    log_str("format", format_name(call->format)),
+		    log_str("needs",
+			format_can_stage(call->format) ? "public_url" : "a format with staged"),
+		    log_uint("suppressed", gate.suppressed));
+}
+
 static void finish(struct call *call)
 {
+	if (call->decision.reason == DECIDE_POLICY)
+		say_policy(call);
 	tell_security(call, call->decision.reason);
 	tell_contact(call);
 	answer(call, call->decision.reason, call->format, &call->body);
