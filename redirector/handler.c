@@ -280,8 +280,11 @@ static enum err render(struct call *call, const struct lookup_row *row)
 static enum err encrypt(struct call *call)
 {
 	struct buf sealed = {.max = ANSWER_MAX};
-	enum err err = envelope_seal(
-	    exchange_peer(call->exchange)->certificate, call->body.bytes, call->body.len, &sealed);
+	X509 *certificate = exchange_peer(call->exchange)->certificate;
+	/* Who came by user and password has none, and gets nothing in the clear either. */
+	enum err err = certificate == NULL
+			   ? ERR_NOT_FOUND
+			   : envelope_seal(certificate, call->body.bytes, call->body.len, &sealed);
 
 	if (err != ERR_OK) {
 		LOG_ERROR("answer_not_encrypted",
