@@ -348,8 +348,8 @@ class Encrypted(Case):
         return decrypt(answer.body, phone.cert, phone.key)
 
     def test_what_leaves_opens_with_the_phones_key_alone(self):
-        for key_type in ("p256", "rsa2048"):
-            for vendor in VENDORS:
+        for key_type, vendors in (("p256", VENDORS), ("rsa2048", VENDORS[-2:])):
+            for vendor in vendors:
                 if vendor.then:
                     continue
                 phone, other = (self.phone(vendor.name, key_type=key_type, encrypt=True) for _ in range(2))
