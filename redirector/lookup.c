@@ -13,7 +13,8 @@
 #include "redirector/config.h"
 #include "redirector/metrics.h"
 
-enum { BATCH_MAX = 256, QUEUE_MAX = 1024, CONNECT_MS = 2000, SLOW_MS = 5000 };
+/* A batch goes at the end of a turn, or when it is full: in a storm turns are long. */
+enum { BATCH_MAX = 64, QUEUE_MAX = 1024, CONNECT_MS = 2000, SLOW_MS = 5000 };
 
 struct request {
 	struct fingerprint fingerprint;

@@ -13,7 +13,12 @@
 #include "redirector/handler.h"
 #include "redirector/metrics.h"
 
-enum { WRITE_DEADLINE_MS = 5000, SETTLE_TICKS = 4 };
+enum {
+	WRITE_DEADLINE_MS = 5000,
+	SETTLE_TICKS = 4,
+	CALLBACKS_PER_LOOK = 32,
+	PRIORITY_OF_PHONES = 1,
+};
 
 struct worker_life {
 	struct event_base *base;
@@ -93,6 +98,24 @@ static void serve(struct worker_life *life, const struct state *state, size_t at
 	life->serving++;
 }
 
+/* In a storm thousands of handshakes are ready at once: seconds of work. What the databases say,
+ * and what is to be asked of them, comes in between: nobody's deadline passes because nobody
+ * looked. */
+static struct event_base *base_new(void)
+{
+	struct event_config *config = event_config_new();
+
+	CHECK(config != NULL);
+	CHECK(event_config_set_max_dispatch_interval(
+		  config, NULL, CALLBACKS_PER_LOOK, PRIORITY_OF_PHONES) == 0);
+	struct event_base *base = event_base_new_with_config(config);
+	CHECK(base != NULL);
+	/* Events are of the lower one if nothing else is said of them. */
+	CHECK(event_base_priority_init(base, PRIORITY_OF_PHONES + 1) == 0);
+	event_config_free(config);
+	return base;
+}
+
 /* Opened by whom the worker has become. Without it events wait in memory. */
 static struct spool *open_spool(const struct redirector_config *config)
 {
@@ -134,9 +157,8 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	const struct state *state = shared;
 	const struct redirector_config *config = &state->config;
 	static const struct timeval GAUGES_EVERY = {0, 500 * 1000};
-	struct worker_life life = {.base = event_base_new()};
+	struct worker_life life = {.base = base_new()};
 
-	CHECK(life.base != NULL);
 	if (sandbox_drop_privileges(config->user) != ERR_OK)
 		return EX_CONFIG;
 	sandbox_harden();
