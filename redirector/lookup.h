@@ -22,6 +22,7 @@ enum { LOOKUP_TEXT_MAX = 128, LOOKUP_FALLBACKS_MAX = 8 };
 
 /* A row of device_lookup. */
 struct lookup_row {
+	int is_broken; /* something in it cannot be; never handed on */
 	struct mac mac;
 	char serial_number[LOOKUP_TEXT_MAX], model[LOOKUP_TEXT_MAX], format[LOOKUP_TEXT_MAX];
 	char admin_user[LOOKUP_TEXT_MAX];
@@ -44,7 +45,8 @@ struct lookup_row {
 enum lookup_result {
 	LOOKUP_FOUND,
 	LOOKUP_NOT_LIVE, /* no such certificate is live on record */
-	LOOKUP_UNAVAILABLE, /* no database answered, or only one that may not have heard of it yet
+	LOOKUP_UNAVAILABLE, /* the record is broken; or no database answered, or only one that may
+			     * not have heard of it yet
 			     */
 };
 
