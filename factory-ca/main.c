@@ -18,7 +18,8 @@ static const struct command {
 	const char *help;
 	int has_help; /* "--help" behind its name is its own */
 } commands[] = {
-    {"init", command_init, "make root, issuing and line-access CA: the key ceremony", 0},
+    {"init", command_init, "make root, issuing and line-access CA: the key ceremony", 1},
+    {"ca", command_ca, "request | sign | import | crl: an issuing CA under a root kept offline", 1},
     {"publish", command_publish, "put chain and CRLs into published_dir and the database", 0},
     {"operator", command_operator, "add NAME [--out DIR] | remove NAME: who signs orders", 0},
     {"station", command_station, "add NAME [--out DIR] | revoke NAME: stations of the line", 0},
@@ -27,6 +28,7 @@ static const struct command {
 	"open | extend | close | sign | show | report: production orders, signed by operators", 1},
     {"rekey", command_rekey, "grant a phone one certificate for another key", 1},
     {"revoke", command_revoke, "revoke a phone's certificate, with a reason", 1},
+    {"crl", command_crl, "publish the CRL with all that is revoked now", 1},
     {"code", command_code, "the claim code of one phone, for its label to be printed again", 1},
     {"audit", command_audit, "verify: is the audit log whole, and what was done to it if not", 1},
     {"signer", command_signer, "run the process that holds the keys", 0},

@@ -1,7 +1,9 @@
 /* Claims (/v1/claims): the tenant's own are read, listed, re-armed and given back. */
+#include <stdio.h>
 #include <string.h>
 
 #include "portal-api/claims/claims.h"
+#include "portal-api/http/export.h"
 #include "portal-api/http/list.h"
 #include "portal-api/resources/resources.h"
 #include "queries_portal-api.h"
@@ -12,21 +14,55 @@ static const struct list claims = {.name = "claims",
     .fields = claim_fields,
     .field_count = CLAIM_FIELD_COUNT};
 
+/* The filter of the list and of the export. */
+static int read_state(struct request *request, char state[16])
+{
+	if (request_query_text(request, "state", state, 16))
+		return -1;
+	if (!state[0] || strcmp(state, "live") == 0 || strcmp(state, "suspended") == 0)
+		return 0;
+	request_fail_field(request, "state", "not_one_of", "This must be one of: live, suspended.");
+	return -1;
+}
+
 void claim_list(struct request *request)
 {
 	char state[16];
-	if (request_query_text(request, "state", state, sizeof(state)))
+	if (read_state(request, state))
 		return;
-	if (state[0] && strcmp(state, "live") != 0 && strcmp(state, "suspended") != 0) {
-		request_fail_field(
-		    request, "state", "not_one_of", "This must be one of: live, suspended.");
-		return;
-	}
 	struct pg_params *params = list_params(request, &claims);
 	if (!params)
 		return;
 	pg_param_text(params, state[0] ? state : NULL);
 	list_run(request, &claims, params);
+}
+
+static struct pg_params *export_params(struct request *request, const char *place, unsigned limit)
+{
+	char state[16];
+	if (read_state(request, state))
+		return NULL;
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, place);
+	pg_param_int(params, limit);
+	pg_param_text(params, state[0] ? state : NULL);
+	return params;
+}
+
+static void place_of(const struct pg_rows *rows, size_t row, char place[CURSOR_PLACE_MAX + 1])
+{
+	snprintf(place, CURSOR_PLACE_MAX + 1, "%s", row_text(rows, row, row_column(rows, "mac")));
+}
+
+void claim_export(struct request *request)
+{
+	static const struct export export = {.name = "claims",
+	    .statement = &query_claim_list,
+	    .fields = claim_fields,
+	    .field_count = CLAIM_FIELD_COUNT,
+	    .params = export_params,
+	    .place_of = place_of};
+	export_run(request, &export);
 }
 
 static void on_claim(struct request *request, const struct pg_rows *const *results, size_t count)
