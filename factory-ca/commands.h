@@ -22,6 +22,7 @@ struct command_context {
 typedef int command_run_fn(const struct command_context *context, int argc, char **argv);
 
 command_run_fn command_init, command_publish, command_operator, command_station, command_key,
-    command_signer, command_front, command_serve, command_order, command_code, command_audit;
+    command_signer, command_front, command_serve, command_order, command_code, command_audit,
+    command_rekey, command_revoke;
 
 #endif

@@ -16,6 +16,9 @@ struct factory_config {
 	char *state_dir; /* keys/, ledger, journal, ca/; the signer's, mode 0700 */
 	char *published_dir; /* chain PEM files and CRLs, for everybody to read */
 	char *passphrase_file; /* credential that opens the key files; "": a token, or custodians */
+	char *
+	    custodians_dir; /* credentials custodian-1, ...: passphrases for a start without people;
+			       "": people come */
 	char *pkcs11_uri; /* the token that holds the keys; "": sealed files */
 	char *pkcs11_pin_file; /* credential: its PIN */
 	char *organisation; /* O of CAs and devices */
@@ -28,6 +31,9 @@ struct factory_config {
 	char *signer_socket;
 	char *signer_user; /* "" : stay */
 	char *signer_peer_user; /* who may connect beside ourselves; "" : nobody */
+	int64_t
+	    signer_unlock_ms; /* how long custodians' opening lasts; 0: until the signer stops */
+	int64_t signer_operators; /* who must sign a statement: 1 or 2 */
 	int signer_pkcs11_connect; /* the token's module may make connections */
 	/* database */
 	char *database_conninfo; /* of the front and of the commands */

@@ -1,7 +1,7 @@
 /*
- * The canonical text of statements: printed, parsed, compared. The text to be parsed comes over the
- * network from whoever claims to be an operator. Pure; runs in the command line, the front and the
- * signer. Signatures are in statement_sign.c; what an order allows is the signer's ledger.
+ * The canonical text of statements: checked, printed, compared. The values are an operator's words.
+ * Pure; runs in the command line, the front and the signer. Reading is in statement_parse.c,
+ * signatures in statement_sign.c; what an order allows is the signer's ledger.
  */
 #include "factory-ca/statement.h"
 
@@ -13,12 +13,26 @@
 #include "common/base/clock.h"
 #include "common/base/text.h"
 
-static const char first_line[] = "firstring statement 1\n";
-
 static const char *const type_names[STATEMENT_TYPE_COUNT] = {
     [STATEMENT_ORDER_OPEN] = "order-open",
     [STATEMENT_ORDER_CLOSE] = "order-close",
+    [STATEMENT_ORDER_EXTEND] = "order-extend",
+    [STATEMENT_REKEY] = "rekey",
+    [STATEMENT_REVOKE] = "revoke",
+    [STATEMENT_OPERATOR_REMOVE] = "operator-remove",
 };
+
+const char *statement_type_name(enum statement_type type)
+{
+	CHECK(type < STATEMENT_TYPE_COUNT);
+	return type_names[type];
+}
+
+int statement_is_of_order(enum statement_type type)
+{
+	return type == STATEMENT_ORDER_OPEN || type == STATEMENT_ORDER_CLOSE ||
+	       type == STATEMENT_ORDER_EXTEND;
+}
 
 static const char *const profile_names[CERTIFICATE_PROFILE_COUNT] = {
     [CERTIFICATE_DEVICE_1] = "device-1",
@@ -65,6 +79,18 @@ int statement_word_is_valid(const char *text, size_t len, size_t max)
 	return 1;
 }
 
+int statement_note_is_valid(const char *text, size_t len)
+{
+	size_t i;
+
+	if (len > STATEMENT_NOTE_MAX || (len > 0 && (text[0] == ' ' || text[len - 1] == ' ')))
+		return 0;
+	for (i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return 0;
+	return 1;
+}
+
 static enum err say(enum err err, char *why, size_t why_len, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -90,6 +116,14 @@ static int time_is_valid(int64_t unix_s)
 	return unix_s == STATEMENT_NO_TIME || (unix_s >= 0 && unix_s <= year_9999);
 }
 
+static enum err check_quantity(uint32_t quantity, char *why, size_t why_len)
+{
+	if (quantity == 0 || quantity > STATEMENT_QUANTITY_MAX)
+		return say(
+		    ERR_RANGE, why, why_len, "quantity: not in 1 to %d", STATEMENT_QUANTITY_MAX);
+	return ERR_OK;
+}
+
 /* Whether the values may stand in a statement; the stations are sorted. */
 static enum err check_open(const struct statement_order *order, char *why, size_t why_len)
 {
@@ -102,9 +136,8 @@ static enum err check_open(const struct statement_order *order, char *why, size_
 		return say(ERR_RANGE, why, why_len, "profile: not one that is known");
 	if (order->key_types == 0 || order->key_types >> KEY_TYPE_COUNT)
 		return say(ERR_RANGE, why, why_len, "key types: at least one, and known ones only");
-	if (order->quantity == 0 || order->quantity > STATEMENT_QUANTITY_MAX)
-		return say(
-		    ERR_RANGE, why, why_len, "quantity: not in 1 to %d", STATEMENT_QUANTITY_MAX);
+	if (check_quantity(order->quantity, why, why_len))
+		return ERR_RANGE;
 	if (mac_to_uint(&order->first_mac) == 0 || order->first_mac.octets[0] & 1)
 		return say(ERR_RANGE, why, why_len, "first MAC: no address that a phone can have");
 	if ((mac_to_uint(&order->first_mac) & 0xffffffffffULL) + order->quantity > 1ULL << 40)
@@ -167,222 +200,115 @@ static void print_open(struct buf *out, const struct statement_order *order)
 	buf_put_str(out, "\n");
 }
 
-enum err statement_print(
-    const struct statement *statement, struct buf *out, char *why, size_t why_len)
+static enum err check_phone(const struct statement *statement, char *why, size_t why_len)
 {
-	struct statement_order order = statement->order;
-	enum err err;
+	size_t note_len = strlen(statement->note);
+
+	if (mac_to_uint(&statement->mac) == 0 || statement->mac.octets[0] & 1)
+		return say(ERR_RANGE, why, why_len, "MAC: no address that a phone can have");
+	if (!statement_note_is_valid(statement->note, note_len))
+		return say(ERR_RANGE, why, why_len, "reason: up to %d printable ASCII characters",
+		    STATEMENT_NOTE_MAX);
+	if (statement->type == STATEMENT_REKEY && note_len == 0)
+		return say(ERR_RANGE, why, why_len, "reason: say why the phone gets a new key");
+	if (statement->type == STATEMENT_REVOKE && !revocation_reason_name(statement->reason))
+		return say(ERR_RANGE, why, why_len, "reason: one of " REVOCATION_REASON_NAMES);
+	return ERR_OK;
+}
+
+/* Whether the values may stand in a statement of that type. */
+static enum err check(const struct statement *statement, char *why, size_t why_len)
+{
+	const struct statement_order *order = &statement->order;
 
 	if (statement->type >= STATEMENT_TYPE_COUNT)
 		return say(ERR_RANGE, why, why_len, "type: not one that is known");
-	if (!statement_word_is_valid(
-		order.reference, strlen(order.reference), STATEMENT_REFERENCE_MAX))
+	if (statement_is_of_order(statement->type) &&
+	    !statement_word_is_valid(
+		order->reference, strlen(order->reference), STATEMENT_REFERENCE_MAX))
 		return say(ERR_RANGE, why, why_len,
 		    "reference: 1 to %d of letters, digits, '.', '_' and '-'",
 		    STATEMENT_REFERENCE_MAX);
-	if (statement->type == STATEMENT_ORDER_OPEN) {
-		if (order.station_count <= STATEMENT_STATIONS_MAX)
-			qsort(order.stations, order.station_count, sizeof(order.stations[0]),
-			    compare_names);
-		err = check_open(&order, why, why_len);
-		if (err)
-			return err;
+	switch (statement->type) {
+	case STATEMENT_ORDER_OPEN:
+		return check_open(order, why, why_len);
+	case STATEMENT_ORDER_EXTEND:
+		if (!time_is_valid(order->closes_unix_s))
+			return say(
+			    ERR_RANGE, why, why_len, "closes: not in the years 1970 to 9999");
+		return check_quantity(order->quantity, why, why_len);
+	case STATEMENT_REKEY:
+	case STATEMENT_REVOKE:
+		return check_phone(statement, why, why_len);
+	case STATEMENT_ORDER_CLOSE:
+	case STATEMENT_OPERATOR_REMOVE:
+	case STATEMENT_TYPE_COUNT:
+		break;
 	}
-	buf_put_str(out, first_line);
-	buf_printf(out, "type: %s\nreference: %s\n", type_names[statement->type], order.reference);
-	if (statement->type == STATEMENT_ORDER_OPEN)
-		print_open(out, &order);
-	return out->err;
-}
-
-/* Reading: line by line in the one order there is. */
-struct lines {
-	const char *next, *end;
-	unsigned number;
-	char *why;
-	size_t why_len;
-	enum err err;
-};
-
-struct value {
-	const char *text;
-	size_t len;
-};
-
-static void fail_line(struct lines *lines, const char *key)
-{
-	if (!lines->err)
-		lines->err = say(ERR_SYNTAX, lines->why, lines->why_len,
-		    "statement, line %u: not a valid \"%s\"", lines->number, key);
-}
-
-static struct value next_value(struct lines *lines, const char *key)
-{
-	struct value none = {"", 0}, value;
-	size_t key_len = strlen(key);
-	const char *newline;
-
-	lines->number++;
-	if (lines->err)
-		return none;
-	newline = memchr(lines->next, '\n', (size_t)(lines->end - lines->next));
-	if (!newline || (size_t)(newline - lines->next) < key_len + 2 ||
-	    memcmp(lines->next, key, key_len) != 0 || memcmp(lines->next + key_len, ": ", 2) != 0) {
-		fail_line(lines, key);
-		return none;
-	}
-	value.text = lines->next + key_len + 2;
-	value.len = (size_t)(newline - value.text);
-	lines->next = newline + 1;
-	return value;
-}
-
-static void read_word(struct lines *lines, const char *key, char *to, size_t max)
-{
-	struct value value = next_value(lines, key);
-
-	if (!statement_word_is_valid(value.text, value.len, max)) {
-		fail_line(lines, key);
-		return;
-	}
-	memcpy(to, value.text, value.len);
-	to[value.len] = '\0';
-}
-
-static int64_t read_time(struct lines *lines, const char *key)
-{
-	struct value value = next_value(lines, key);
-	int64_t unix_us = 0;
-
-	if (text_is(value.text, value.len, "none"))
-		return STATEMENT_NO_TIME;
-	if (clock_parse(value.text, value.len, &unix_us))
-		fail_line(lines, key);
-	return unix_us / 1000000;
-}
-
-/* The next name of a comma-separated list; 0 at its end. */
-static int next_name(struct value *list, struct value *name)
-{
-	const char *comma;
-
-	if (!list->text)
-		return 0;
-	comma = memchr(list->text, ',', list->len);
-	name->text = list->text;
-	name->len = comma ? (size_t)(comma - list->text) : list->len;
-	if (comma) {
-		list->len -= name->len + 1;
-		list->text = comma + 1;
-	} else {
-		list->text = NULL;
-	}
-	return 1;
-}
-
-static void read_key_types(struct lines *lines, uint32_t *key_types)
-{
-	struct value list = next_value(lines, "key-types"), name;
-	enum key_type type;
-
-	while (next_name(&list, &name)) {
-		if (key_type_parse(name.text, name.len, &type)) {
-			fail_line(lines, "key-types");
-			return;
-		}
-		*key_types |= 1U << type;
-	}
-}
-
-static void read_stations(struct lines *lines, struct statement_order *order)
-{
-	struct value list = next_value(lines, "stations"), name;
-
-	if (text_is(list.text, list.len, "any"))
-		return;
-	while (next_name(&list, &name)) {
-		if (order->station_count == STATEMENT_STATIONS_MAX ||
-		    !statement_word_is_valid(name.text, name.len, STATEMENT_NAME_MAX)) {
-			fail_line(lines, "stations");
-			return;
-		}
-		memcpy(order->stations[order->station_count++], name.text, name.len);
-	}
-}
-
-static void read_open(struct lines *lines, struct statement_order *order)
-{
-	struct value value;
-	uint64_t quantity = 0;
-
-	read_word(lines, "model", order->model, STATEMENT_MODEL_MAX);
-	value = next_value(lines, "profile");
-	if (certificate_profile_parse(value.text, value.len, &order->profile))
-		fail_line(lines, "profile");
-	read_key_types(lines, &order->key_types);
-	value = next_value(lines, "first-mac");
-	if (mac_parse_canonical(value.text, value.len, &order->first_mac))
-		fail_line(lines, "first-mac");
-	value = next_value(lines, "quantity");
-	if (number_parse(value.text, value.len, STATEMENT_QUANTITY_MAX, &quantity))
-		fail_line(lines, "quantity");
-	order->quantity = (uint32_t)quantity;
-	order->opens_unix_s = read_time(lines, "opens");
-	order->closes_unix_s = read_time(lines, "closes");
-	read_stations(lines, order);
-}
-
-static void read_statement(struct lines *lines, struct statement *statement)
-{
-	struct value type;
-	int i;
-
-	lines->number = 1;
-	if ((size_t)(lines->end - lines->next) < sizeof(first_line) - 1 ||
-	    memcmp(lines->next, first_line, sizeof(first_line) - 1) != 0) {
-		lines->err = say(ERR_SYNTAX, lines->why, lines->why_len,
-		    "statement, line 1: not \"%.*s\"", (int)sizeof(first_line) - 2, first_line);
-		return;
-	}
-	lines->next += sizeof(first_line) - 1;
-	type = next_value(lines, "type");
-	for (i = 0; i < STATEMENT_TYPE_COUNT; i++)
-		if (text_is(type.text, type.len, type_names[i]))
-			break;
-	if (i == STATEMENT_TYPE_COUNT) {
-		fail_line(lines, "type");
-		return;
-	}
-	statement->type = (enum statement_type)i;
-	read_word(lines, "reference", statement->order.reference, STATEMENT_REFERENCE_MAX);
-	if (statement->type == STATEMENT_ORDER_OPEN)
-		read_open(lines, &statement->order);
-}
-
-enum err statement_parse(
-    const char *text, size_t len, struct statement *statement, char *why, size_t why_len)
-{
-	struct lines lines = {.next = text, .end = text + len, .why = why, .why_len = why_len};
-	struct statement found = {0};
-	struct buf again = {0};
-	enum err err;
-
-	if (len > STATEMENT_TEXT_MAX)
-		return say(ERR_SYNTAX, why, why_len, "statement: longer than %d bytes",
-		    STATEMENT_TEXT_MAX);
-	read_statement(&lines, &found);
-	if (lines.err)
-		return lines.err;
-	/* One spelling only: what was read must print as what was given. */
-	err = statement_print(&found, &again, why, why_len);
-	if (!err && (again.len != len || (len > 0 && memcmp(again.bytes, text, len) != 0)))
-		err = say(ERR_SYNTAX, why, why_len,
-		    "statement: not in its canonical spelling, or something follows its end");
-	buf_free(&again);
-	if (err)
-		return ERR_SYNTAX;
-	*statement = found;
 	return ERR_OK;
+}
+
+static void print_hex(struct buf *out, const char *key, const uint8_t *bytes, size_t len)
+{
+	char hex[2 * SHA256_LEN + 1];
+
+	CHECK(len <= SHA256_LEN);
+	hex_encode(bytes, len, hex);
+	buf_printf(out, "%s: %s\n", key, hex);
+}
+
+static void print_phone(struct buf *out, const struct statement *statement)
+{
+	char mac[MAC_TEXT_LEN + 1];
+
+	mac_format(&statement->mac, mac);
+	buf_printf(out, "mac: %s\n", mac);
+	if (statement->type == STATEMENT_REKEY) {
+		print_hex(out, "grant", statement->grant, STATEMENT_GRANT_LEN);
+		buf_printf(out, "reason: %s\n", statement->note);
+		return;
+	}
+	print_hex(out, "serial", statement->serial, STATEMENT_SERIAL_LEN);
+	buf_printf(out, "reason: %s\nnote: %s\n", revocation_reason_name(statement->reason),
+	    statement->note);
+}
+
+enum err statement_print(
+    const struct statement *statement, struct buf *out, char *why, size_t why_len)
+{
+	struct statement sorted = *statement;
+	struct statement_order *order = &sorted.order;
+	enum err err;
+
+	if (sorted.type == STATEMENT_ORDER_OPEN && order->station_count <= STATEMENT_STATIONS_MAX)
+		qsort(order->stations, order->station_count, sizeof(order->stations[0]),
+		    compare_names);
+	err = check(&sorted, why, why_len);
+	if (err)
+		return err;
+	buf_printf(out, "%stype: %s\n", STATEMENT_FIRST_LINE, type_names[sorted.type]);
+	if (statement_is_of_order(sorted.type))
+		buf_printf(out, "reference: %s\n", order->reference);
+	switch (sorted.type) {
+	case STATEMENT_ORDER_OPEN:
+		print_open(out, order);
+		break;
+	case STATEMENT_ORDER_EXTEND:
+		buf_printf(out, "quantity: %u\n", order->quantity);
+		print_time(out, "closes", order->closes_unix_s);
+		break;
+	case STATEMENT_REKEY:
+	case STATEMENT_REVOKE:
+		print_phone(out, &sorted);
+		break;
+	case STATEMENT_OPERATOR_REMOVE:
+		print_hex(out, "operator", sorted.operator_certificate.bytes, SHA256_LEN);
+		break;
+	case STATEMENT_ORDER_CLOSE:
+	case STATEMENT_TYPE_COUNT:
+		break;
+	}
+	return out->err;
 }
 
 int statement_allows_station(const struct statement_order *order, const char *station)

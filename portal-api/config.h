@@ -23,6 +23,7 @@ struct portal_config {
 	int64_t workers;
 	char *user;
 	int64_t wrong_codes_per_hour, password_length;
+	int64_t housekeeping_ms;
 	int second_factor; /* enum people_second_factor */
 	int64_t session_idle_ms, session_lifetime_ms, link_lifetime_ms, hash_threads;
 	int64_t transfer_silence_ms, transfer_wait_ms, transfer_check_ms;

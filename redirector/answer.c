@@ -86,19 +86,46 @@ static enum err open_passwords(const struct lookup_row *row, const struct seal_r
 	return err;
 }
 
+/* What an ITSP's profile adds to the values; what they borrow stands in `texts`. */
+struct profile_texts {
+	struct buf urls[1 + LOOKUP_FALLBACKS_MAX], pem;
+	const char *fallbacks[LOOKUP_FALLBACKS_MAX], *anchors[ANCHORS_MAX];
+};
+
+static enum err take_profile(const struct lookup_row *row, struct profile_texts *texts,
+    struct answer_values *values, const char **field)
+{
+	enum err err = expand_urls(row, texts->urls, field);
+
+	if (err != ERR_OK)
+		return err;
+	for (size_t i = 0; i < row->fallback_count; i++)
+		texts->fallbacks[i] = (const char *)texts->urls[i + 1].bytes;
+	/* A PEM file may have come with CRLF; no escaping spells a CR. */
+	for (size_t i = 0; i < row->trust_anchors.len; i++) {
+		if (row->trust_anchors.bytes[i] != '\r')
+			buf_put_u8(&texts->pem, row->trust_anchors.bytes[i]);
+	}
+	if (texts->pem.len > 0)
+		values->trust_anchor_count =
+		    split_anchors((char *)texts->pem.bytes, texts->anchors);
+	values->trust_anchors = texts->anchors;
+	values->provisioning_url = (const char *)texts->urls[0].bytes;
+	values->fallback_urls = texts->fallbacks;
+	values->fallback_count = row->fallback_count;
+	return ERR_OK;
+}
+
 enum err answer_render(const struct format *format, unsigned body, const struct lookup_row *row,
-    const struct seal_ring *ring, struct buf *out, const char **field)
+    const struct seal_ring *ring, const char *stage_url, struct buf *out, const char **field)
 {
 	struct secret admin = {0}, other = {0};
-	struct buf urls[1 + LOOKUP_FALLBACKS_MAX] = {{0}}, pem = {0};
-	const char *fallbacks[LOOKUP_FALLBACKS_MAX], *anchors[ANCHORS_MAX];
+	struct profile_texts texts = {0};
 	struct answer_values values = {.mac = row->mac,
 	    .serial_number = row->serial_number,
 	    .model = row->model,
 	    .admin_user = row->admin_user,
-	    .fallback_urls = fallbacks,
-	    .fallback_count = row->fallback_count,
-	    .trust_anchors = anchors};
+	    .provisioning_url = stage_url};
 	enum err err = ERR_OK;
 
 	/* A master file carries no secret, so none is opened for it. */
@@ -107,21 +134,18 @@ enum err answer_render(const struct format *format, unsigned body, const struct 
 	*field = "admin_password";
 	if ((err = open_passwords(row, ring, &admin, &other)) != ERR_OK)
 		goto out;
-	if ((err = expand_urls(row, urls, field)) != ERR_OK)
+	if (stage_url != NULL)
+		body = format_stage_one_body(format, body);
+	else if ((err = take_profile(row, &texts, &values, field)) != ERR_OK)
 		goto out;
-	for (size_t i = 0; i < row->fallback_count; i++)
-		fallbacks[i] = (const char *)urls[i + 1].bytes;
-	buf_put(&pem, row->trust_anchors.bytes, row->trust_anchors.len);
-	values.trust_anchor_count = split_anchors((char *)pem.bytes, anchors);
-	values.provisioning_url = (const char *)urls[0].bytes;
 	values.admin_password = (const char *)admin.bytes;
 	values.other_password = (const char *)other.bytes;
 	err = format_render(format, body, &values, out, field);
 out:
 	secret_free(&admin);
 	secret_free(&other);
-	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
-		buf_free(&urls[i]);
-	buf_free(&pem);
+	for (size_t i = 0; i < sizeof(texts.urls) / sizeof(texts.urls[0]); i++)
+		buf_free(&texts.urls[i]);
+	buf_free(&texts.pem);
 	return err;
 }

@@ -14,11 +14,13 @@
 #include "common/pki/seal.h"
 #include "redirector/lookup.h"
 
-/* Appends the body of a claimed phone's file. On failure nothing is appended and `field` names what
- * the record lacks or the format cannot carry. The caller wipes `out`. */
+/* Appends the body of a claimed phone's file. `stage_url` is NULL for the whole answer; else it is
+ * stage one of a staged delivery: our own URL stands in place of the ITSP's, and nothing in the
+ * body tells who the ITSP is. On failure nothing is appended and `field` names what the record
+ * lacks or the format cannot carry. The caller wipes `out`. */
 MUST_CHECK enum err answer_render(const struct format *format, unsigned body,
-    const struct lookup_row *row, const struct seal_ring *ring, struct buf *out,
-    const char **field);
+    const struct lookup_row *row, const struct seal_ring *ring, const char *stage_url,
+    struct buf *out, const char **field);
 
 /*
  * The password of the model's other default accounts: letters and digits, derived from the admin

@@ -2,6 +2,7 @@
 #include "redirector/config.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/db/pg.h"
 
@@ -70,6 +71,21 @@ static const struct conf_field FIELDS[] = {
 	FIELD(seal_ring),
 	.reloadable = 1,
 	.help = "credential file: the keys that open admin passwords"},
+    {.name = "public_url",
+	.type = CONF_URL,
+	FIELD(public_url),
+	.default_value = "",
+	.reloadable = 1,
+	.help = "https://host[:port] where phones find this service again: for staged delivery, "
+		"which is not served without it"},
+    {.name = "once_grace_s",
+	.type = CONF_INT,
+	FIELD(once_grace_s),
+	.min = 1,
+	.max = 86400,
+	.default_value = "900",
+	.reloadable = 1,
+	.help = "redelivery once: seconds from the first answer in which it may be had again"},
     {.name = "databases",
 	.type = CONF_STRINGS,
 	FIELD(databases),
@@ -89,6 +105,15 @@ static const struct conf_field FIELDS[] = {
 	.default_value = "1s",
 	.reloadable = 1,
 	.help = "for one database; then the next one is asked"},
+    {.name = "standby_max_age",
+	.type = CONF_DURATION,
+	FIELD(standby_age_ms),
+	.min = 1000,
+	.max = 86400000,
+	.default_value = "10m",
+	.reloadable = 1,
+	.help =
+	    "how far a standby's replay may lie back for it to answer while the primary is away"},
     {.name = "event_interval",
 	.type = CONF_DURATION,
 	FIELD(event_interval_ms),
@@ -104,8 +129,23 @@ static const struct conf_field FIELDS[] = {
 	.max = 1000000,
 	.default_value = "20000",
 	.reloadable = 1,
-	.help = "events a worker holds while the primary is away; past it they are dropped and "
-		"counted"},
+	.help = "events that a worker holds in memory; past it they are dropped and counted"},
+    {.name = "event_spool",
+	.type = CONF_PATH,
+	FIELD(event_spool),
+	.default_value = "",
+	.reloadable = 1,
+	.help =
+	    "folder, writable for the workers, where events wait while the primary is away; \"\": "
+	    "in memory"},
+    {.name = "event_spool_max",
+	.type = CONF_SIZE,
+	FIELD(event_spool_max),
+	.min = 65536,
+	.max = INT64_C(1) << 40,
+	.default_value = "256MiB",
+	.reloadable = 1,
+	.help = "bytes of that folder in all, some 150 an event"},
     {.name = "workers",
 	.type = CONF_INT,
 	FIELD(workers),
@@ -256,6 +296,19 @@ static enum err check_networks(
 	return err;
 }
 
+/* Stage one writes it into a phone's settings with a path of our own behind it. */
+static enum err check_public_url(const char *url, char *why, size_t why_len)
+{
+	static const char SCHEME[] = "https://";
+	const size_t scheme_len = sizeof SCHEME - 1;
+
+	if (*url == '\0' || (strncmp(url, SCHEME, scheme_len) == 0 && url[scheme_len] != '\0' &&
+				strpbrk(url + scheme_len, "/?#@") == NULL))
+		return ERR_OK;
+	snprintf(why, why_len, "public_url: write https://host[:port], with nothing behind it");
+	return ERR_SYNTAX;
+}
+
 static enum err check(const void *values, char *why, size_t why_len)
 {
 	const struct redirector_config *config = values;
@@ -269,6 +322,8 @@ static enum err check(const void *values, char *why, size_t why_len)
 	if (err == ERR_OK)
 		err = check_count(
 		    config->databases.count, REDIRECTOR_DATABASES_MAX, "databases", why, why_len);
+	if (err == ERR_OK)
+		err = check_public_url(config->public_url, why, why_len);
 	for (size_t i = 0; err == ERR_OK && i < config->databases.count; i++) {
 		err = pg_check_conninfo(config->databases.items[i], problem, sizeof problem);
 		if (err != ERR_OK)

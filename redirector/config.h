@@ -28,11 +28,16 @@ struct redirector_config {
 	char *device_ca; /* PEM of the issuing CAs */
 	char *formats_dir;
 	char *seal_ring;
+	char *public_url; /* https://host[:port]; "": no staged delivery */
+	int64_t once_grace_s;
 	struct conf_strings databases; /* conninfo, in order of preference */
 	int prepare; /* 0 behind PgBouncer before 1.21 */
 	int64_t lookup_deadline_ms; /* for one database; then the next one is asked */
+	int64_t standby_age_ms; /* how old a standby's replay may be for it to answer */
 	int64_t event_interval_ms; /* how long an event waits for company */
-	int64_t event_queue; /* events held while the primary is away */
+	int64_t event_queue; /* events held in memory */
+	char *event_spool; /* "": none */
+	int64_t event_spool_max; /* bytes, of all workers */
 	int64_t workers;
 	char *user;
 	struct conf_address health;

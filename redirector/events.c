@@ -1,5 +1,5 @@
-/* Queues of events, written in batches to the primary. Texts in them come from the configuration or
- * the peer's address, never from a request. */
+/* Queues of events, written in batches to the primary, or spooled. Texts in them come from the
+ * configuration or the peer's address, never from a request. */
 #include "redirector/events.h"
 
 #include <stdio.h>
@@ -14,43 +14,42 @@
 #include "queries_redirector.h"
 #include "redirector/metrics.h"
 
-enum { CONNECT_MS = 2000, DEADLINE_MS = 5000 };
-enum { BATCH_MAX = 500, SOURCE_LEN = 48, DETAIL_LEN = 64, DRAIN_TRIES = 3 };
+enum { BATCH_MAX = 500, DRAIN_TRIES = 3 };
 
 struct entry {
 	STAILQ_ENTRY(entry) link;
-	int64_t at_us;
-	uint8_t id[16];
-	struct mac mac;
-	const char *kind; /* a literal */
-	char source[SOURCE_LEN], detail[DETAIL_LEN];
-	/* device events */
-	int has_claim;
-	uint8_t claim_id[16];
-	int64_t password_version;
-	/* security events */
-	struct fingerprint fingerprint;
+	struct event_record record;
 };
 STAILQ_HEAD(entry_list, entry);
 
-/* One kind of queue: its statement, and the batch that is being written. */
+/* Where entries of one type are, and what they are written with. The spool's stream has one of each
+ * type too: what was read back and is not yet known to be written. */
 struct queue {
-	struct events *events;
 	const struct pg_statement *statement;
 	struct pg_params *(*params)(const struct entry_list *batch);
 	struct entry_list waiting, writing;
 	size_t count; /* of both lists */
+};
+
+enum { QUEUE_DEVICE, QUEUE_SECURITY, QUEUES };
+
+/* Entries on their way to the database; one batch at a time, of both types, is one transaction. */
+struct stream {
+	struct events *events;
+	struct queue queues[QUEUES];
 	size_t batch_max; /* smaller while one of the waiting is refused, to find which */
 	int busy;
 };
 
 struct events {
-	struct pg *primary;
+	struct primary *primary;
+	struct spool *spool;
 	struct event *timer;
 	struct timeval interval;
 	size_t queue_max;
 	int64_t last_us; /* so that events of one microsecond keep their order */
-	struct queue device, security;
+	struct stream fresh, spooled;
+	int is_away; /* the last batch was not taken: the primary is there and does not answer */
 	void (*drained)(void *ctx);
 	void *drained_ctx;
 	unsigned drain_failures;
@@ -66,55 +65,68 @@ static void entries_free(struct entry_list *list)
 	}
 }
 
+static size_t entries_count(const struct entry_list *list)
+{
+	const struct entry *each;
+	size_t count = 0;
+
+	STAILQ_FOREACH(each, list, link)
+	count++;
+	return count;
+}
+
 /* One array parameter: a value of each entry. */
 #define PUT_ARRAY(params, type, list, put)                                                         \
 	do {                                                                                       \
-		const struct entry *each;                                                          \
+		const struct entry *each_entry;                                                    \
 		pg_param_array_begin(params, type);                                                \
-		STAILQ_FOREACH(each, list, link)                                                   \
-		put;                                                                               \
+		STAILQ_FOREACH(each_entry, list, link)                                             \
+		{                                                                                  \
+			const struct event_record *each = &each_entry->record;                     \
+			put;                                                                       \
+		}                                                                                  \
 		pg_param_array_end(params);                                                        \
 	} while (0)
 
-static void put_detail(struct pg_params *params, const struct entry *entry)
+static void put_detail(struct pg_params *params, const struct event_record *record)
 {
-	char json[DETAIL_LEN + 16];
+	char json[EVENT_DETAIL_LEN + 16];
 
-	snprintf(json, sizeof json, "{\"reason\":\"%s\"}", entry->detail);
-	pg_param_text(params, entry->detail[0] != '\0' ? json : NULL);
+	snprintf(json, sizeof json, "{\"reason\":\"%s\"}", record->detail);
+	pg_param_text(params, record->detail[0] != '\0' ? json : NULL);
 }
 
-static void put_claim(struct pg_params *params, const struct entry *entry)
+static void put_claim(struct pg_params *params, const struct event_record *record)
 {
-	if (entry->has_claim)
-		pg_param_uuid(params, entry->claim_id);
+	if (record->has_claim)
+		pg_param_uuid(params, record->claim_id);
 	else
 		pg_param_null(params);
 }
 
-static void put_version(struct pg_params *params, const struct entry *entry)
+static void put_version(struct pg_params *params, const struct event_record *record)
 {
-	if (entry->password_version > 0)
-		pg_param_int(params, entry->password_version);
+	if (record->password_version > 0)
+		pg_param_int(params, record->password_version);
 	else
 		pg_param_null(params);
 }
 
-static void put_mac_if_known(struct pg_params *params, const struct entry *entry)
+static void put_mac_if_known(struct pg_params *params, const struct event_record *record)
 {
-	if (mac_to_uint(&entry->mac) != 0)
-		pg_param_mac(params, &entry->mac);
+	if (mac_to_uint(&record->mac) != 0)
+		pg_param_mac(params, &record->mac);
 	else
 		pg_param_null(params);
 }
 
-static void put_fingerprint_if_known(struct pg_params *params, const struct entry *entry)
+static void put_fingerprint_if_known(struct pg_params *params, const struct event_record *record)
 {
 	static const struct fingerprint NONE;
-	int is_known = memcmp(&entry->fingerprint, &NONE, sizeof NONE) != 0;
+	int is_known = memcmp(&record->fingerprint, &NONE, sizeof NONE) != 0;
 
 	pg_param_bytea(
-	    params, is_known ? entry->fingerprint.bytes : NULL, sizeof entry->fingerprint.bytes);
+	    params, is_known ? record->fingerprint.bytes : NULL, sizeof record->fingerprint.bytes);
 }
 
 static struct pg_params *device_params(const struct entry_list *batch)
@@ -146,16 +158,36 @@ static struct pg_params *security_params(const struct entry_list *batch)
 	return params;
 }
 
-static void queue_write(struct queue *queue);
+static size_t stream_count(const struct stream *stream)
+{
+	return stream->queues[QUEUE_DEVICE].count + stream->queues[QUEUE_SECURITY].count;
+}
+
+static void arm_timer(struct events *events)
+{
+	if (!event_pending(events->timer, EV_TIMEOUT, NULL))
+		event_add(events->timer, &events->interval);
+}
+
+static struct queue *queue_of(struct stream *stream, const struct event_record *record)
+{
+	return &stream->queues[record->type == EVENT_SECURITY ? QUEUE_SECURITY : QUEUE_DEVICE];
+}
+
+static void queue_put(struct queue *queue, struct entry *entry)
+{
+	STAILQ_INSERT_TAIL(&queue->waiting, entry, link);
+	queue->count++;
+}
 
 /* Tells the one who drains, once: when there is nothing left, or nobody to write it to. */
 static void tell_if_drained(struct events *events)
 {
 	void (*done)(void *ctx) = events->drained;
-	size_t left = events->device.count + events->security.count;
-	int give_up = events->drain_failures >= DRAIN_TRIES || !pg_is_ready(events->primary);
+	size_t left = stream_count(&events->fresh);
+	int give_up = events->drain_failures >= DRAIN_TRIES || !primary_is_ready(events->primary);
 
-	if (done == NULL || (left > 0 && !give_up))
+	if (done == NULL || events->fresh.busy || (left > 0 && !give_up))
 		return;
 	if (left > 0) {
 		metrics_add(METRIC_EVENTS_DROPPED, 0, left);
@@ -170,72 +202,146 @@ static int is_refused(const struct pg_error *error)
 	return error->err == ERR_REFUSED || error->err == ERR_DENIED;
 }
 
-static void queue_forget(struct queue *queue, size_t written)
+static void stream_forget(struct stream *stream)
 {
-	entries_free(&queue->writing);
-	queue->count -= written;
+	for (size_t i = 0; i < QUEUES; i++) {
+		struct queue *queue = &stream->queues[i];
+		queue->count -= entries_count(&queue->writing);
+		entries_free(&queue->writing);
+	}
 }
+
+/* What was tried goes back to the front. */
+static void stream_put_back(struct stream *stream)
+{
+	for (size_t i = 0; i < QUEUES; i++) {
+		struct queue *queue = &stream->queues[i];
+		STAILQ_CONCAT(&queue->writing, &queue->waiting);
+		STAILQ_CONCAT(&queue->waiting, &queue->writing);
+	}
+}
+
+static void work(struct events *events);
 
 static void on_written(
     const struct pg_error *error, const struct pg_rows *const *rows, size_t count, void *ctx)
 {
 	static struct log_gate gate;
-	struct queue *queue = ctx;
-	struct events *events = queue->events;
-	size_t written = 0;
-	const struct entry *each;
+	struct stream *stream = ctx;
+	struct events *events = stream->events;
+	size_t written = entries_count(&stream->queues[QUEUE_DEVICE].writing) +
+			 entries_count(&stream->queues[QUEUE_SECURITY].writing);
 
 	(void)rows, (void)count;
-	queue->busy = 0;
-	STAILQ_FOREACH(each, &queue->writing, link)
-	written++;
+	stream->busy = 0;
+	events->is_away = error != NULL && !is_refused(error);
 	if (error == NULL) {
 		metrics_add(METRIC_EVENTS_WRITTEN, 0, written);
-		queue_forget(queue, written);
-		queue->batch_max = BATCH_MAX;
+		stream_forget(stream);
+		stream->batch_max = BATCH_MAX;
 	} else if (is_refused(error) && written == 1) {
 		/* What the schema refuses today it refuses tomorrow: said, counted, not tried
 		 * again. */
-		LOG_ERROR("event_refused", log_str("statement", queue->statement->name),
-		    log_str("sqlstate", error->sqlstate), log_str("message", error->message));
+		LOG_ERROR("event_refused", log_str("sqlstate", error->sqlstate),
+		    log_str("message", error->message));
 		metrics_add(METRIC_EVENTS_DROPPED, 0, 1);
-		queue_forget(queue, 1);
+		stream_forget(stream);
 	} else {
 		if (is_refused(error))
-			queue->batch_max = written / 2;
+			stream->batch_max = written / 2;
 		else if (log_gate_open(&gate))
-			LOG_WARN("events_delayed", log_str("statement", queue->statement->name),
-			    log_uint("queued", queue->count), log_err(error->err),
-			    log_str("message", error->message));
-		STAILQ_CONCAT(&queue->writing, &queue->waiting);
-		STAILQ_CONCAT(&queue->waiting, &queue->writing);
+			LOG_WARN("events_delayed", log_uint("queued", stream_count(stream)),
+			    log_err(error->err), log_str("message", error->message));
+		stream_put_back(stream);
 		events->drain_failures += !is_refused(error);
 	}
 	if (error != NULL && error->err == ERR_CLOSED)
 		return;
-	if (queue->count > 0 && (error == NULL || is_refused(error)))
-		queue_write(queue);
-	else if (queue->count > 0)
-		event_add(events->timer, &events->interval);
+	work(events);
 	tell_if_drained(events);
 }
 
-static void queue_write(struct queue *queue)
+static void stream_write(struct stream *stream)
 {
-	struct entry *entry;
-	size_t count = 0;
+	struct pg_call calls[QUEUES];
+	size_t call_count = 0, room = stream->batch_max;
 
-	if (queue->busy || STAILQ_EMPTY(&queue->waiting))
+	if (stream->busy || stream_count(stream) == 0)
 		return;
-	while (count < queue->batch_max && (entry = STAILQ_FIRST(&queue->waiting)) != NULL) {
-		STAILQ_REMOVE_HEAD(&queue->waiting, link);
-		STAILQ_INSERT_TAIL(&queue->writing, entry, link);
-		count++;
+	for (size_t i = 0; i < QUEUES; i++) {
+		struct queue *queue = &stream->queues[i];
+		struct entry *entry;
+		for (; room > 0 && (entry = STAILQ_FIRST(&queue->waiting)) != NULL; room--) {
+			STAILQ_REMOVE_HEAD(&queue->waiting, link);
+			STAILQ_INSERT_TAIL(&queue->writing, entry, link);
+		}
+		if (!STAILQ_EMPTY(&queue->writing))
+			calls[call_count++] =
+			    (struct pg_call){queue->statement, queue->params(&queue->writing)};
 	}
-	queue->busy = 1;
-	pg_submit(queue->events->primary,
-	    &(struct pg_call){queue->statement, queue->params(&queue->writing)}, 1, on_written,
-	    queue);
+	stream->busy = 1;
+	primary_submit(stream->events->primary, calls, call_count, on_written, stream);
+}
+
+/* Moves what waits to the file. What does not go in waits on, in memory. */
+static void spool_waiting(struct events *events)
+{
+	uint64_t spooled = 0;
+
+	for (size_t i = 0; i < QUEUES; i++) {
+		struct queue *queue = &events->fresh.queues[i];
+		struct entry *entry;
+		while ((entry = STAILQ_FIRST(&queue->waiting)) != NULL &&
+		       spool_append(events->spool, &entry->record) == ERR_OK) {
+			STAILQ_REMOVE_HEAD(&queue->waiting, link);
+			queue->count--;
+			spooled++;
+			free(entry);
+		}
+	}
+	metrics_add(METRIC_EVENTS_SPOOLED, 0, spooled);
+}
+
+/* Reads the next batch back, once the one before it is durable. */
+static void read_spool(struct events *events)
+{
+	struct event_record record;
+
+	if (events->spooled.busy || stream_count(&events->spooled) > 0)
+		return;
+	spool_settle(events->spool);
+	while (stream_count(&events->spooled) < BATCH_MAX &&
+	       spool_take(events->spool, &record) == ERR_OK) {
+		struct entry *entry = malloc(sizeof *entry);
+		CHECK(entry != NULL);
+		entry->record = record;
+		queue_put(queue_of(&events->spooled, &record), entry);
+	}
+	if (stream_count(&events->spooled) == 0)
+		spool_settle(events->spool);
+}
+
+/* All that can be done now. While the primary is away, what was read back is what it is tried with:
+ * what is fresh goes to the file. */
+static void work(struct events *events)
+{
+	int is_ready = primary_is_ready(events->primary);
+
+	if (events->spool != NULL && (!is_ready || events->is_away)) {
+		spool_waiting(events);
+		spool_look_again(events->spool);
+	} else if (is_ready && !events->is_away) {
+		stream_write(&events->fresh);
+	}
+	/* A worker that leaves reads nothing back: its successor does. */
+	if (events->spool != NULL && is_ready && events->drained == NULL) {
+		read_spool(events);
+		if (!events->is_away)
+			stream_write(&events->spooled);
+	}
+	if (stream_count(&events->fresh) + stream_count(&events->spooled) > 0 ||
+	    (events->spool != NULL && spool_has_more(events->spool)))
+		arm_timer(events);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
@@ -243,97 +349,111 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 	struct events *events = ctx;
 
 	(void)fd, (void)what;
-	queue_write(&events->device);
-	queue_write(&events->security);
+	/* An interval later it is tried again. */
+	if (events->is_away && primary_is_ready(events->primary)) {
+		struct stream *probe =
+		    stream_count(&events->spooled) > 0 ? &events->spooled : &events->fresh;
+		stream_write(probe);
+	}
+	work(events);
+	tell_if_drained(events);
 }
 
-/* A new entry at the end of the queue; NULL when there is no room. */
-static struct entry *queue_add(struct queue *queue, const char *source, const char *detail)
+/* A new entry; NULL when there is no room. */
+static struct event_record *add(
+    struct events *events, enum event_type type, const char *source, const char *detail)
 {
 	static struct log_gate gate;
-	struct events *events = queue->events;
+	struct entry *entry = calloc(1, sizeof *entry);
 
+	CHECK(entry != NULL);
+	struct event_record *record = &entry->record;
+	record->type = (uint8_t)type;
+	struct queue *queue = queue_of(&events->fresh, record);
 	if (queue->count >= events->queue_max) {
 		metrics_add(METRIC_EVENTS_DROPPED, 0, 1);
 		if (log_gate_open(&gate))
 			LOG_ERROR("events_dropped", log_uint("queued", queue->count),
 			    log_uint("suppressed", gate.suppressed));
+		free(entry);
 		return NULL;
 	}
-	struct entry *entry = calloc(1, sizeof *entry);
-	CHECK(entry != NULL);
-	entry->at_us = clock_unix_us();
-	if (entry->at_us <= events->last_us)
-		entry->at_us = events->last_us + 1;
-	events->last_us = entry->at_us;
-	random_fill(entry->id, sizeof entry->id);
-	snprintf(entry->source, sizeof entry->source, "%s", source);
-	snprintf(entry->detail, sizeof entry->detail, "%s", detail != NULL ? detail : "");
-	STAILQ_INSERT_TAIL(&queue->waiting, entry, link);
-	queue->count++;
-	if (!event_pending(events->timer, EV_TIMEOUT, NULL))
-		event_add(events->timer, &events->interval);
-	return entry;
+	record->at_us = clock_unix_us();
+	if (record->at_us <= events->last_us)
+		record->at_us = events->last_us + 1;
+	events->last_us = record->at_us;
+	random_fill(record->id, sizeof record->id);
+	snprintf(record->source, sizeof record->source, "%s", source);
+	snprintf(record->detail, sizeof record->detail, "%s", detail != NULL ? detail : "");
+	queue_put(queue, entry);
+	arm_timer(events);
+	return record;
 }
 
 void events_add(struct events *events, const struct device_event *event)
 {
-	struct entry *entry = queue_add(&events->device, event->source, event->detail);
+	struct event_record *record = add(events, EVENT_DEVICE, event->source, event->detail);
 
-	if (entry == NULL)
+	if (record == NULL)
 		return;
-	entry->mac = event->mac;
-	entry->kind = event->kind;
-	entry->password_version = event->password_version;
+	record->mac = event->mac;
+	snprintf(record->kind, sizeof record->kind, "%s", event->kind);
+	record->password_version = event->password_version;
 	if (event->claim_id != NULL) {
-		entry->has_claim = 1;
-		memcpy(entry->claim_id, event->claim_id, sizeof entry->claim_id);
+		record->has_claim = 1;
+		memcpy(record->claim_id, event->claim_id, sizeof record->claim_id);
 	}
 }
 
 void events_add_security(struct events *events, const struct security_event *event)
 {
-	struct entry *entry = queue_add(&events->security, event->source, event->detail);
+	struct event_record *record = add(events, EVENT_SECURITY, event->source, event->detail);
 
-	if (entry == NULL)
+	if (record == NULL)
 		return;
-	entry->kind = event->kind;
-	entry->mac = event->mac;
-	entry->fingerprint = event->fingerprint;
+	snprintf(record->kind, sizeof record->kind, "%s", event->kind);
+	record->mac = event->mac;
+	record->fingerprint = event->fingerprint;
 }
 
-static void queue_init(struct queue *queue, struct events *events,
-    const struct pg_statement *statement,
-    struct pg_params *(*params)(const struct entry_list *batch))
+static void stream_init(struct stream *stream, struct events *events)
 {
-	queue->events = events;
-	queue->statement = statement;
-	queue->params = params;
-	queue->batch_max = BATCH_MAX;
-	STAILQ_INIT(&queue->waiting);
-	STAILQ_INIT(&queue->writing);
+	stream->events = events;
+	stream->batch_max = BATCH_MAX;
+	stream->queues[QUEUE_DEVICE].statement = &query_events_insert;
+	stream->queues[QUEUE_DEVICE].params = device_params;
+	stream->queues[QUEUE_SECURITY].statement = &query_security_events_insert;
+	stream->queues[QUEUE_SECURITY].params = security_params;
+	for (size_t i = 0; i < QUEUES; i++) {
+		STAILQ_INIT(&stream->queues[i].waiting);
+		STAILQ_INIT(&stream->queues[i].writing);
+	}
 }
 
-struct events *events_new(struct event_base *base, const char *conninfo, int prepare,
-    unsigned interval_ms, size_t queue_max)
+static void stream_free(struct stream *stream)
+{
+	for (size_t i = 0; i < QUEUES; i++) {
+		entries_free(&stream->queues[i].waiting);
+		entries_free(&stream->queues[i].writing);
+	}
+}
+
+struct events *events_new(struct event_base *base, const struct events_config *config)
 {
 	struct events *events = calloc(1, sizeof *events);
 
-	CHECK(events != NULL);
-	events->primary = pg_new(&(struct pg_config){.base = base,
-	    .conninfo = conninfo,
-	    .statements = queries_redirector,
-	    .prepare = prepare,
-	    .connect_ms = CONNECT_MS,
-	    .deadline_ms = DEADLINE_MS,
-	    .queue_max = 4});
-	events->interval.tv_sec = interval_ms / 1000;
-	events->interval.tv_usec = interval_ms % 1000 * 1000;
-	events->queue_max = queue_max;
+	CHECK(events != NULL && config->primary != NULL);
+	events->primary = config->primary;
+	events->spool = config->spool;
+	events->interval.tv_sec = config->interval_ms / 1000;
+	events->interval.tv_usec = config->interval_ms % 1000 * 1000;
+	events->queue_max = config->queue_max;
 	events->timer = event_new(base, -1, 0, on_timer, events);
 	CHECK(events->timer != NULL);
-	queue_init(&events->device, events, &query_events_insert, device_params);
-	queue_init(&events->security, events, &query_security_events_insert, security_params);
+	stream_init(&events->fresh, events);
+	stream_init(&events->spooled, events);
+	if (events->spool != NULL)
+		arm_timer(events);
 	return events;
 }
 
@@ -343,18 +463,14 @@ void events_drain(struct events *events, void (*done)(void *ctx), void *ctx)
 	events->drained_ctx = ctx;
 	events->drain_failures = 0;
 	on_timer(-1, 0, events);
-	tell_if_drained(events);
 }
 
 void events_free(struct events *events)
 {
 	if (events == NULL)
 		return;
-	pg_free(events->primary);
-	entries_free(&events->device.waiting);
-	entries_free(&events->device.writing);
-	entries_free(&events->security.waiting);
-	entries_free(&events->security.writing);
+	stream_free(&events->fresh);
+	stream_free(&events->spooled);
 	event_free(events->timer);
 	free(events);
 }

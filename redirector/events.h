@@ -1,10 +1,10 @@
 /*
  * What phones did, on its way to the primary: gathered for a fraction of a second, written in
- * batches, tried again while the primary is away.
+ * batches; while the primary is away, into the spool, and from there when it is back.
  *
- * Each event carries its own time and id, so that a batch whose answer was lost is written again
- * without being counted twice. The queue is bounded; past it events are dropped and counted, never
- * answers. Runs in workers.
+ * Each event carries its own time and id, so that what is written again, because an answer was lost
+ * or a process died, is not counted twice. Queue and spool are bounded; past them events are
+ * dropped and counted, never answers. Runs in workers.
  */
 #ifndef FIRSTRING_REDIRECTOR_EVENTS_H
 #define FIRSTRING_REDIRECTOR_EVENTS_H
@@ -13,18 +13,23 @@
 #include <stdint.h>
 
 #include "common/base/mac.h"
-#include "common/db/pg.h"
 #include "common/pki/digest.h"
+#include "redirector/primary.h"
+#include "redirector/spool.h"
 
 struct events;
 
-/* Writes over a connection of its own: a batch that waits for a lock must not delay lookups. */
-struct events *events_new(struct event_base *base, const char *conninfo, int prepare,
-    unsigned interval_ms, size_t queue_max);
+struct events_config {
+	struct primary *primary; /* borrowed */
+	struct spool *spool; /* borrowed; NULL: while the primary is away they wait in memory */
+	unsigned interval_ms; /* how long an event waits for company */
+	size_t queue_max; /* in memory, of either kind */
+};
+struct events *events_new(struct event_base *base, const struct events_config *config);
 /* What is still queued is lost; see events_drain. */
 void events_free(struct events *events);
-/* Writes what is queued now; `done` is called once when nothing is left, or nothing more can be
- * done. */
+/* Writes what is queued now, or spools it; `done` is called once when nothing is left, or nothing
+ * more can be done. */
 void events_drain(struct events *events, void (*done)(void *ctx), void *ctx);
 
 /* A contact of a known phone. `kind`: "contacted", "delivered", "refused". Texts are copied;

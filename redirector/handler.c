@@ -16,15 +16,39 @@
 #include "redirector/metrics.h"
 
 enum { RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 25, ANSWER_MAX = 256 * 1024 };
+enum { LOOKUPS_MAX = 3 }; /* of one request, when a claim changes under it */
 
-/* One request while its record is looked up; owned by the exchange. */
+/* What stays of a record while leave to deliver is asked for. */
+struct holder {
+	int is_claimed;
+	uint8_t claim_id[16];
+	int64_t password_version;
+};
+
+/* One request while its record is looked up, and leave to deliver asked for; owned by the exchange.
+ */
 struct call {
 	const struct handler *handler;
 	struct exchange *exchange;
 	struct device_id id;
 	char path[HTTP1_TARGET_MAX + 1]; /* decoded; as sent when it does not decode */
 	int64_t begun_us;
+	unsigned lookups;
+	int token_is_refused;
+	struct holder holder;
+	const struct format *format;
+	struct decision decision;
+	char token[DECIDE_TOKEN_LEN + 1]; /* a new one, of stage one */
+	struct buf body; /* rendered; holds the password */
 };
+
+static void call_free(void *data)
+{
+	struct call *call = data;
+
+	buf_wipe(&call->body);
+	free(call);
+}
 
 static const struct device_id *peer_identity(const struct server_peer *peer, struct device_id *id)
 {
@@ -157,33 +181,36 @@ static void tell_security(const struct call *call, enum decide_reason reason)
 				       .fingerprint = call->id.fingerprint});
 }
 
-static void tell_owner(const struct call *call, const struct lookup_row *row, const char *kind,
-    enum decide_reason reason)
+static void tell_owner(const struct call *call, const char *kind, enum decide_reason reason)
 {
+	const struct holder *holder = &call->holder;
 	int delivered = strcmp(kind, "delivered") == 0;
 
-	events_add(
-	    call->handler->events, &(struct device_event){.mac = call->id.mac,
-				       .kind = kind,
-				       .source = exchange_peer(call->exchange)->text,
-				       .detail = decide_reason_name(reason),
-				       .claim_id = row->is_claimed ? row->claim_id : NULL,
-				       .password_version = delivered ? row->password_version : 0});
+	events_add(call->handler->events,
+	    &(struct device_event){.mac = call->id.mac,
+		.kind = kind,
+		.source = exchange_peer(call->exchange)->text,
+		.detail = decide_reason_name(reason),
+		.claim_id = holder->is_claimed ? holder->claim_id : NULL,
+		.password_version = delivered ? holder->password_version : 0});
 }
 
 /* What a known phone's coming means for its owner. A phone asks for several files in turn; the one
- * of its own is the contact. */
-static void tell_contact(const struct call *call, const struct lookup_row *row,
-    const struct decision *decision, int delivered)
+ * of its own is the contact. A delivery that had to be written first is told already. */
+static void tell_contact(const struct call *call)
 {
+	const struct decision *decision = &call->decision;
+
 	if (decision->reason == DECIDE_OTHER_DEVICE || decision->reason == DECIDE_UNKNOWN_FILE ||
 	    decision->reason == DECIDE_COMMON_FILE)
 		return;
-	tell_owner(call, row, "contacted", decision->reason);
-	if (delivered)
-		tell_owner(call, row, "delivered", decision->reason);
-	else if (row->is_claimed && decision->reason != DECIDE_ANSWER)
-		tell_owner(call, row, "refused", decision->reason);
+	tell_owner(call, "contacted", decision->reason);
+	if (decision->reason == DECIDE_ANSWER && !decision->must_write &&
+	    format_body_delivers(call->format, decision->body) &&
+	    span_equal(exchange_head(call->exchange)->method, "GET"))
+		tell_owner(call, "delivered", decision->reason);
+	else if (call->holder.is_claimed && decision->reason != DECIDE_ANSWER)
+		tell_owner(call, "refused", decision->reason);
 }
 
 static void device_from_row(
@@ -206,60 +233,145 @@ static void device_from_row(
 								      : REDELIVERY_ALWAYS;
 	device->window_hours = row->window_hours;
 	device->armed_at_us = row->armed_at_us;
+	device->once_started_at_us = row->once_started_at_us;
+	device->has_password = row->sealed_password.len > 0;
 }
 
-static enum err render(const struct call *call, const struct lookup_row *row,
-    const struct format *format, unsigned body, struct buf *out)
+/* Renders what was decided. Stage one holds a URL of ours with a new token. */
+static enum err render(struct call *call, const struct lookup_row *row)
 {
-	const char *field = "";
-	enum err err = answer_render(format, body, row, call->handler->state->ring, out, &field);
+	const struct state *state = call->handler->state;
+	const char *field = "", *stage_url = NULL;
+	struct buf url = {0};
+	uint8_t token[DECIDE_TOKEN_LEN / 2];
 
+	if (call->decision.stage == STAGE_ONE) {
+		random_fill(token, sizeof token);
+		hex_encode_lower(token, sizeof token, call->token);
+		buf_put_str(&url, state->config.public_url);
+		buf_put_str(&url, "/s/");
+		buf_put_str(&url, call->token);
+		buf_put_str(&url, "/");
+		stage_url = (const char *)url.bytes;
+	}
+	buf_wipe(&call->body);
+	call->body = (struct buf){.max = ANSWER_MAX};
+	enum err err = answer_render(
+	    call->format, call->decision.body, row, state->ring, stage_url, &call->body, &field);
 	if (err != ERR_OK)
 		LOG_ERROR("answer_not_rendered", log_str("id", exchange_request_id(call->exchange)),
-		    log_mac("mac", &row->mac), log_str("format", format_name(format)),
+		    log_mac("mac", &row->mac), log_str("format", format_name(call->format)),
 		    log_str("field", field), log_err(err));
+	buf_wipe(&url);
 	return err;
 }
 
 static struct decision decide(const struct call *call, const struct decide_device *device)
 {
 	const struct http1_head *head = exchange_head(call->exchange);
+	const struct redirector_config *config = &call->handler->state->config;
 
 	return decide_answer(&(struct decide_request){.mac = &call->id.mac,
 				 .path = call->path,
 				 .query = head->query.text,
-				 .query_len = head->query.len},
-	    device, &(struct decide_policy){.listener_compatible = 0}, clock_unix_us());
+				 .query_len = head->query.len,
+				 .is_head = span_equal(head->method, "HEAD"),
+				 .token_is_refused = call->token_is_refused},
+	    device,
+	    &(struct decide_policy){
+		.can_stage = config->public_url[0] != '\0', .once_grace_s = config->once_grace_s},
+	    clock_unix_us());
+}
+
+static void finish(struct call *call)
+{
+	tell_security(call, call->decision.reason);
+	if (call->decision.reason != DECIDE_NOT_LIVE)
+		tell_contact(call);
+	answer(call, call->decision.reason, call->format, &call->body);
+}
+
+static void look_up(struct call *call);
+
+static void on_grant(enum grant grant, void *ctx)
+{
+	struct call *call = ctx;
+
+	switch (grant) {
+	case GRANT_GIVEN:
+	case GRANT_REPEATED:
+		finish(call);
+		return;
+	case GRANT_LOCKED:
+		call->decision.reason = DECIDE_LOCKED;
+		finish(call);
+		return;
+	case GRANT_NOT_STAGED:
+	case GRANT_CHANGED:
+		call->token_is_refused |= grant == GRANT_NOT_STAGED;
+		if (call->lookups < LOOKUPS_MAX) {
+			look_up(call);
+			return;
+		}
+		break;
+	case GRANT_UNAVAILABLE:
+		break;
+	}
+	answer(call, DECIDE_UNAVAILABLE, call->format, NULL);
+}
+
+static void ask_leave(struct call *call, const struct lookup_row *row)
+{
+	const struct decision *decision = &call->decision;
+	struct grant_request request = {.claim_id = row->claim_id,
+	    .claim_version = row->claim_version,
+	    .password_version = row->password_version,
+	    .is_once = strcmp(row->redelivery, "once") == 0,
+	    .grace_s = call->handler->state->config.once_grace_s,
+	    .fingerprint = &call->id.fingerprint,
+	    .source = exchange_peer(call->exchange)->text};
+
+	if (decision->stage == STAGE_ONE) {
+		request.token = call->token;
+		grant_stage(call->handler->grants, &request, on_grant, call);
+	} else {
+		request.token = decision->stage == STAGE_TWO ? decision->token : NULL;
+		grant_delivery(call->handler->grants, &request, on_grant, call);
+	}
 }
 
 static void on_lookup(enum lookup_result result, const struct lookup_row *row, void *ctx)
 {
 	struct call *call = ctx;
 	struct decide_device device;
-	struct buf body = {.max = ANSWER_MAX};
 
 	if (result == LOOKUP_UNAVAILABLE) {
 		answer(call, DECIDE_UNAVAILABLE, NULL, NULL);
 		return;
 	}
 	if (row == NULL) {
-		struct decision decision = decide(call, NULL);
-		tell_security(call, decision.reason);
-		answer(call, decision.reason, NULL, NULL);
+		call->decision = decide(call, NULL);
+		finish(call);
 		return;
 	}
 	device_from_row(row, call->handler->state->formats, &device);
-	struct decision decision = decide(call, &device);
-	if (decision.reason == DECIDE_ANSWER &&
-	    render(call, row, device.format, decision.body, &body) != ERR_OK)
-		decision.reason = DECIDE_RECORD;
-	int delivered = decision.reason == DECIDE_ANSWER &&
-			format_body_delivers(device.format, decision.body) &&
-			span_equal(exchange_head(call->exchange)->method, "GET");
-	tell_security(call, decision.reason);
-	tell_contact(call, row, &decision, delivered);
-	answer(call, decision.reason, device.format, &body);
-	buf_wipe(&body);
+	call->format = device.format;
+	call->holder.is_claimed = row->is_claimed;
+	call->holder.password_version = row->password_version;
+	memcpy(call->holder.claim_id, row->claim_id, sizeof row->claim_id);
+	call->decision = decide(call, &device);
+	if (call->decision.reason == DECIDE_ANSWER && render(call, row) != ERR_OK)
+		call->decision.reason = DECIDE_RECORD;
+	if (call->decision.reason == DECIDE_ANSWER && call->decision.must_write)
+		ask_leave(call, row);
+	else
+		finish(call);
+}
+
+static void look_up(struct call *call)
+{
+	call->lookups++;
+	lookup_request(call->handler->lookup, &call->id.fingerprint, on_lookup, call);
 }
 
 static void on_request(struct exchange *exchange, void *ctx)
@@ -271,7 +383,7 @@ static void on_request(struct exchange *exchange, void *ctx)
 	call->handler = ctx;
 	call->exchange = exchange;
 	call->begun_us = clock_unix_us();
-	exchange_set_data(exchange, call, free);
+	exchange_set_data(exchange, call, call_free);
 	/* The handshake was let through on these same checks; without an identity nothing is said.
 	 */
 	CHECK(peer_identity(exchange_peer(exchange), &call->id) != NULL);
@@ -283,7 +395,7 @@ static void on_request(struct exchange *exchange, void *ctx)
 		answer(call, reason, NULL, NULL);
 		return;
 	}
-	lookup_request(call->handler->lookup, &call->id.fingerprint, on_lookup, call);
+	look_up(call);
 }
 
 static int on_connect(const struct server_peer *peer, void *ctx)

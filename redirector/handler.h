@@ -9,6 +9,7 @@
 #include "common/net/server.h"
 #include "redirector/abuse/abuse.h"
 #include "redirector/events.h"
+#include "redirector/grant.h"
 #include "redirector/lookup.h"
 #include "redirector/state.h"
 
@@ -16,6 +17,7 @@
 struct handler {
 	const struct state *state;
 	struct lookup *lookup;
+	struct grants *grants;
 	struct events *events;
 	struct abuse abuse;
 };

@@ -13,7 +13,7 @@
 #include "redirector/config.h"
 #include "redirector/metrics.h"
 
-enum { BATCH_MAX = 256, QUEUE_MAX = 1024, CONNECT_MS = 2000 };
+enum { BATCH_MAX = 256, QUEUE_MAX = 1024, CONNECT_MS = 2000, SLOW_MS = 5000 };
 
 struct request {
 	struct fingerprint fingerprint;
@@ -21,24 +21,38 @@ struct request {
 	void *ctx;
 };
 
-/* Requests that travel together. */
+/* Requests that travel together; those that are answered leave. */
 struct batch {
 	struct lookup *lookup;
 	struct request requests[BATCH_MAX];
 	size_t count;
-	size_t database; /* the one that is being asked */
+	struct database *database; /* the one that is being asked */
+	unsigned asked; /* a bit for each that was */
 	int64_t begun_us;
+};
+
+enum role { ROLE_UNKNOWN, ROLE_PRIMARY, ROLE_STANDBY };
+
+struct database {
+	struct lookup *lookup;
+	struct pg *pg;
+	size_t place; /* in the order of preference */
+	/* What it last said of itself. A primary stays one as long as the connection, so that it
+	 * need not be asked again. */
+	enum role role;
+	int64_t slow_until_ms; /* it missed a deadline a moment ago: asked last until then */
 };
 
 struct lookup {
 	struct event_base *base;
-	struct pg *databases[REDIRECTOR_DATABASES_MAX];
+	struct database databases[REDIRECTOR_DATABASES_MAX];
 	size_t database_count;
+	int64_t standby_age_ms; /* a standby whose replay is older does not answer */
 	struct batch *gathering; /* NULL: nothing since the last turn */
 	struct event *flush;
 };
 
-static void batch_ask(struct batch *batch, size_t first);
+static void batch_ask(struct batch *batch);
 
 static void row_free(struct lookup_row *row)
 {
@@ -84,6 +98,8 @@ static void take_claim(const struct pg_rows *rows, size_t at, struct lookup_row 
 	take_text(rows, at, "redelivery", row->redelivery, sizeof row->redelivery);
 	row->window_hours = row_int(rows, at, row_column(rows, "window_hours"));
 	row->armed_at_us = row_time_us(rows, at, row_column(rows, "armed_at"));
+	int once = row_column(rows, "once_started_at");
+	row->once_started_at_us = row_is_null(rows, at, once) ? 0 : row_time_us(rows, at, once);
 	row_bytes(rows, at, has_pending ? pending : row_column(rows, "sealed_password"),
 	    &row->sealed_password);
 	row->password_version = row_int(
@@ -117,37 +133,104 @@ static void batch_fail(struct batch *batch)
 	free(batch);
 }
 
-/* Tells one request of its row, counted from 1; 0: there is none. */
-static void request_tell(
+/* What a standby may say: an answer that needs no write. What it has not heard of, or heard of and
+ * refuses, the primary may know better; and a refusal must not tell one phone from another. */
+static int standby_may_tell(const struct lookup_row *row)
+{
+	return row->is_claimed && row->claim_live && !row->itsp_suspended &&
+	       strcmp(row->delivery, "staged") != 0 && strcmp(row->redelivery, "once") != 0;
+}
+
+/* Tells one request of its row, counted from 1; 0: there is none. Returns 0 when this database
+ * cannot answer it. */
+static int request_tell(
     const struct request *request, const struct pg_rows *rows, size_t place, int is_standby)
 {
 	struct lookup_row row = {0};
+	int is_told = 1;
 
 	if (place > 0)
 		take_row(rows, place - 1, &row);
-	if (is_standby && !row.is_claimed)
-		request->done(LOOKUP_UNAVAILABLE, NULL, request->ctx);
+	if (is_standby && !standby_may_tell(&row))
+		is_told = 0;
 	else if (place == 0)
 		request->done(LOOKUP_NOT_LIVE, NULL, request->ctx);
 	else
 		request->done(LOOKUP_FOUND, &row, request->ctx);
 	row_free(&row);
+	return is_told;
 }
 
+/* Tells those that can be told, and keeps the others. */
 static void batch_tell(struct batch *batch, const struct pg_rows *rows)
 {
 	int ordinal = row_column(rows, "ordinal");
+	int is_standby = batch->database->role == ROLE_STANDBY;
 	size_t place[BATCH_MAX] = {0}; /* the row of each request, counted from 1 */
+	size_t kept = 0, count = batch->count;
 
 	for (size_t at = 0; at < row_count(rows); at++) {
 		int64_t number = row_int(rows, at, ordinal);
-		CHECK(number >= 1 && (size_t)number <= batch->count);
+		CHECK(number >= 1 && (size_t)number <= count);
 		place[number - 1] = at + 1;
 	}
-	for (size_t i = 0; i < batch->count; i++)
-		request_tell(&batch->requests[i], rows, place[i], batch->database > 0);
-	metrics_observe_us(METRIC_LOOKUP_SECONDS, 0, (uint64_t)(clock_unix_us() - batch->begun_us));
-	free(batch);
+	for (size_t i = 0; i < count; i++) {
+		if (!request_tell(&batch->requests[i], rows, place[i], is_standby))
+			batch->requests[kept++] = batch->requests[i];
+	}
+	batch->count = kept;
+	if (is_standby)
+		metrics_add(METRIC_LOOKUPS_STANDBY, 0, count - kept);
+}
+
+/* The next to ask; NULL: none is left that can be. Who answers as the primary comes before the
+ * standbys, and those that were slow a moment ago after all others. */
+static struct database *next_database(const struct batch *batch)
+{
+	struct lookup *lookup = batch->lookup;
+	struct database *best = NULL;
+	int best_cost = 4;
+
+	for (size_t i = 0; i < lookup->database_count; i++) {
+		struct database *database = &lookup->databases[i];
+		int cost = (clock_monotonic_ms() < database->slow_until_ms ? 2 : 0) +
+			   (database->role == ROLE_STANDBY ? 1 : 0);
+		if ((batch->asked & 1U << i) == 0 && pg_is_ready(database->pg) &&
+		    cost < best_cost) {
+			best = database;
+			best_cost = cost;
+		}
+	}
+	return best;
+}
+
+static void note_role(struct database *database, const struct pg_rows *state)
+{
+	database->role =
+	    row_bool(state, 0, row_column(state, "in_recovery")) ? ROLE_STANDBY : ROLE_PRIMARY;
+}
+
+/* 1 when what the database answered can be used: it is the primary, or a standby that is young
+ * enough while no primary can be asked. */
+static int may_answer(const struct batch *batch, const struct pg_rows *state)
+{
+	static struct log_gate gate;
+	struct database *database = batch->database;
+	int64_t age_ms = row_int(state, 0, row_column(state, "age_ms"));
+	int is_young = age_ms <= batch->lookup->standby_age_ms;
+
+	note_role(database, state);
+	if (database->role == ROLE_PRIMARY)
+		return 1;
+	const struct database *other = next_database(batch);
+	if (other != NULL && other->role == ROLE_PRIMARY &&
+	    clock_monotonic_ms() >= other->slow_until_ms)
+		return 0;
+	if (log_gate_open(&gate))
+		LOG_WARN(is_young ? "lookup_from_standby" : "standby_too_old",
+		    log_uint("database", database->place), log_int("age_ms", age_ms),
+		    log_uint("suppressed", gate.suppressed));
+	return is_young;
 }
 
 static void on_rows(
@@ -156,45 +239,51 @@ static void on_rows(
 	static struct log_gate gate;
 	struct batch *batch = ctx;
 
-	(void)count;
 	if (error == NULL) {
-		batch_tell(batch, rows[0]);
+		if (count == 1 || may_answer(batch, rows[0]))
+			batch_tell(batch, rows[count - 1]);
+	} else if (error->err == ERR_CLOSED) {
+		batch_fail(batch);
+		return;
+	} else {
+		batch->database->slow_until_ms = clock_monotonic_ms() + SLOW_MS;
+		if (log_gate_open(&gate))
+			LOG_WARN("lookup_failed", log_uint("database", batch->database->place),
+			    log_err(error->err), log_str("message", error->message),
+			    log_uint("suppressed", gate.suppressed));
+	}
+	if (batch->count > 0) {
+		batch_ask(batch);
 		return;
 	}
-	if (log_gate_open(&gate))
-		LOG_WARN("lookup_failed", log_uint("database", batch->database),
-		    log_err(error->err), log_str("message", error->message),
-		    log_uint("suppressed", gate.suppressed));
-	if (error->err == ERR_CLOSED)
-		batch_fail(batch);
-	else
-		batch_ask(batch, batch->database + 1);
+	metrics_observe_us(METRIC_LOOKUP_SECONDS, 0, (uint64_t)(clock_unix_us() - batch->begun_us));
+	free(batch);
 }
 
-/* Asks the first usable database from `first` on. At the first try, when none is usable yet, the
- * most preferred one has its deadline to become so. */
-static void batch_ask(struct batch *batch, size_t first)
+/* Asks the next database. At the first try, when none is usable yet, the most preferred one has its
+ * deadline to become so. One that is not known to be the primary is asked that too, before: what it
+ * then says is at least as new. */
+static void batch_ask(struct batch *batch)
 {
-	struct lookup *lookup = batch->lookup;
-	size_t database = first;
+	struct database *database = next_database(batch);
+	struct pg_call calls[2] = {{&query_replay_state, NULL}};
 
-	while (database < lookup->database_count && !pg_is_ready(lookup->databases[database]))
-		database++;
-	if (database == lookup->database_count) {
-		if (first > 0) {
-			batch_fail(batch);
-			return;
-		}
-		database = 0;
+	if (database == NULL && batch->asked != 0) {
+		batch_fail(batch);
+		return;
 	}
+	if (database == NULL)
+		database = &batch->lookup->databases[0];
 	batch->database = database;
+	batch->asked |= 1U << database->place;
 	struct pg_params *params = pg_params_new();
 	pg_param_array_begin(params, PG_ARRAY_BYTEA);
 	for (size_t i = 0; i < batch->count; i++)
 		pg_param_bytea(params, batch->requests[i].fingerprint.bytes, SHA256_LEN);
 	pg_param_array_end(params);
-	pg_submit(lookup->databases[database], &(struct pg_call){&query_device_lookup, params}, 1,
-	    on_rows, batch);
+	calls[1] = (struct pg_call){&query_device_lookup, params};
+	int is_primary = database->role == ROLE_PRIMARY;
+	pg_submit(database->pg, calls + is_primary, is_primary ? 1 : 2, on_rows, batch);
 }
 
 static void on_flush(evutil_socket_t fd, short what, void *ctx)
@@ -205,7 +294,7 @@ static void on_flush(evutil_socket_t fd, short what, void *ctx)
 	(void)fd, (void)what;
 	lookup->gathering = NULL;
 	if (batch != NULL)
-		batch_ask(batch, 0);
+		batch_ask(batch);
 }
 
 void lookup_request(
@@ -229,32 +318,48 @@ void lookup_request(
 	    (struct request){.fingerprint = *fingerprint, .done = done, .ctx = ctx};
 }
 
-static void on_state(int ready, void *ctx)
+static void on_role(
+    const struct pg_error *error, const struct pg_rows *const *rows, size_t count, void *ctx)
 {
-	(void)ready;
-	metrics_set_ready("database", lookup_is_ready(ctx));
+	(void)count;
+	if (error == NULL)
+		note_role(ctx, rows[0]);
 }
 
-struct lookup *lookup_new(struct event_base *base, const char *const *conninfos, size_t count,
-    int prepare, unsigned deadline_ms)
+static void on_state(int ready, void *ctx)
+{
+	struct database *database = ctx;
+
+	database->role = ROLE_UNKNOWN;
+	if (ready)
+		pg_submit(database->pg, &(struct pg_call){&query_replay_state, NULL}, 1, on_role,
+		    database);
+	metrics_set_ready("database", lookup_is_ready(database->lookup));
+}
+
+struct lookup *lookup_new(struct event_base *base, const struct lookup_config *config)
 {
 	struct lookup *lookup = calloc(1, sizeof *lookup);
 
-	CHECK(lookup != NULL && count >= 1 && count <= REDIRECTOR_DATABASES_MAX);
+	CHECK(lookup != NULL && config->count >= 1 && config->count <= REDIRECTOR_DATABASES_MAX);
 	lookup->base = base;
+	lookup->standby_age_ms = config->standby_age_ms;
 	lookup->flush = event_new(base, -1, 0, on_flush, lookup);
 	CHECK(lookup->flush != NULL);
 	metrics_set_ready("database", 0);
-	for (size_t i = 0; i < count; i++) {
-		lookup->databases[i] = pg_new(&(struct pg_config){.base = base,
-		    .conninfo = conninfos[i],
+	for (size_t i = 0; i < config->count; i++) {
+		struct database *database = &lookup->databases[i];
+		database->lookup = lookup;
+		database->place = i;
+		database->pg = pg_new(&(struct pg_config){.base = base,
+		    .conninfo = config->conninfos[i],
 		    .statements = queries_redirector,
-		    .prepare = prepare,
+		    .prepare = config->prepare,
 		    .connect_ms = CONNECT_MS,
-		    .deadline_ms = deadline_ms,
+		    .deadline_ms = config->deadline_ms,
 		    .queue_max = QUEUE_MAX,
 		    .on_state = on_state,
-		    .ctx = lookup});
+		    .ctx = database});
 		lookup->database_count++;
 	}
 	return lookup;
@@ -267,7 +372,7 @@ void lookup_free(struct lookup *lookup)
 	if (lookup->gathering != NULL)
 		batch_fail(lookup->gathering);
 	for (size_t i = 0; i < lookup->database_count; i++)
-		pg_free(lookup->databases[i]);
+		pg_free(lookup->databases[i].pg);
 	event_free(lookup->flush);
 	free(lookup);
 }
@@ -275,7 +380,7 @@ void lookup_free(struct lookup *lookup)
 int lookup_is_ready(const struct lookup *lookup)
 {
 	for (size_t i = 0; i < lookup->database_count; i++) {
-		if (pg_is_ready(lookup->databases[i]))
+		if (pg_is_ready(lookup->databases[i].pg))
 			return 1;
 	}
 	return 0;

@@ -3,8 +3,9 @@
  *
  * Requests that arrive in one turn of the loop share one round trip. A database that is away or
  * too slow is left and the next one asked; when none answers the caller is told so and says 503.
- * All but the first are standbys: what one of them does not know may have happened all the same, so
- * that a miss there is no answer either.
+ * Each says of itself whether it is the primary. A standby answers only while no primary can be
+ * asked, only when its replay is young enough, and only what needs no write: what it does not know
+ * may have happened all the same, so that a miss there is no answer either.
  * By fingerprint only: this role cannot ask by MAC. Runs in workers.
  */
 #ifndef FIRSTRING_REDIRECTOR_LOOKUP_H
@@ -34,7 +35,8 @@ struct lookup_row {
 	struct buf trust_anchors; /* PEM, NUL-terminated; may be empty */
 	char delivery[16], redelivery[16];
 	int64_t window_hours, armed_at_us;
-	struct buf sealed_password; /* the pending one where there is one */
+	int64_t once_started_at_us; /* 0: not since it was armed */
+	struct buf sealed_password; /* the pending one where there is one; empty: purged */
 	int64_t password_version; /* of that one */
 };
 
@@ -49,8 +51,14 @@ struct lookup;
 /* `row` is borrowed until the callback returns; NULL unless LOOKUP_FOUND. */
 typedef void lookup_fn(enum lookup_result result, const struct lookup_row *row, void *ctx);
 
-struct lookup *lookup_new(struct event_base *base, const char *const *conninfos, size_t count,
-    int prepare, unsigned deadline_ms);
+struct lookup_config {
+	const char *const *conninfos; /* in order of preference */
+	size_t count;
+	int prepare; /* 0 behind PgBouncer before 1.21 */
+	unsigned deadline_ms; /* for one database; then the next one is asked */
+	int64_t standby_age_ms; /* how old a standby's replay may be for it to answer */
+};
+struct lookup *lookup_new(struct event_base *base, const struct lookup_config *config);
 /* Callbacks that are due get LOOKUP_UNAVAILABLE. */
 void lookup_free(struct lookup *lookup);
 /* Never calls back before it returns; exactly once. */

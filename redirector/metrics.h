@@ -8,11 +8,13 @@ enum redirector_metric {
 	METRIC_CERTIFICATES_REFUSED, /* by enum device_id_reason */
 	METRIC_LOOKUP_SECONDS,
 	METRIC_LOOKUPS_FAILED,
+	METRIC_LOOKUPS_STANDBY,
 	METRIC_EVENTS_WRITTEN,
 	METRIC_EVENTS_DROPPED,
 	METRIC_ABUSE_ALARMS, /* by enum abuse_alarm */
 	METRIC_ABUSE_RECORDS, /* 0 sources, 1 networks, 2 certificates */
 	METRIC_BANS, /* 0 sources, 1 networks, 2 certificates */
+	METRIC_EVENTS_SPOOLED,
 	METRIC_COUNT,
 };
 

@@ -95,10 +95,8 @@ static int choose_body(
 {
 	char path[PATH_LEN];
 
-	*body = 0;
 	if (target == NULL) {
-		while (!format_body_delivers(format, *body))
-			++*body;
+		*body = format_settings_body(format);
 		return 1;
 	}
 	size_t len = strcspn(target, "?");

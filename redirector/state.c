@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/pki/tls_policy.h"
+#include "redirector/spool.h"
 
 enum { WHY_LEN = 512 };
 
@@ -58,6 +59,19 @@ static void make_abuse_policy(const struct redirector_config *config, struct abu
 		  &policy->exempt, why, sizeof why) == ERR_OK);
 }
 
+/* That the folder is there and is one; whether the workers' user can write is theirs to see. */
+static enum err check_spool(const struct redirector_config *config, char *why, size_t why_len)
+{
+	struct spool *spool = NULL;
+
+	if (config->event_spool[0] == '\0')
+		return ERR_OK;
+	enum err err = spool_new(config->event_spool, 0, 0, &spool, why, why_len);
+	if (err == ERR_OK)
+		spool_free(spool);
+	return err;
+}
+
 enum err state_load(
     const char *path, struct sockets *sockets, const struct state *previous, struct state **state)
 {
@@ -75,6 +89,8 @@ enum err state_load(
 		err = format_set_load(made->config.formats_dir, &made->formats, why, WHY_LEN);
 	if (err == ERR_OK)
 		err = seal_ring_load(made->config.seal_ring, &made->ring, why, WHY_LEN);
+	if (err == ERR_OK)
+		err = check_spool(&made->config, why, WHY_LEN);
 	if (err == ERR_OK)
 		err = make_tls(&made->config, &made->tls, why, WHY_LEN);
 	if (err == ERR_OK)

@@ -1,7 +1,7 @@
 /*
  * The worker: the process that reads the Internet. It holds the TLS keys and the sealing ring in
- * memory and a database role that can look up by fingerprint and insert events; it has no file, no
- * other privilege, and cannot be dumped. See README.md for who holds what.
+ * memory and a database role that can look up by fingerprint and insert events; it has no file but
+ * the spool of events, no other privilege, and cannot be dumped. See README.md for who holds what.
  */
 #include "redirector/worker.h"
 
@@ -12,9 +12,13 @@
 #include "common/net/sandbox.h"
 #include "redirector/handler.h"
 
+enum { WRITE_DEADLINE_MS = 5000 };
+
 struct worker_life {
 	struct event_base *base;
 	struct handler handler;
+	struct primary *primary;
+	struct spool *spool; /* NULL: none */
 	struct server *servers[REDIRECTOR_LISTENERS_MAX];
 	size_t server_count, serving;
 };
@@ -66,6 +70,42 @@ static void serve(struct worker_life *life, const struct state *state, size_t at
 	life->serving++;
 }
 
+/* Opened by whom the worker has become. Without it events wait in memory. */
+static struct spool *open_spool(const struct redirector_config *config)
+{
+	uint64_t all = (uint64_t)config->event_spool_max;
+	struct spool *spool = NULL;
+	char why[512];
+
+	if (config->event_spool[0] != '\0' &&
+	    spool_new(config->event_spool, all / (uint64_t)config->workers, all, &spool, why,
+		sizeof why) != ERR_OK)
+		LOG_ERROR("spool_unusable", log_str("reason", why));
+	return spool;
+}
+
+static void open_databases(struct worker_life *life, const struct redirector_config *config)
+{
+	const char *const *conninfos = (const char *const *)config->databases.items;
+
+	life->handler.lookup =
+	    lookup_new(life->base, &(struct lookup_config){.conninfos = conninfos,
+				       .count = config->databases.count,
+				       .prepare = config->prepare,
+				       .deadline_ms = (unsigned)config->lookup_deadline_ms,
+				       .standby_age_ms = config->standby_age_ms});
+	life->primary = primary_new(
+	    life->base, conninfos, config->databases.count, config->prepare, WRITE_DEADLINE_MS);
+	life->handler.grants = grants_new(life->base, conninfos, config->databases.count,
+	    config->prepare, (unsigned)config->lookup_deadline_ms);
+	life->spool = open_spool(config);
+	life->handler.events =
+	    events_new(life->base, &(struct events_config){.primary = life->primary,
+				       .spool = life->spool,
+				       .interval_ms = (unsigned)config->event_interval_ms,
+				       .queue_max = (size_t)config->event_queue});
+}
+
 int redirector_worker_run(const struct worker *worker, void *shared)
 {
 	const struct state *state = shared;
@@ -78,10 +118,7 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 		return EX_CONFIG;
 	sandbox_harden();
 	life.handler.state = state;
-	life.handler.lookup = lookup_new(life.base, (const char *const *)config->databases.items,
-	    config->databases.count, config->prepare, (unsigned)config->lookup_deadline_ms);
-	life.handler.events = events_new(life.base, config->databases.items[0], config->prepare,
-	    (unsigned)config->event_interval_ms, (size_t)config->event_queue);
+	open_databases(&life, config);
 	life.handler.abuse = (struct abuse){
 	    .shared = state->abuse, .policy = &state->abuse_policy, .events = life.handler.events};
 	for (size_t i = 0; i < config->listeners.count; i++)
@@ -91,7 +128,10 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	for (size_t i = 0; i < life.server_count; i++)
 		server_free(life.servers[i]);
 	lookup_free(life.handler.lookup);
+	grants_free(life.handler.grants);
+	primary_free(life.primary);
 	events_free(life.handler.events);
+	spool_free(life.spool);
 	worker_signals_free(signals);
 	event_base_free(life.base);
 	return EX_OK;

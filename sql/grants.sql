@@ -52,11 +52,12 @@ grant execute on function order_insert, order_get, orders_open, order_close, ope
   operator_revoke, operator_by_fingerprint, station_upsert, station_revoke,
   station_by_fingerprint, certificates_existing, certificates_store, device_get,
   certificate_revoke, pki_object_put, security_events_insert, audit_append, audit_chain,
-  audit_head_put to firstring_factory;
+  audit_head_put, order_extend, rekey_grant_insert, phone_get, operators_by_name, order_report,
+  order_tally_add to firstring_factory;
 
 -- redirector: functions only, no table.
 grant execute on function device_lookup, events_insert, security_events_insert,
-  delivery_advance to firstring_redirector;
+  delivery_advance, delivery_stage, replay_beat_put, replay_state to firstring_redirector;
 
 -- portal-api, tenant pool: its own rows, and of those nothing sealed and no hash.
 grant execute on function current_itsp, token_authenticate, token_create, token_revoke,
@@ -70,7 +71,7 @@ grant select on claim_document, itsp, itsp_domain, provisioning_profile to first
 grant select (id, itsp_id, name, scopes, created_at, expires_at, revoked_at) on api_token
   to firstring_portal;
 grant select (id, mac, itsp_id, profile_id, state, claimed_at, released_at, contacted_at,
-  contacted_before_at, delivered_at, armed_at, once_started_at, pending_since, version) on claim
+  contacted_before_at, delivered_at, armed_at, once_started_at, pending_since, password_purged_at, version) on claim
   to firstring_portal;
 grant select (mac, serial_number, model) on device to firstring_portal;
 grant select (name, format, admin_user, password_alphabet) on device_model to firstring_portal;
@@ -111,8 +112,9 @@ create policy tenant_reads on portal_user for select to firstring_portal
 grant execute on function admin_token_create, admin_token_revoke, itsp_create, itsp_patch,
   itsp_domain_add, itsp_domain_remove, model_create, shipment_create, devices_import,
   device_document, idempotency_begin, idempotency_effect, idempotency_finish,
-  idempotency_forget, idempotency_sweep, device_event_partitions, audit_append,
-  transfer_decide, transfers_advance, transfers_of_all, device_history to firstring_admin;
+  idempotency_forget, idempotency_sweep, device_event_partitions, stage_tokens_sweep,
+  passwords_purge, audit_append, transfer_decide, transfers_advance, transfers_of_all,
+  device_history to firstring_admin;
 grant select on itsp, itsp_domain, device_model, production_order_count, security_event,
   audit_log to firstring_admin;
 grant select (id, kind, itsp_id, name, scopes, created_at, expires_at, revoked_at) on api_token

@@ -56,7 +56,7 @@ BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bin/%,$(BENCH_SOURCES)) $(
 OBJECTS += $(call objects,$(BENCH_SOURCES))
 .SECONDARY: $(call objects,$(BENCH_SOURCES))
 
-$(patsubst tests/bench/%.c,$(BUILD)/bin/%,$(BENCH_SOURCES)): $(BUILD)/bin/%: $(BUILD)/tests/bench/%.o $(LIBCOMMON)
+$(patsubst tests/bench/%.c,$(BUILD)/bin/%,$(BENCH_SOURCES)): $(BUILD)/bin/%: $(BUILD)/tests/bench/%.o $(DAEMON_LIBS) $(LIBCOMMON)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -22,6 +22,8 @@ static const struct {
     [DECIDE_SUSPENDED] = {"suspended", 404, NULL},
     [DECIDE_ITSP_SUSPENDED] = {"itsp_suspended", 404, NULL},
     [DECIDE_WINDOW_CLOSED] = {"window_closed", 404, NULL},
+    [DECIDE_LOCKED] = {"locked", 404, NULL},
+    [DECIDE_PURGED] = {"purged", 404, NULL},
     [DECIDE_UNAVAILABLE] = {"unavailable", 503, NULL},
     [DECIDE_NO_FORMAT] = {"no_format", 503, NULL},
     [DECIDE_POLICY] = {"policy", 503, NULL},
@@ -61,9 +63,10 @@ enum decide_reason decide_before_lookup(const char *method, size_t method_len,
 	return DECIDE_ANSWER;
 }
 
-static enum decide_reason decide_redelivery(const struct decide_device *device, int64_t now_us)
+static enum decide_reason decide_redelivery(
+    const struct decide_device *device, const struct decide_policy *policy, int64_t now_us)
 {
-	static const int64_t HOUR_US = 3600 * INT64_C(1000000);
+	static const int64_t SECOND_US = INT64_C(1000000), HOUR_US = 3600 * INT64_C(1000000);
 
 	switch (device->redelivery) {
 	case REDELIVERY_ALWAYS:
@@ -73,22 +76,81 @@ static enum decide_reason decide_redelivery(const struct decide_device *device, 
 			return DECIDE_ANSWER;
 		return DECIDE_WINDOW_CLOSED;
 	case REDELIVERY_ONCE:
-		break;
+		if (device->once_started_at_us == 0 ||
+		    (now_us - device->once_started_at_us) / SECOND_US < policy->once_grace_s)
+			return DECIDE_ANSWER;
+		return DECIDE_LOCKED;
 	}
 	return DECIDE_POLICY;
 }
 
-static enum decide_reason decide_claim(const struct decide_device *device, int64_t now_us)
+static enum decide_reason decide_claim(
+    const struct decide_device *device, const struct decide_policy *policy, int64_t now_us)
 {
+	enum decide_reason reason;
+
 	if (!device->claimed)
 		return DECIDE_UNCLAIMED;
 	if (device->itsp_suspended)
 		return DECIDE_ITSP_SUSPENDED;
 	if (device->suspended)
 		return DECIDE_SUSPENDED;
-	if (device->delivery != DELIVERY_DIRECT)
+	reason = decide_redelivery(device, policy, now_us);
+	if (reason != DECIDE_ANSWER)
+		return reason;
+	if (!device->has_password)
+		return DECIDE_PURGED;
+	if (device->delivery == DELIVERY_STAGED &&
+	    (!policy->can_stage || !format_can_stage(device->format)))
 		return DECIDE_POLICY;
-	return decide_redelivery(device, now_us);
+	return DECIDE_ANSWER;
+}
+
+/* The path behind `/s/TOKEN`, with the token in `token`; the path itself when it has none. */
+static const char *path_behind_token(const char *path, const char **token)
+{
+	static const char PREFIX[] = "/s/";
+	const char *text = path + sizeof(PREFIX) - 1;
+
+	if (strncmp(path, PREFIX, sizeof(PREFIX) - 1) != 0 ||
+	    strspn(text, "0123456789abcdef") != DECIDE_TOKEN_LEN || text[DECIDE_TOKEN_LEN] != '/')
+		return path;
+	*token = text;
+	return text + DECIDE_TOKEN_LEN;
+}
+
+/* Which file it is. A phone that goes to the very place where stage one sent it asks for its
+ * settings, by whatever name its format knows them. */
+static void decide_file(
+    const struct decide_request *request, const struct format *format, struct decision *decision)
+{
+	const char *path = path_behind_token(request->path, &decision->token);
+
+	if (decision->token != NULL && strcmp(path, "/") == 0) {
+		decision->file = FILE_OWN;
+		decision->body = format_settings_body(format);
+	} else {
+		decision->file = format_match(format, request->mac, path, request->query,
+		    request->query_len, &decision->body);
+	}
+}
+
+/* How the answer is given: whole or in which stage, and what must be written before. */
+static void decide_delivery(const struct decide_request *request,
+    const struct decide_device *device, struct decision *decision)
+{
+	if (!format_body_delivers(device->format, decision->body))
+		return;
+	if (device->delivery == DELIVERY_STAGED) {
+		/* A HEAD is not looked after: it gets the head of stage one. */
+		decision->stage =
+		    decision->token != NULL && !request->token_is_refused && !request->is_head
+			? STAGE_TWO
+			: STAGE_ONE;
+		decision->must_write = !request->is_head;
+	} else {
+		decision->must_write = device->redelivery == REDELIVERY_ONCE && !request->is_head;
+	}
 }
 
 struct decision decide_answer(const struct decide_request *request,
@@ -111,8 +173,7 @@ struct decision decide_answer(const struct decide_request *request,
 	/* An unclaimed phone gets the 404 whatever its model; our own lack must not tell it apart.
 	 */
 	if (device->format != NULL)
-		decision.file = format_match(device->format, request->mac, request->path,
-		    request->query, request->query_len, &decision.body);
+		decide_file(request, device->format, &decision);
 	else if (device->claimed) {
 		decision.reason = DECIDE_NO_FORMAT;
 		return decision;
@@ -121,6 +182,8 @@ struct decision decide_answer(const struct decide_request *request,
 		decision.reason =
 		    decision.file == FILE_COMMON ? DECIDE_COMMON_FILE : DECIDE_UNKNOWN_FILE;
 	else
-		decision.reason = decide_claim(device, now_us);
+		decision.reason = decide_claim(device, policy, now_us);
+	if (decision.reason == DECIDE_ANSWER)
+		decide_delivery(request, device, &decision);
 	return decision;
 }

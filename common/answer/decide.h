@@ -32,10 +32,12 @@ enum decide_reason {
 	DECIDE_SUSPENDED,
 	DECIDE_ITSP_SUSPENDED,
 	DECIDE_WINDOW_CLOSED, /* redelivery `window`, and it is over */
+	DECIDE_LOCKED, /* redelivery `once`, and its grace is over */
+	DECIDE_PURGED, /* the password was let go of after its delivery, and none is pending */
 	/* 503: nothing is able to answer now. */
 	DECIDE_UNAVAILABLE, /* no lookup database answered */
 	DECIDE_NO_FORMAT, /* the model's format is not among ours */
-	DECIDE_POLICY, /* a delivery policy that this release does not serve */
+	DECIDE_POLICY, /* a delivery policy that cannot be served as things are configured */
 	DECIDE_RECORD, /* the record is incomplete, or does not open or render */
 	DECIDE_REASON_COUNT,
 };
@@ -70,10 +72,14 @@ struct decide_device {
 	enum redelivery redelivery;
 	int64_t window_hours;
 	int64_t armed_at_us;
+	int64_t once_started_at_us; /* 0: nothing was delivered since it was armed */
+	int has_password; /* one is on record to be told */
 };
 
 struct decide_policy {
 	int listener_compatible; /* the listener's TLS floor is the compatible one */
+	int can_stage; /* it is known where phones find us again */
+	int64_t once_grace_s;
 };
 
 struct decide_request {
@@ -81,12 +87,27 @@ struct decide_request {
 	const char *path; /* decoded */
 	const char *query;
 	size_t query_len;
+	int is_head; /* delivers nothing, whatever it is answered */
+	int token_is_refused; /* the one in the path was not the phone's: as if there were none */
+};
+
+/* Where stage one sends a phone: `/s/TOKEN/`, the token in lower-case hex. */
+enum { DECIDE_TOKEN_LEN = 32 };
+
+enum decide_stage {
+	STAGE_WHOLE, /* direct: password and URL in one answer; or a file with neither */
+	STAGE_ONE, /* staged: the password, and our own URL with a new token */
+	STAGE_TWO, /* staged, and the phone came with a token: all, if the token is its own */
 };
 
 struct decision {
 	enum decide_reason reason;
 	enum file_kind file; /* FILE_UNKNOWN when no format was there to ask */
-	unsigned body; /* with DECIDE_ANSWER: what to render */
+	/* With DECIDE_ANSWER: */
+	unsigned body; /* what to render */
+	enum decide_stage stage;
+	const char *token; /* of STAGE_TWO: DECIDE_TOKEN_LEN characters of the path */
+	int must_write; /* to the primary, before it is answered */
 };
 
 /* `device` NULL: the certificate is not live on record. */

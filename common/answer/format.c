@@ -41,11 +41,6 @@ enum err format_error(const struct format_reader *reader, const char *at, const 
 	return ERR_SYNTAX;
 }
 
-static int span_is(struct part span, const char *word)
-{
-	return strlen(word) == span.len && memcmp(span.text, word, span.len) == 0;
-}
-
 static int is_name_character(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -63,7 +58,7 @@ static int name_is_valid(const char *name, size_t len)
 static int value_find(struct part name, enum value *value)
 {
 	for (int i = 0; i < VALUE_COUNT; i++) {
-		if (span_is(name, format_value_names[i])) {
+		if (part_is(name, format_value_names[i])) {
 			*value = (enum value)i;
 			return 1;
 		}
@@ -71,98 +66,10 @@ static int value_find(struct part name, enum value *value)
 	return 0;
 }
 
-/* Cuts the first word off `rest`. */
-static struct part word_take(struct part *rest)
-{
-	const char *space = memchr(rest->text, ' ', rest->len);
-	struct part word = *rest;
-
-	word.len = space != NULL ? (size_t)(space - rest->text) : rest->len;
-	rest->text += word.len;
-	rest->len -= word.len;
-	while (rest->len > 0 && *rest->text == ' ') {
-		rest->text++;
-		rest->len--;
-	}
-	return word;
-}
-
-static int is_path_character(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       strchr("._-/", c) != NULL;
-}
-
-/* Cuts one literal or {field} off a pattern's text. */
-static enum err read_part(struct format_reader *reader, struct part *rest, struct part *part)
-{
-	static const struct {
-		const char *text;
-		enum part_kind kind;
-	} FIELDS[] = {{"{mac}", PART_MAC}, {"{MAC}", PART_MAC}, {"{model}", PART_MODEL}};
-
-	*part = (struct part){.kind = PART_LITERAL, .text = rest->text};
-	if (*rest->text == '{') {
-		for (size_t i = 0; i < sizeof(FIELDS) / sizeof(FIELDS[0]); i++) {
-			size_t len = strlen(FIELDS[i].text);
-			if (rest->len >= len && memcmp(rest->text, FIELDS[i].text, len) == 0) {
-				part->kind = FIELDS[i].kind;
-				part->len = len;
-			}
-		}
-		if (part->len == 0)
-			return format_error(
-			    reader, rest->text, "a pattern's fields are {mac}, {MAC} and {model}");
-	} else {
-		while (part->len < rest->len && rest->text[part->len] != '{') {
-			if (!is_path_character(rest->text[part->len]))
-				return format_error(reader, rest->text + part->len,
-				    "a pattern holds letters, digits and ._-/ only");
-			part->len++;
-		}
-	}
-	rest->text += part->len;
-	rest->len -= part->len;
-	return ERR_OK;
-}
-
-/* PATTERN [-> BODY]; the body is found once all have been read. `/` is a path that ends so. */
-static enum err read_pattern(struct format_reader *reader, struct part value, enum file_kind kind,
-    int needs_no_mac, struct part *body_name)
-{
-	struct format *format = reader->format;
-	struct pattern *pattern = &format->patterns[format->pattern_count];
-	const char *at = value.text;
-
-	if (format->pattern_count == FORMAT_PATTERNS_MAX)
-		return format_error(reader, at, "more than %d patterns", FORMAT_PATTERNS_MAX);
-	*pattern = (struct pattern){.kind = kind, .needs_no_mac = needs_no_mac};
-	struct part text = word_take(&value), arrow = word_take(&value);
-	*body_name = word_take(&value);
-	if (text.len == 0 || value.len > 0 || (arrow.len > 0) != (body_name->len > 0) ||
-	    (arrow.len > 0 && (!span_is(arrow, "->") || kind != FILE_OWN)))
-		return format_error(reader, at, "write PATTERN, or for own files PATTERN -> BODY");
-	if (span_is(text, "/"))
-		text.len = 0;
-	for (size_t i = 0; i < text.len; i++)
-		pattern->slashes += text.text[i] == '/';
-	while (text.len > 0) {
-		if (pattern->count == FORMAT_PARTS_MAX)
-			return format_error(
-			    reader, at, "a pattern has at most %d parts", FORMAT_PARTS_MAX);
-		enum err err = read_part(reader, &text, &pattern->parts[pattern->count]);
-		if (err != ERR_OK)
-			return err;
-		pattern->has_mac |= pattern->parts[pattern->count++].kind == PART_MAC;
-	}
-	format->pattern_count++;
-	return ERR_OK;
-}
-
 static enum err read_limit(struct format_reader *reader, struct part value)
 {
 	const char *at = value.text;
-	struct part name = word_take(&value);
+	struct part name = part_take_word(&value);
 	enum value which;
 	uint64_t limit;
 
@@ -177,7 +84,7 @@ static enum err read_limit(struct format_reader *reader, struct part value)
 static enum err read_refusal(struct format_reader *reader, struct part value)
 {
 	const char *at = value.text;
-	struct part name = word_take(&value);
+	struct part name = part_take_word(&value);
 	enum value which;
 
 	if (!value_find(name, &which))
@@ -216,9 +123,25 @@ static enum err read_escape(struct format_reader *reader, struct part value)
 static enum err read_choice(
     struct format_reader *reader, struct part value, const char *no, const char *yes, int *choice)
 {
-	if (!span_is(value, no) && !span_is(value, yes))
+	if (!part_is(value, no) && !part_is(value, yes))
 		return format_error(reader, value.text, "write %s or %s", no, yes);
-	*choice = span_is(value, yes);
+	*choice = part_is(value, yes);
+	return ERR_OK;
+}
+
+/* no, yes, or BODY -> BODY: what stage one renders in place of which; found once all were read. */
+static enum err read_staged(struct format_reader *reader, struct part value)
+{
+	const char *at = value.text;
+	struct part body = part_take_word(&value), arrow = part_take_word(&value);
+
+	if (arrow.len == 0)
+		return read_choice(reader, body, "no", "yes", &reader->format->staged);
+	if (!part_is(arrow, "->") || value.len == 0 || memchr(value.text, ' ', value.len) != NULL)
+		return format_error(reader, at, "write no, yes, or BODY -> BODY");
+	reader->format->staged = 1;
+	reader->stage_body = body;
+	reader->stage_one_body = value;
 	return ERR_OK;
 }
 
@@ -227,24 +150,24 @@ static enum err read_key(
 {
 	struct format *format = reader->format;
 
-	if (span_is(key, "content-type"))
+	if (part_is(key, "content-type"))
 		return read_content_type(reader, value);
-	if (span_is(key, "escape"))
+	if (part_is(key, "escape"))
 		return read_escape(reader, value);
-	if (span_is(key, "own"))
-		return read_pattern(reader, value, FILE_OWN, 0, body_name);
-	if (span_is(key, "own-without-mac"))
-		return read_pattern(reader, value, FILE_OWN, 1, body_name);
-	if (span_is(key, "common"))
-		return read_pattern(reader, value, FILE_COMMON, 0, body_name);
-	if (span_is(key, "staged"))
-		return read_choice(reader, value, "no", "yes", &format->staged);
-	if (span_is(key, "other-accounts"))
+	if (part_is(key, "own"))
+		return format_read_pattern(reader, value, FILE_OWN, 0, body_name);
+	if (part_is(key, "own-without-mac"))
+		return format_read_pattern(reader, value, FILE_OWN, 1, body_name);
+	if (part_is(key, "common"))
+		return format_read_pattern(reader, value, FILE_COMMON, 0, body_name);
+	if (part_is(key, "staged"))
+		return read_staged(reader, value);
+	if (part_is(key, "other-accounts"))
 		return read_choice(
 		    reader, value, "password", "disabled", &format->others_need_no_password);
-	if (span_is(key, "max"))
+	if (part_is(key, "max"))
 		return read_limit(reader, value);
-	if (span_is(key, "refuse"))
+	if (part_is(key, "refuse"))
 		return read_refusal(reader, value);
 	return format_error(reader, key.text, "unknown key \"%.*s\"", (int)key.len, key.text);
 }
@@ -304,7 +227,7 @@ static enum err read_bodies(struct format_reader *reader)
 			return format_error(
 			    reader, line.text, "more than %d bodies", FORMAT_BODIES_MAX);
 		for (unsigned i = 0; i < format->body_count; i++) {
-			if (span_is(name, format->bodies[i].name))
+			if (part_is(name, format->bodies[i].name))
 				return format_error(
 				    reader, name.text, "body \"%s\" twice", format->bodies[i].name);
 		}
@@ -314,6 +237,35 @@ static enum err read_bodies(struct format_reader *reader)
 		if (err != ERR_OK)
 			return err;
 	}
+	return ERR_OK;
+}
+
+static enum err find_body(const struct format_reader *reader, struct part name, unsigned *body)
+{
+	const struct format *format = reader->format;
+
+	for (*body = 0; *body < format->body_count; ++*body) {
+		if (part_is(name, format->bodies[*body].name))
+			return ERR_OK;
+	}
+	return format_error(reader, name.text, "no body \"%.*s\"", (int)name.len, name.text);
+}
+
+static enum err resolve_stages(struct format_reader *reader)
+{
+	struct format *format = reader->format;
+	enum err err;
+
+	if (reader->stage_body.len == 0)
+		return ERR_OK;
+	if ((err = find_body(reader, reader->stage_body, &format->stage_body)) != ERR_OK ||
+	    (err = find_body(reader, reader->stage_one_body, &format->stage_one_body)) != ERR_OK)
+		return err;
+	if (!format_body_delivers(format, format->stage_body) ||
+	    !format_body_delivers(format, format->stage_one_body))
+		return format_error(reader, reader->stage_body.text,
+		    "stages are of bodies that set the admin password and the URL");
+	format->bodies[format->stage_one_body].has_pattern = 1;
 	return ERR_OK;
 }
 
@@ -327,12 +279,9 @@ static enum err resolve_patterns(
 		if (pattern->kind != FILE_OWN)
 			continue;
 		if (body_names[i].len > 0) {
-			while (pattern->body < format->body_count &&
-			       !span_is(body_names[i], format->bodies[pattern->body].name))
-				pattern->body++;
-			if (pattern->body == format->body_count)
-				return format_error(reader, body_names[i].text, "no body \"%.*s\"",
-				    (int)body_names[i].len, body_names[i].text);
+			enum err err = find_body(reader, body_names[i], &pattern->body);
+			if (err != ERR_OK)
+				return err;
 		}
 		if (format->body_count > 0)
 			format->bodies[pattern->body].has_pattern = 1;
@@ -426,6 +375,8 @@ enum err format_parse(const char *name, const char *text, size_t len, struct for
 		goto out;
 	if ((err = resolve_patterns(&reader, body_names)) != ERR_OK)
 		goto out;
+	if ((err = resolve_stages(&reader)) != ERR_OK)
+		goto out;
 	if ((err = check_whole(&reader)) != ERR_OK)
 		goto out;
 	*format = made;
@@ -458,6 +409,20 @@ const char *format_content_type(const struct format *format)
 int format_can_stage(const struct format *format)
 {
 	return format->staged;
+}
+
+unsigned format_stage_one_body(const struct format *format, unsigned body)
+{
+	return body == format->stage_body ? format->stage_one_body : body;
+}
+
+unsigned format_settings_body(const struct format *format)
+{
+	unsigned body = 0;
+
+	while (!format_body_delivers(format, body))
+		body++;
+	return body;
 }
 
 unsigned format_body_count(const struct format *format)

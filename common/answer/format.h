@@ -25,6 +25,10 @@ const char *format_name(const struct format *format);
 const char *format_content_type(const struct format *format);
 /* 1 when the format can make the phone fetch again, so that `staged` delivery works. */
 int format_can_stage(const struct format *format);
+/* What stage one renders in place of a body: the same, where the format does not name another. */
+unsigned format_stage_one_body(const struct format *format, unsigned body);
+/* The first body that delivers. */
+unsigned format_settings_body(const struct format *format);
 
 /* Bodies are numbered from 0; the first is at 0. */
 unsigned format_body_count(const struct format *format);

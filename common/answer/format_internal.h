@@ -103,6 +103,7 @@ struct format {
 	enum escaping escaping;
 	int has_escaping;
 	int staged;
+	unsigned stage_body, stage_one_body; /* the one, and what stage one renders for it */
 	int others_need_no_password;
 	struct pattern patterns[FORMAT_PATTERNS_MAX];
 	size_t pattern_count;

@@ -14,6 +14,14 @@
 
 #include "common/base/log.h"
 
+/* Kept open by sd_notify_prepare(); -1: each message has a socket of its own. */
+static int kept_fd = -1;
+
+static int open_socket(void)
+{
+	return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
 static int send_state(const char *path, const char *state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -23,13 +31,21 @@ static int send_state(const char *path, const char *state)
 	memcpy(address.sun_path, path, len);
 	if (path[0] == '@')
 		address.sun_path[0] = '\0'; /* the abstract namespace */
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = kept_fd >= 0 ? kept_fd : open_socket();
 	if (fd < 0)
 		return -1;
 	ssize_t sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
-	close(fd);
+	if (fd != kept_fd)
+		close(fd);
 	return sent < 0 ? -1 : 0;
+}
+
+void sd_notify_prepare(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	if (path != NULL && path[0] != '\0' && kept_fd < 0)
+		kept_fd = open_socket();
 }
 
 void sd_notify_send(const char *state)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/base/secret.h"
+#include "common/pki/tls_library.h"
 
 enum { KEY_FILE_MAX = 64 * 1024, CHAIN_DEPTH_MAX = 3 };
 
@@ -43,7 +44,7 @@ static SSL_CTX *context_new(const SSL_METHOD *method)
 	char groups[] = "X25519:P-256:P-384";
 	char signatures[] = "ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA-PSS+SHA384:"
 			    "RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512";
-	SSL_CTX *context = SSL_CTX_new(method);
+	SSL_CTX *context = SSL_CTX_new_ex(tls_library(), NULL, method);
 
 	CHECK(context != NULL);
 	CHECK(SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1);
@@ -88,7 +89,7 @@ static enum err context_use_pair(
 	}
 	bio = BIO_new_mem_buf(file.bytes, (int)file.len);
 	CHECK(bio != NULL);
-	key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	key = PEM_read_bio_PrivateKey_ex(bio, NULL, no_passphrase, NULL, tls_library(), NULL);
 	if (key == NULL)
 		err = refuse(ERR_SYNTAX, why, why_len, pair->key_path, "no unencrypted PEM key");
 	else if (SSL_CTX_use_PrivateKey(context, key) != 1 ||

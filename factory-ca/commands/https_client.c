@@ -230,41 +230,66 @@ out:
 	return err;
 }
 
-enum err https_call(const struct https_request *request, struct https_answer *answer, char *why)
+enum err https_explain(const struct https_connection *connection, int result, char *why)
 {
+	return explain_tls(connection->ssl, result, why);
+}
+
+enum err https_connect(const char *url, const char *ca_path, const struct tls_key_pair *identity,
+    struct https_connection *connection, char *why)
+{
+	struct https_connection made = {.fd = -1};
 	struct https_place place;
 	SSL_CTX *context = NULL;
-	SSL *ssl = NULL;
-	int fd = -1, result;
 	enum err err;
+	int result;
 
-	if (https_parse_url(request->url, &place) != ERR_OK) {
-		snprintf(why, HTTPS_WHY_LEN, "%s: not https://host[:port]", request->url);
+	if (https_parse_url(url, &place) != ERR_OK) {
+		snprintf(why, HTTPS_WHY_LEN, "%s: not https://host[:port]", url);
 		return ERR_SYNTAX;
 	}
-	err =
-	    tls_client_context(request->ca_path, &request->identity, &context, why, HTTPS_WHY_LEN);
+	err = tls_client_context(ca_path, identity, &context, why, HTTPS_WHY_LEN);
 	if (err != ERR_OK)
 		return ERR_DENIED;
-	err = open_socket(&place, &fd, why);
+	err = open_socket(&place, &made.fd, why);
 	if (err != ERR_OK)
 		goto out;
-	ssl = SSL_new(context);
-	CHECK(ssl != NULL && SSL_set_fd(ssl, fd) == 1);
-	err = expect_name(ssl, &place);
-	CHECK(err == ERR_OK);
-	result = SSL_connect(ssl);
+	made.ssl = SSL_new(context);
+	CHECK(made.ssl != NULL && SSL_set_fd(made.ssl, made.fd) == 1);
+	CHECK(expect_name(made.ssl, &place) == ERR_OK);
+	result = SSL_connect(made.ssl);
 	if (result != 1) {
-		err = explain_tls(ssl, result, why);
+		err = explain_tls(made.ssl, result, why);
 		goto out;
 	}
-	err = send_request(ssl, request, &place, why);
-	if (err == ERR_OK)
-		err = read_answer(ssl, answer, why);
+	*connection = made;
+	made = (struct https_connection){.fd = -1};
 out:
-	SSL_free(ssl);
+	https_disconnect(&made);
 	SSL_CTX_free(context);
-	if (fd >= 0)
-		close(fd);
+	return err;
+}
+
+void https_disconnect(struct https_connection *connection)
+{
+	SSL_free(connection->ssl);
+	if (connection->fd >= 0)
+		close(connection->fd);
+}
+
+enum err https_call(const struct https_request *request, struct https_answer *answer, char *why)
+{
+	struct https_connection connection;
+	struct https_place place;
+	enum err err;
+
+	err = https_connect(request->url, request->ca_path, &request->identity, &connection, why);
+	if (err != ERR_OK)
+		return err;
+	CHECK(https_parse_url(request->url, &place) == ERR_OK);
+	err = send_request(connection.ssl, request, &place, why);
+	if (err == ERR_OK)
+		err = read_answer(connection.ssl, answer, why);
+	https_disconnect(&connection);
 	return err;
 }

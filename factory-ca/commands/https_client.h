@@ -38,6 +38,19 @@ struct https_answer {
 MUST_CHECK enum err https_call(
     const struct https_request *request, struct https_answer *answer, char *why);
 
+/* A verified connection, for callers who speak HTTP on it themselves. */
+struct https_connection {
+	SSL *ssl;
+	int fd;
+};
+/* As https_call() up to the handshake. */
+MUST_CHECK enum err https_connect(const char *url, const char *ca_path,
+    const struct tls_key_pair *identity, struct https_connection *connection, char *why);
+void https_disconnect(struct https_connection *connection);
+/* Why SSL_read() or SSL_write() gave `result`: ERR_TIMEOUT, ERR_CLOSED, ERR_SIGNATURE, ERR_DENIED;
+ * `why` gets a sentence. */
+enum err https_explain(const struct https_connection *connection, int result, char *why);
+
 /* What is pure of it, for tests. */
 struct https_place {
 	char host[256];

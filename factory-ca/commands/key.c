@@ -1,5 +1,6 @@
 /*
- * factory-ca key list: which keys the key store has, without unlocking any. Run by the PKI officer.
+ * factory-ca key: list, which tells the keys of the key store without unlocking any, and what is
+ * around custodians (key_custody.c). Run by the PKI officer and by custodians.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,9 +9,10 @@
 #include "common/base/text.h"
 #include "factory-ca/commands.h"
 #include "factory-ca/commands/command.h"
+#include "factory-ca/commands/key_custody.h"
 #include "factory-ca/signer/authority.h"
 
-static int list_keys(const struct factory_config *config)
+static int list_keys(const struct factory_config *config, int argc, char **argv)
 {
 	char why[AUTHORITY_WHY_LEN] = "";
 	struct keystore *store = NULL;
@@ -18,6 +20,9 @@ static int list_keys(const struct factory_config *config)
 	enum err err = *config->pkcs11_uri ? authority_opener(config, &pin, why) : ERR_OK;
 	int i, status = EX_OK;
 
+	(void)argv;
+	if (argc > 0)
+		return -1;
 	if (!err)
 		err = authority_become_keeper(config, why);
 	if (!err) {
@@ -45,20 +50,44 @@ static int list_keys(const struct factory_config *config)
 		}
 		hex_encode_lower(info.id, sizeof(info.id), id);
 		hex_encode_lower(info.spki_sha256, sizeof(info.spki_sha256), spki);
-		printf("%-12s %-11s id %s%s%s\n", name, ca_key_algorithm_name(info.algorithm), id,
+		printf("%-12s %-11s id %s%s%s%s\n", name, ca_key_algorithm_name(info.algorithm), id,
 		    info.algorithm == CA_ALGORITHM_HMAC_SHA256 ? "" : " spki-sha256 ",
-		    info.algorithm == CA_ALGORITHM_HMAC_SHA256 ? "" : spki);
+		    info.algorithm == CA_ALGORITHM_HMAC_SHA256 ? "" : spki,
+		    info.in_custody ? " sealed for custodians" : "");
 	}
 	keystore_free(store);
 	authority_become_ourselves();
 	return status;
 }
 
+static const char USAGE[] =
+    "usage: factory-ca key list\n"
+    "       factory-ca key split --custodians N --threshold K [--passphrase-file FILE]...\n"
+    "       factory-ca key unlock --custodian N [--share FILE] [--passphrase-file FILE]\n"
+    "       factory-ca key lock\n\n"
+    "list    the keys of the key store; none is opened\n"
+    "split   seal the key files so that K of N custodians (at most 16) must open them; each "
+    "enters\n"
+    "        a passphrase of his own, or FILE has it, once for each custodian in their order\n"
+    "unlock  one custodian gives his share to the signer, which waits for K of them; FILE is the\n"
+    "        share that he carries, else keys/custodian-N.share\n"
+    "lock    the signer forgets its keys until custodians come again\n";
+
 int command_key(const struct command_context *context, int argc, char **argv)
 {
-	if (argc != 2 || strcmp(argv[1], "list") != 0) {
-		command_say("usage: factory-ca key list");
-		return EX_USAGE;
-	}
-	return list_keys(context->config);
+	static const struct {
+		const char *name;
+		int (*run)(const struct factory_config *config, int argc, char **argv);
+	} commands[] = {
+	    {"list", list_keys}, {"split", key_split}, {"unlock", key_unlock}, {"lock", key_lock}};
+	int asked = argc == 2 && strcmp(argv[1], "--help") == 0, status = -1;
+	size_t i;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]) && argc > 1; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			status = commands[i].run(context->config, argc - 2, argv + 2);
+	if (status >= 0)
+		return status;
+	fputs(USAGE, asked ? stdout : stderr);
+	return asked ? EX_OK : EX_USAGE;
 }

@@ -1,119 +1,62 @@
 /*
- * factory-ca order open|close|show: an operator opens and closes production orders.
+ * factory-ca order open|extend|close|sign|show|report: an operator's production orders.
  *
- * Reads the operator's certificate and key, makes and signs the statement here, and has the front
- * pass it on; the key never leaves this process. The same words always make the same statement, so
- * that repeating a command whose answer was lost is safe.
+ * Makes the statement here, signs it (statement_send.h) and has the front pass it on. The same
+ * words always make the same statement, so that repeating a command whose answer was lost is safe.
  */
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "common/base/secret.h"
+#include "common/base/clock.h"
 #include "common/pki/key_type.h"
 #include "factory-ca/commands/command.h"
 #include "factory-ca/commands/front_api.h"
 #include "factory-ca/commands/order_options.h"
+#include "factory-ca/commands/statement_send.h"
 
-enum { KEY_FILE_MAX = 64 * 1024, PATH_MAX_LEN = 256 };
+enum { PATH_MAX_LEN = 256 };
 
 static const char USAGE_OPEN[] =
     "usage: factory-ca [options] order open --reference R --model M --first-mac MAC --quantity N\n"
     "         [--station NAME|any]... [--opens T] [--closes T] [--profile "
     "device-1|device-1-compat]\n"
-    "         [--url URL] [--server-ca FILE]\n\n"
+    "         [--out FILE] [--url URL] [--server-ca FILE]\n\n"
     "Opens a production order: N MACs from MAC on, for phones of model M, from T to T (RFC 3339; "
     "none:\n"
     "at once, and until it is closed), at the stations named (none: any). Needs --operator-cert "
     "and\n"
     "--operator-key before \"order\". The identical order again is fine (exit 0); a reference "
     "that\n"
-    "names another order, or a range that overlaps with one not closed, exits 65.\n";
+    "names another order, or a range that overlaps with one not closed, exits 65.\n"
+    "--out writes the signed statement to FILE, for a second operator: see order sign.\n";
+static const char USAGE_EXTEND[] =
+    "usage: factory-ca [options] order extend --reference R [--quantity N] [--closes T|none]\n"
+    "         [--out FILE] [--url URL] [--server-ca FILE]\n\n"
+    "Widens an order that is not closed: N is its new quantity, T its new end; neither may be "
+    "less\n"
+    "than before. The same extension again is fine (exit 0).\n";
+static const char USAGE_SIGN[] =
+    "usage: factory-ca [options] order sign --statement FILE [--url URL] [--server-ca FILE]\n\n"
+    "Shows the statement that another operator wrote with --out (an order, an extension, a re-key\n"
+    "grant, a revocation, a removal), signs it as the second operator and sends it.\n";
+static const char USAGE_REPORT[] =
+    "usage: factory-ca [options] order report --reference R [--format json|csv] [--url URL]\n"
+    "         [--server-ca FILE]\n\n"
+    "The order's yield: certificates issued, asked for again (existing), phones reworked "
+    "(re-keyed\n"
+    "under a grant), keys made again by the signer, certificates revoked because the phone was\n"
+    "scrapped or for another reason, and rows refused, by reason.\n";
 static const char USAGE_CLOSE[] =
-    "usage: factory-ca [options] order close --reference R [--url URL] [--server-ca FILE]\n\n"
+    "usage: factory-ca [options] order close --reference R [--out FILE] [--url URL]\n"
+    "         [--server-ca FILE]\n\n"
     "Closes an order for good: nothing new is issued under it, what was issued is still shown.\n"
     "Closing it again is fine (exit 0).\n";
 static const char USAGE_SHOW[] =
     "usage: factory-ca [options] order show --reference R [--url URL] [--server-ca FILE]\n\n"
     "Prints the order as JSON.\n";
 
-/* --- the operator --------------------------------------------------------------------------- */
-
-struct operator
-{
-	X509 *certificate;
-	EVP_PKEY *key;
-};
-
-static void operator_free(struct operator* operator)
-{
-	X509_free(operator->certificate);
-	EVP_PKEY_free(operator->key);
-}
-
-/* The key is read as a credential: a file that others can read is refused. */
-static int operator_read(const struct front_api *api, struct operator* operator)
-{
-	struct secret pem = {0};
-	FILE *file = fopen(api->operator_cert_path, "re");
-	BIO *bio;
-
-	if (file != NULL) {
-		operator->certificate = PEM_read_X509(file, NULL, NULL, NULL);
-		fclose(file);
-	}
-	if (operator->certificate == NULL) {
-		command_say("%s: %s", api->operator_cert_path,
-		    file ? "not a PEM certificate" : "cannot be read");
-		ERR_clear_error();
-		return EX_NOINPUT;
-	}
-	if (secret_read_file(api->operator_key_path, KEY_FILE_MAX, &pem) != ERR_OK) {
-		command_say("%s: cannot be read as a key that is yours alone (mode 0600)",
-		    api->operator_key_path);
-		return EX_NOINPUT;
-	}
-	bio = BIO_new_mem_buf(pem.bytes, (int)pem.len);
-	CHECK(bio != NULL);
-	operator->key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t) "");
-	BIO_free(bio);
-	secret_free(&pem);
-	ERR_clear_error();
-	if (operator->key == NULL) {
-		command_say("%s: not a PEM private key without passphrase", api->operator_key_path);
-		return EX_NOINPUT;
-	}
-	return EX_OK;
-}
-
 /* --- open and close ------------------------------------------------------------------------- */
-
-static int send_statement(const struct front_api *api, const struct operator* operator,
-    const struct statement * statement, json_t **order)
-{
-	struct signed_statement signed_statement = {0};
-	struct buf body = {0};
-	char why[ORDER_WHY_LEN], path[PATH_MAX_LEN];
-	int is_open = statement->type == STATEMENT_ORDER_OPEN, status = EX_USAGE;
-	enum err err = statement_sign(
-	    statement, operator->certificate, operator->key, &signed_statement, why, sizeof(why));
-
-	if (err != ERR_OK) {
-		command_say("the order cannot be signed: %s",
-		    err == ERR_RANGE ? why : "key and certificate do not fit each other");
-		goto out;
-	}
-	signed_statement_encode(&body, &signed_statement);
-	snprintf(path, sizeof(path), "/v1/orders/%s%s", statement->order.reference,
-	    is_open ? "" : "/close");
-	status = front_api_call(api, is_open ? "PUT" : "POST", path, &body, order);
-out:
-	buf_free(&body);
-	signed_statement_free(&signed_statement);
-	return status;
-}
 
 static void print_order(const json_t *order)
 {
@@ -156,24 +99,63 @@ static int take_key_types(const struct front_api *api, struct statement_order *o
 	return EX_OK;
 }
 
+/* What the order has already stands for what was not given. */
+static int fill_extension(
+    const struct front_api *api, const struct order_options *options, struct statement_order *order)
+{
+	char path[PATH_MAX_LEN];
+	json_t *known = NULL;
+	const char *closes;
+	int64_t us = 0;
+	int status;
+
+	snprintf(path, sizeof(path), "/v1/orders/%s", order->reference);
+	status = front_api_call(api, "GET", path, NULL, &known);
+	if (status != EX_OK)
+		return status;
+	if (order->quantity == 0)
+		order->quantity = (uint32_t)json_integer_value(json_object_get(known, "quantity"));
+	closes = front_api_text(known, "closes_at");
+	if (!options->has_closes && *closes && clock_parse(closes, strlen(closes), &us) == ERR_OK)
+		order->closes_unix_s = us / 1000000;
+	json_decref(known);
+	return EX_OK;
+}
+
 static int run_statement(
     const struct front_api *api, enum order_verb verb, const struct order_options *options)
 {
-	struct statement statement = {
-	    .type = verb == ORDER_OPEN ? STATEMENT_ORDER_OPEN : STATEMENT_ORDER_CLOSE,
+	struct statement statement = {.type = verb == ORDER_OPEN     ? STATEMENT_ORDER_OPEN
+					      : verb == ORDER_EXTEND ? STATEMENT_ORDER_EXTEND
+								     : STATEMENT_ORDER_CLOSE,
 	    .order = options->order};
-	struct operator operator= {0};
 	json_t *order = NULL;
-	int status = operator_read(api, &operator);
+	int status = EX_OK;
 
-	if (status == EX_OK && verb == ORDER_OPEN)
+	if (verb == ORDER_OPEN)
 		status = take_key_types(api, &statement.order);
+	else if (verb == ORDER_EXTEND)
+		status = fill_extension(api, options, &statement.order);
 	if (status == EX_OK)
-		status = send_statement(api, &operator, & statement, &order);
-	if (status == EX_OK)
+		status = statement_send(api, &statement, options->out, &order);
+	if (order)
 		print_order(order);
 	json_decref(order);
-	operator_free(&operator);
+	return status;
+}
+
+static int run_sign(const struct front_api *api, const struct order_options *options)
+{
+	struct statement statement = {0};
+	json_t *document = NULL;
+	int status = statement_countersign(api, options->statement_path, &document, &statement);
+
+	if (document && statement_is_of_order(statement.type))
+		print_order(document);
+	else if (document)
+		printf("%s: %s\n", front_api_text(document, "act"),
+		    front_api_text(document, "outcome"));
+	json_decref(document);
 	return status;
 }
 
@@ -193,14 +175,49 @@ static int run_show(const struct front_api *api, const struct order_options *opt
 	return status;
 }
 
+static void print_csv(const json_t *report)
+{
+	const char *key;
+	json_t *value, *refusal;
+
+	printf("what,count\n");
+	json_object_foreach((json_t *)(uintptr_t)report, key, value) {
+		if (json_is_integer(value))
+			printf("%s,%lld\n", key, (long long)json_integer_value(value));
+	}
+	json_object_foreach(json_object_get(report, "refused"), key, refusal)
+		printf("refused_%s,%lld\n", key, (long long)json_integer_value(refusal));
+}
+
+static int run_report(const struct front_api *api, const struct order_options *options)
+{
+	char path[PATH_MAX_LEN];
+	json_t *report = NULL;
+	int status;
+
+	snprintf(path, sizeof(path), "/v1/orders/%s/report", options->order.reference);
+	status = front_api_call(api, "GET", path, NULL, &report);
+	if (status == EX_OK && options->as_csv) {
+		print_csv(report);
+	} else if (status == EX_OK) {
+		json_dumpf(report, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		putchar('\n');
+	}
+	json_decref(report);
+	return status;
+}
+
 static const struct {
 	const char *name;
 	enum order_verb verb;
 	const char *usage;
 } VERBS[] = {
     {"open", ORDER_OPEN, USAGE_OPEN},
+    {"extend", ORDER_EXTEND, USAGE_EXTEND},
     {"close", ORDER_CLOSE, USAGE_CLOSE},
+    {"sign", ORDER_SIGN, USAGE_SIGN},
     {"show", ORDER_SHOW, USAGE_SHOW},
+    {"report", ORDER_REPORT, USAGE_REPORT},
 };
 enum { VERB_COUNT = sizeof(VERBS) / sizeof(VERBS[0]) };
 
@@ -225,9 +242,16 @@ static int run_verb(const struct command_context *context, unsigned verb, int ar
 	status = front_api_open(&api, context);
 	if (status != EX_OK)
 		return status;
-	if (VERBS[verb].verb == ORDER_SHOW)
+	switch (VERBS[verb].verb) {
+	case ORDER_SHOW:
 		return run_show(&api, &options);
-	return run_statement(&api, VERBS[verb].verb, &options);
+	case ORDER_SIGN:
+		return run_sign(&api, &options);
+	case ORDER_REPORT:
+		return run_report(&api, &options);
+	default:
+		return run_statement(&api, VERBS[verb].verb, &options);
+	}
 }
 
 int command_order(const struct command_context *context, int argc, char **argv)
@@ -239,7 +263,7 @@ int command_order(const struct command_context *context, int argc, char **argv)
 		if (strcmp(argv[1], VERBS[i].name) == 0)
 			return run_verb(context, i, argc - 1, argv + 1);
 	if (!asked)
-		command_say("order: open, close or show?");
+		command_say("order: open, close or show? extend, sign or report?");
 	for (i = 0; i < VERB_COUNT; i++)
 		fprintf(asked ? stdout : stderr, "%s\n", VERBS[i].usage);
 	return asked ? EX_OK : EX_USAGE;

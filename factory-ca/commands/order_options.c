@@ -10,6 +10,7 @@
 
 /* What has been given, as the index into OPTIONS. */
 struct parser {
+	enum order_verb verb;
 	struct order_options *options;
 	unsigned seen;
 	char *why;
@@ -135,7 +136,65 @@ static enum err take_opens(struct parser *parser, const char *value)
 
 static enum err take_closes(struct parser *parser, const char *value)
 {
+	parser->options->has_closes = 1;
+	if (strcmp(value, "none") == 0)
+		return ERR_OK;
 	return take_time(parser, "--closes", value, &parser->options->order.closes_unix_s);
+}
+
+static enum err take_serial(struct parser *parser, const char *value)
+{
+	parser->options->has_serial = 1;
+	if (hex_decode(value, strlen(value), parser->options->serial, STATEMENT_SERIAL_LEN))
+		return refuse(parser, ERR_SYNTAX,
+		    "--serial %.80s: the 32 hex digits of a certificate's serial number", value);
+	return ERR_OK;
+}
+
+static enum err take_note(struct parser *parser, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (len == 0 || !statement_note_is_valid(value, len))
+		return refuse(parser, ERR_SYNTAX,
+		    "--reason, --note: 1 to %d printable ASCII characters", STATEMENT_NOTE_MAX);
+	memcpy(parser->options->note, value, len + 1);
+	return ERR_OK;
+}
+
+/* Of a re-key a sentence for people, of a revocation a CRLReason. */
+static enum err take_reason(struct parser *parser, const char *value)
+{
+	if (parser->verb == ORDER_REKEY)
+		return take_note(parser, value);
+	if (strcmp(value, "scrapped") == 0) {
+		parser->options->reason = REVOCATION_CESSATION_OF_OPERATION;
+		return ERR_OK;
+	}
+	if (revocation_reason_parse(value, strlen(value), &parser->options->reason))
+		return refuse(parser, ERR_SYNTAX,
+		    "--reason %.80s: scrapped, or one of " REVOCATION_REASON_NAMES, value);
+	return ERR_OK;
+}
+
+static enum err take_out(struct parser *parser, const char *value)
+{
+	parser->options->out = value;
+	return ERR_OK;
+}
+
+static enum err take_statement(struct parser *parser, const char *value)
+{
+	parser->options->statement_path = value;
+	return ERR_OK;
+}
+
+static enum err take_format(struct parser *parser, const char *value)
+{
+	parser->options->as_csv = strcmp(value, "csv") == 0;
+	if (!parser->options->as_csv && strcmp(value, "json") != 0)
+		return refuse(parser, ERR_SYNTAX, "--format %.80s: json or csv", value);
+	return ERR_OK;
 }
 
 static enum err take_url(struct parser *parser, const char *value)
@@ -150,7 +209,12 @@ static enum err take_server_ca(struct parser *parser, const char *value)
 	return ERR_OK;
 }
 
-enum { EVERY = ORDER_OPEN | ORDER_CLOSE | ORDER_SHOW | ORDER_CODE };
+enum {
+	OF_ORDER = ORDER_OPEN | ORDER_CLOSE | ORDER_SHOW | ORDER_CODE | ORDER_EXTEND | ORDER_REPORT,
+	SIGNED =
+	    ORDER_OPEN | ORDER_CLOSE | ORDER_EXTEND | ORDER_REKEY | ORDER_REVOKE | ORDER_REMOVE,
+	EVERY = OF_ORDER | SIGNED | ORDER_SIGN | ORDER_CRL,
+};
 
 static const struct option {
 	const char *name;
@@ -159,15 +223,21 @@ static const struct option {
 	int repeats;
 	enum err (*take)(struct parser *parser, const char *value);
 } OPTIONS[] = {
-    {"--reference", EVERY, EVERY, 0, take_reference},
+    {"--reference", OF_ORDER, OF_ORDER, 0, take_reference},
     {"--model", ORDER_OPEN, ORDER_OPEN, 0, take_model},
     {"--first-mac", ORDER_OPEN, ORDER_OPEN, 0, take_first_mac},
-    {"--quantity", ORDER_OPEN, ORDER_OPEN, 0, take_quantity},
+    {"--quantity", ORDER_OPEN | ORDER_EXTEND, ORDER_OPEN, 0, take_quantity},
     {"--profile", ORDER_OPEN, 0, 0, take_profile},
     {"--station", ORDER_OPEN, 0, 1, take_station},
     {"--opens", ORDER_OPEN, 0, 0, take_opens},
-    {"--closes", ORDER_OPEN, 0, 0, take_closes},
-    {"--mac", ORDER_CODE, ORDER_CODE, 0, take_phone},
+    {"--closes", ORDER_OPEN | ORDER_EXTEND, 0, 0, take_closes},
+    {"--mac", ORDER_CODE | ORDER_REKEY | ORDER_REVOKE, ORDER_CODE | ORDER_REKEY, 0, take_phone},
+    {"--serial", ORDER_REVOKE, 0, 0, take_serial},
+    {"--reason", ORDER_REKEY | ORDER_REVOKE, ORDER_REKEY | ORDER_REVOKE, 0, take_reason},
+    {"--note", ORDER_REVOKE, 0, 0, take_note},
+    {"--statement", ORDER_SIGN, ORDER_SIGN, 0, take_statement},
+    {"--format", ORDER_REPORT, 0, 0, take_format},
+    {"--out", SIGNED, 0, 0, take_out},
     {"--url", EVERY, 0, 0, take_url},
     {"--server-ca", EVERY, 0, 0, take_server_ca},
 };
@@ -204,7 +274,7 @@ enum err order_options_parse(
 {
 	struct order_options parsed = {
 	    .order = {.opens_unix_s = STATEMENT_NO_TIME, .closes_unix_s = STATEMENT_NO_TIME}};
-	struct parser parser = {.options = &parsed, .why = why};
+	struct parser parser = {.verb = verb, .options = &parsed, .why = why};
 	enum err err = ERR_OK;
 	unsigned i;
 	int at;
@@ -221,6 +291,10 @@ enum err order_options_parse(
 	for (i = 0; i < OPTION_COUNT && !parsed.help; i++)
 		if ((OPTIONS[i].required & (unsigned)verb) && !(parser.seen & (1u << i)))
 			return refuse(&parser, ERR_SYNTAX, "%s is missing", OPTIONS[i].name);
+	if (verb == ORDER_EXTEND && !parsed.help && !parsed.order.quantity && !parsed.has_closes)
+		return refuse(&parser, ERR_SYNTAX, "--quantity or --closes: what is to be wider?");
+	if (verb == ORDER_REVOKE && !parsed.help && parsed.has_mac == parsed.has_serial)
+		return refuse(&parser, ERR_SYNTAX, "--mac or --serial: which certificate?");
 	*options = parsed;
 	return ERR_OK;
 }

@@ -1,5 +1,6 @@
 /*
- * The words behind `factory-ca order` and `factory-ca code`, read into a statement to be signed.
+ * The words behind `factory-ca order`, `code`, `rekey`, `revoke`, `operator remove` and `crl`, read
+ * into a statement to be signed.
  * Pure; the words are an engineer's: every mistake is told with what would be right.
  */
 #ifndef FIRSTRING_FACTORY_CA_COMMANDS_ORDER_OPTIONS_H
@@ -17,6 +18,13 @@ enum order_verb {
 	ORDER_CLOSE = 2,
 	ORDER_SHOW = 4,
 	ORDER_CODE = 8, /* factory-ca code */
+	ORDER_EXTEND = 16,
+	ORDER_SIGN = 32,
+	ORDER_REPORT = 64,
+	ORDER_REKEY = 128, /* factory-ca rekey */
+	ORDER_REVOKE = 256, /* factory-ca revoke */
+	ORDER_REMOVE = 512, /* factory-ca operator remove */
+	ORDER_CRL = 1024, /* factory-ca crl */
 };
 
 struct order_options {
@@ -25,8 +33,16 @@ struct order_options {
 	/* Key types are the model's and stay empty here. Times that are not given are "none", so
 	 * that the same words always make the same statement. */
 	struct statement_order order;
-	int has_mac; /* ORDER_CODE: --mac */
+	int has_closes; /* --closes was given, perhaps as "none" */
+	int has_mac; /* --mac */
 	struct mac mac;
+	int has_serial; /* ORDER_REVOKE: --serial */
+	uint8_t serial[STATEMENT_SERIAL_LEN];
+	char note[STATEMENT_NOTE_MAX + 1]; /* ORDER_REKEY: --reason; ORDER_REVOKE: --note */
+	enum revocation_reason reason; /* ORDER_REVOKE */
+	const char *out; /* NULL: send it */
+	const char *statement_path; /* ORDER_SIGN */
+	int as_csv; /* ORDER_REPORT */
 };
 
 /* argv[0] is skipped. ERR_SYNTAX or ERR_RANGE with `why` (ORDER_WHY_LEN). */

@@ -1,8 +1,8 @@
 /*
- * factory-ca operator add, station add, station revoke: who may open orders and who may ask for
- * certificates. Makes key and certificate in the folder named, puts the certificate on record, and
- * gives the files only then. Run by the PKI officer. A key is written for its owner to carry away
- * and is kept nowhere.
+ * factory-ca operator add, operator remove, station add, station revoke: who may open orders and
+ * who may ask for certificates. Makes key and certificate in the folder named, puts the certificate
+ * on record, and gives the files only then. Run by the PKI officer. A key is written for its owner
+ * to carry away and is kept nowhere.
  */
 #include <errno.h>
 #include <openssl/evp.h>
@@ -17,10 +17,14 @@
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
+#include "common/base/text.h"
 #include "common/db/row.h"
 #include "common/net/sandbox.h"
 #include "factory-ca/commands.h"
 #include "factory-ca/commands/command.h"
+#include "factory-ca/commands/custodians.h"
+#include "factory-ca/commands/order_options.h"
+#include "factory-ca/commands/statement_send.h"
 #include "factory-ca/signer/authority.h"
 #include "factory-ca/signer/ca_profile.h"
 #include "factory-ca/statement.h"
@@ -74,7 +78,7 @@ static enum err certify(
 	    .organisation = config->organisation, .name = person->name};
 	char usage[FACTORY_OID_LEN];
 	struct authority authority = {0};
-	enum err err = authority_open(config, &key, 1, &authority, why);
+	enum err err = custodians_open_authority(config, &key, 1, &authority, why);
 
 	if (err)
 		return err;
@@ -219,7 +223,10 @@ static int usage(enum person_kind kind)
 {
 	command_say("usage: factory-ca %s add NAME [--out DIR]%s; NAME is 1 to %d letters, digits, "
 		    "'.', '_' and '-', and not \"any\"",
-	    kind_names[kind], kind == PERSON_STATION ? " | revoke NAME" : "", STATEMENT_NAME_MAX);
+	    kind_names[kind],
+	    kind == PERSON_STATION ? " | revoke NAME"
+				   : " | remove NAME [--out FILE] [--url URL] [--server-ca FILE]",
+	    STATEMENT_NAME_MAX);
 	return EX_USAGE;
 }
 
@@ -247,8 +254,70 @@ static int run_add(
 	return add_person(config, &person);
 }
 
+/* One statement for each of his certificates that is live. */
+static int remove_certificates(
+    const struct front_api *api, const struct order_options *options, const json_t *person)
+{
+	struct statement statement = {.type = STATEMENT_OPERATOR_REMOVE};
+	json_t *certificate, *document;
+	int status = EX_OK, count = 0;
+	const char *hex;
+	size_t i;
+
+	json_array_foreach(json_object_get(person, "certificates"), i, certificate) {
+		hex = front_api_text(certificate, "fingerprint");
+		if (status != EX_OK || strcmp(front_api_text(certificate, "state"), "live") != 0 ||
+		    hex_decode(hex, strlen(hex), statement.operator_certificate.bytes, SHA256_LEN))
+			continue;
+		if (count++ > 0 && options->out) {
+			command_say(
+			    "operator remove: another certificate of this operator is live; "
+			    "run the command again with another --out for it");
+			break;
+		}
+		document = NULL;
+		status = statement_send(api, &statement, options->out, &document);
+		if (document)
+			printf("operator %s: %s\n", front_api_text(person, "name"),
+			    front_api_text(document, "outcome"));
+		json_decref(document);
+	}
+	if (count == 0)
+		printf("operator %s: already_revoked\n", front_api_text(person, "name"));
+	return status;
+}
+
+/* argv[0] is the name. */
+static int remove_operator(const struct command_context *context, int argc, char **argv)
+{
+	struct order_options options = {0};
+	struct front_api api = {0};
+	char why[ORDER_WHY_LEN], path[128];
+	json_t *person = NULL;
+	int status;
+
+	if (order_options_parse(ORDER_REMOVE, argc, argv, &options, why) || options.help) {
+		if (!options.help)
+			command_say("operator remove: %s", why);
+		return usage(PERSON_OPERATOR);
+	}
+	api.url = options.url;
+	api.server_ca = options.server_ca;
+	status = front_api_open(&api, context);
+	if (status != EX_OK)
+		return status;
+	snprintf(path, sizeof(path), "/v1/operators/%s", argv[0]);
+	status = front_api_call(&api, "GET", path, NULL, &person);
+	if (status == EX_OK)
+		status = remove_certificates(&api, &options, person);
+	json_decref(person);
+	return status;
+}
+
 int command_operator(const struct command_context *context, int argc, char **argv)
 {
+	if (argc > 2 && strcmp(argv[1], "remove") == 0 && name_is_valid(argv[2]))
+		return remove_operator(context, argc - 2, argv + 2);
 	if (argc < 2 || strcmp(argv[1], "add") != 0)
 		return usage(PERSON_OPERATOR);
 	return run_add(PERSON_OPERATOR, context->config, argc, argv);

@@ -22,6 +22,7 @@
 #include "factory-ca/front/handlers.h"
 #include "factory-ca/front/metrics.h"
 #include "factory-ca/front/security.h"
+#include "factory-ca/front/tally.h"
 
 enum {
 	GROUPS_RUNNING_MAX = 4, /* of one batch; more only waits in database and signer */
@@ -109,6 +110,7 @@ static void write_group(struct batch *batch, const struct group *group)
 		batch_row_write(row, &lines);
 	}
 	security_note(batch->call, group->rows, group->count);
+	tally_note(batch->call, group->rows, group->count);
 	begin_answer(batch);
 	if (exchange_write(batch->call->exchange, lines.bytes, lines.len) != ERR_OK)
 		batch->failed = ERR_CLOSED;

@@ -21,8 +21,15 @@ static const struct call_target ENROLL = {OPERATION_ENROLL, handle_enroll, 1};
 static const struct call_target BATCH = {OPERATION_BATCH, handle_batch, 0};
 static const struct call_target ORDER_READ = {OPERATION_ORDER_READ, handle_order_read, 0};
 static const struct call_target DEVICE_READ = {OPERATION_DEVICE_READ, handle_device_read, 0};
-static const struct call_target ORDER_OPEN = {OPERATION_ORDER_OPEN, handle_order_open, 0};
-static const struct call_target ORDER_CLOSE = {OPERATION_ORDER_CLOSE, handle_order_close, 0};
+static const struct call_target ORDER_OPEN = {OPERATION_ORDER_OPEN, handle_statement, 0};
+static const struct call_target ORDER_CLOSE = {OPERATION_ORDER_CLOSE, handle_statement, 0};
+static const struct call_target ORDER_EXTEND = {OPERATION_ORDER_EXTEND, handle_statement, 0};
+static const struct call_target STATEMENT = {OPERATION_STATEMENT, handle_statement, 0};
+static const struct call_target REPORT_READ = {OPERATION_RECORDS_READ, handle_report_read, 0};
+static const struct call_target PHONE_READ = {OPERATION_RECORDS_READ, handle_phone_read, 0};
+static const struct call_target CERTIFICATE_READ = {
+    OPERATION_RECORDS_READ, handle_certificate_read, 0};
+static const struct call_target OPERATOR_READ = {OPERATION_RECORDS_READ, handle_operator_read, 0};
 static const struct call_target MODEL_READ = {OPERATION_MODEL_READ, handle_model_read, 0};
 
 /* Stock EST clients that are given a label use it on cacerts and csrattrs too. */
@@ -37,6 +44,12 @@ static const struct route ROUTES[] = {
     {"GET", "/v1/orders/{order}/devices/{mac}", &DEVICE_READ},
     {"PUT", "/v1/orders/{order}", &ORDER_OPEN},
     {"POST", "/v1/orders/{order}/close", &ORDER_CLOSE},
+    {"POST", "/v1/orders/{order}/extend", &ORDER_EXTEND},
+    {"GET", "/v1/orders/{order}/report", &REPORT_READ},
+    {"POST", "/v1/statements", &STATEMENT},
+    {"GET", "/v1/devices/{mac}", &PHONE_READ},
+    {"GET", "/v1/certificates/{serial}", &CERTIFICATE_READ},
+    {"GET", "/v1/operators/{name}", &OPERATOR_READ},
     {"GET", "/v1/models/{model}", &MODEL_READ},
 };
 

@@ -468,6 +468,7 @@ static void start_store(struct enrol *enrol)
 		pg_param_array_end(query.params);
 	}
 	call_put_actor(enrol->call, query.params);
+	pg_param_bool(query.params, 0);
 	pg_submit(enrol->call->front->pg, &query, 1, on_stored, enrol);
 }
 

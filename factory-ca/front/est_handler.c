@@ -12,6 +12,7 @@
 #include "factory-ca/front/handlers.h"
 #include "factory-ca/front/metrics.h"
 #include "factory-ca/front/security.h"
+#include "factory-ca/front/tally.h"
 
 /* The label on cacerts and csrattrs is not looked at: the CA is the same for every order. */
 void handle_cacerts(struct call *call)
@@ -53,6 +54,7 @@ static void refuse(struct call *call, const struct enrolment *enrolment)
 {
 	metrics_add(FRONT_ROWS_REFUSED, enrolment->code, 1);
 	security_note(call, enrolment, 1);
+	tally_note(call, enrolment, 1);
 	call_refuse(call, status_of(enrolment->code), enrolment_code_name(enrolment->code),
 	    enrolment->detail);
 }
@@ -74,6 +76,7 @@ static void on_enrolled(enum err err, void *ctx)
 	else if (enrolment->status == ENROLMENT_ERROR)
 		refuse(call, enrolment);
 	else {
+		tally_note(call, enrolment, 1);
 		est_write_certs_only(&leaf, 1, &body);
 		call_answer_bytes(call, 200, EST_ENROLL_TYPE, body.bytes, body.len);
 	}

@@ -10,7 +10,10 @@ call_handler_fn handle_cacerts, handle_csrattrs, handle_enroll;
 call_handler_fn handle_batch;
 /* order_handler.c: what stations and operators read */
 call_handler_fn handle_order_read, handle_device_read, handle_model_read;
+/* records_handler.c: what operators look up */
+call_handler_fn handle_report_read, handle_phone_read, handle_certificate_read,
+    handle_operator_read;
 /* statement_handler.c: what operators sign */
-call_handler_fn handle_order_open, handle_order_close;
+call_handler_fn handle_statement;
 
 #endif

@@ -23,6 +23,11 @@ static const char *const CODE_LABELS[] = {"none", "bad_row", "bad_csr", "weak_ke
 _Static_assert(sizeof(CODE_LABELS) / sizeof(CODE_LABELS[0]) == ENROLMENT_CODE_COUNT + 1,
     "a label for each row code");
 
+static const char *const STATEMENT_LABELS[] = {
+    "order_open", "order_close", "order_extend", "rekey", "revoke", "operator_remove", NULL};
+_Static_assert(sizeof(STATEMENT_LABELS) / sizeof(STATEMENT_LABELS[0]) == STATEMENT_TYPE_COUNT + 1,
+    "a label for each type");
+
 static const char *const HEAD_LABELS[] = {
     "signed", "same", "backwards", "fork", "unavailable", "not_kept", NULL};
 _Static_assert(sizeof(HEAD_LABELS) / sizeof(HEAD_LABELS[0]) == AUDIT_HEAD_OUTCOME_COUNT + 3,
@@ -53,6 +58,8 @@ const struct metric FRONT_METRICS[FRONT_METRIC_COUNT] = {
 	"Production orders closed", NULL, NULL},
     [FRONT_STATEMENTS_REFUSED] = {"firstring_factory_statements_refused_total", METRIC_COUNTER,
 	"Operators' statements refused", NULL, NULL},
+    [FRONT_STATEMENTS_RECORDED] = {"firstring_factory_statements_total", METRIC_COUNTER,
+	"Operators' statements accepted and on record, repetitions too", "act", STATEMENT_LABELS},
     [FRONT_AUDIT_CHAINED] = {"firstring_factory_audit_rows_chained_total", METRIC_COUNTER,
 	"Rows of the audit log chained", NULL, NULL},
     [FRONT_AUDIT_UNCHAINED] = {"firstring_factory_audit_rows_unchained", METRIC_GAUGE,

@@ -27,6 +27,9 @@ enum operation {
 	OPERATION_DEVICE_READ,
 	OPERATION_ORDER_OPEN,
 	OPERATION_ORDER_CLOSE,
+	OPERATION_ORDER_EXTEND,
+	OPERATION_STATEMENT, /* grants, revocations, removals */
+	OPERATION_RECORDS_READ, /* reports, phones and certificates of any order, operators */
 	OPERATION_MODEL_READ,
 	OPERATION_COUNT,
 };

@@ -9,7 +9,13 @@
 #include "common/base/text.h"
 #include "common/net/ipc.h"
 
-enum { RECONNECT_MIN_MS = 100, RECONNECT_MAX_MS = 2000, GREETING_MS = 5000, GREETING_ID = 0 };
+enum {
+	RECONNECT_MIN_MS = 100,
+	RECONNECT_MAX_MS = 2000,
+	GREETING_MS = 5000,
+	LOCKED_MS = 500,
+	GREETING_ID = 0
+};
 
 struct signer_call {
 	LIST_ENTRY(signer_call) entry;
@@ -25,6 +31,8 @@ struct signer_client {
 	struct signer_client_config config;
 	struct ipc *ipc; /* NULL: not connected */
 	int ready; /* greeted */
+	int told_to_wait; /* the signer is there, and its keys are locked */
+	char last_said[SIGNER_DETAIL_MAX + 1]; /* why: logged when it changes */
 	struct event *reconnect; /* while connected and not greeted: the greeting's deadline */
 	unsigned reconnect_ms;
 	uint32_t next_id;
@@ -89,11 +97,29 @@ static void set_ready(struct signer_client *client, int ready)
 		client->config.on_state(ready, client->config.ctx);
 }
 
+/* It will greet when its custodians have come: ask again when the greeting's time is over. */
+static enum err on_not_yet(struct signer_client *client, struct cursor payload)
+{
+	struct signer_failed failed;
+	enum err err = signer_failed_decode(payload, &failed);
+
+	if (err)
+		return err;
+	if (strcmp(failed.detail, client->last_said) != 0)
+		LOG_WARN("signer_not_ready", log_str("detail", failed.detail));
+	strcpy(client->last_said, failed.detail);
+	client->told_to_wait = 1;
+	set_timer(client->reconnect, LOCKED_MS);
+	return ERR_OK;
+}
+
 static enum err on_welcome(struct signer_client *client, uint16_t type, struct cursor payload)
 {
 	static struct log_gate gate;
 	struct signer_welcome welcome;
 
+	if (type == SIGNER_FAILED)
+		return on_not_yet(client, payload);
 	if (type != SIGNER_WELCOME || signer_welcome_decode(payload, &welcome) != ERR_OK)
 		return ERR_SYNTAX;
 	if (welcome.version != SIGNER_PROTOCOL_VERSION ||
@@ -106,6 +132,7 @@ static enum err on_welcome(struct signer_client *client, uint16_t type, struct c
 	}
 	client->reconnect_ms = RECONNECT_MIN_MS;
 	evtimer_del(client->reconnect);
+	client->last_said[0] = '\0';
 	LOG_INFO("signer_connected", log_uint("open_orders", welcome.open_orders));
 	set_ready(client, 1);
 	return ERR_OK;
@@ -205,10 +232,13 @@ static void on_reconnect(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	if (client->ipc != NULL) {
-		LOG_WARN("signer_did_not_greet", log_str("socket", client->config.socket_path));
+		if (!client->told_to_wait)
+			LOG_WARN(
+			    "signer_did_not_greet", log_str("socket", client->config.socket_path));
 		ipc_free(client->ipc);
 		client->ipc = NULL;
 	}
+	client->told_to_wait = 0;
 	connect_now(client);
 }
 

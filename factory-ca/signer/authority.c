@@ -16,6 +16,7 @@
 
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "factory-ca/signer/custody_files.h"
 #include "factory-ca/signer/x509_write.h"
 
 enum { CERTIFICATE_MAX = 16 * 1024, OPENER_MAX = 1024, SECURE_HEAP = 64 * 1024 };
@@ -85,10 +86,9 @@ enum err authority_opener(
 	const char *path = has_token(config) ? config->pkcs11_pin_file : config->passphrase_file;
 	enum err err;
 
-	if (!*path) {
-		snprintf(why, AUTHORITY_WHY_LEN, "pki.passphrase_file is not set");
-		return ERR_NOT_FOUND;
-	}
+	/* With custodians there is none; a key that needs one says so. */
+	if (!*path)
+		return ERR_OK;
 	err = secret_read_file(path, OPENER_MAX, opener);
 	if (!err && opener->len == 0) {
 		secret_free(opener);
@@ -176,19 +176,12 @@ static int certificate_is_of(struct authority *authority, enum ca_key key)
 	return fits;
 }
 
-static enum err open_as_keeper(const struct factory_config *config, const struct secret *opener,
-    const enum ca_key *keys, size_t count, struct authority *authority, char *why)
+static enum err load_keys(
+    struct authority *authority, const enum ca_key *keys, size_t count, char *why)
 {
-	enum err err;
+	enum err err = ERR_OK;
 	size_t i;
 
-	err = read_certificate(config, "ca/root.pem", &authority->root, why);
-	if (!err)
-		err = read_certificate(config, "ca/issuing.pem", &authority->issuing, why);
-	if (!err)
-		err = read_certificate(config, "ca/line-access.pem", &authority->line_access, why);
-	if (!err && count > 0)
-		err = authority_key_store(config, opener, &authority->store, why);
 	for (i = 0; i < count && !err; i++) {
 		err = keystore_load(authority->store, keys[i], why);
 		if (!err && ca_key_algorithm(keys[i]) != CA_ALGORITHM_HMAC_SHA256 &&
@@ -200,6 +193,67 @@ static enum err open_as_keeper(const struct factory_config *config, const struct
 		}
 	}
 	return err;
+}
+
+enum err authority_unlock(struct authority *authority, const struct secret *kek,
+    const enum ca_key *keys, size_t count, char why[AUTHORITY_WHY_LEN])
+{
+	enum err err;
+
+	keystore_file_unlock(authority->store, kek);
+	err = load_keys(authority, keys, count, why);
+	if (err)
+		keystore_file_lock(authority->store);
+	return err;
+}
+
+/* Reads the sealed files while they can be opened, and opens them where credentials allow it. */
+static enum err open_custody(const struct factory_config *config, const enum ca_key *keys,
+    size_t count, struct authority *authority, char *why)
+{
+	char folder[FACTORY_PATH_MAX];
+	struct secret kek = {0};
+	enum err err = ERR_OK;
+	size_t i;
+
+	for (i = 0; i < count && !err; i++)
+		err = keystore_file_prepare(authority->store, keys[i], why);
+	if (err)
+		return err;
+	if (!*config->custodians_dir) {
+		snprintf(why, AUTHORITY_WHY_LEN,
+		    "the key store is sealed for custodians, who have to open it");
+		return ERR_MORE;
+	}
+	factory_state_path(config, "keys", folder);
+	err = custody_from_credentials(folder, config->custodians_dir, &kek, why);
+	if (!err)
+		err = authority_unlock(authority, &kek, keys, count, why);
+	secret_free(&kek);
+	return err;
+}
+
+static enum err open_as_keeper(const struct factory_config *config, const struct secret *opener,
+    const enum ca_key *keys, size_t count, struct authority *authority, char *why)
+{
+	struct ca_key_info info = {0};
+	enum err err;
+
+	err = read_certificate(config, "ca/root.pem", &authority->root, why);
+	if (!err)
+		err = read_certificate(config, "ca/issuing.pem", &authority->issuing, why);
+	if (!err)
+		err = read_certificate(config, "ca/line-access.pem", &authority->line_access, why);
+	if (!err && count > 0)
+		err = authority_key_store(config, opener, &authority->store, why);
+	if (err || count == 0)
+		return err;
+	if (!has_token(config)) {
+		err = keystore_describe(authority->store, keys[0], &info, why);
+		if (!err && info.in_custody)
+			return open_custody(config, keys, count, authority, why);
+	}
+	return err ? err : load_keys(authority, keys, count, why);
 }
 
 enum err authority_open(const struct factory_config *config, const enum ca_key *keys, size_t count,
@@ -216,7 +270,7 @@ enum err authority_open(const struct factory_config *config, const enum ca_key *
 		authority_become_ourselves();
 	}
 	secret_free(&opener);
-	if (err)
+	if (err && err != ERR_MORE)
 		authority_close(authority);
 	return err;
 }

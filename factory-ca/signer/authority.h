@@ -23,12 +23,16 @@ struct authority {
 
 /*
  * Opens certificates, and, for a `count` above 0, the key store with these keys loaded.
- * ERR_NOT_FOUND before init; else see keystore_load(). `why` has a sentence. A certificate that is
- * not that of its loaded key is ERR_SIGNATURE.
+ * ERR_NOT_FOUND before init; ERR_MORE: custodians have to open it, and `authority` is all there but
+ * for the keys, see authority_unlock(); else see keystore_load(). `why` has a sentence. A
+ * certificate that is not that of its loaded key is ERR_SIGNATURE.
  */
 MUST_CHECK enum err authority_open(const struct factory_config *config, const enum ca_key *keys,
     size_t count, struct authority *authority, char why[AUTHORITY_WHY_LEN]);
 void authority_close(struct authority *authority);
+/* With what custodians put together: loads the keys, and opens no file. Errors leave it locked. */
+MUST_CHECK enum err authority_unlock(struct authority *authority, const struct secret *kek,
+    const enum ca_key *keys, size_t count, char why[AUTHORITY_WHY_LEN]);
 
 /* OpenSSL's private heap, locked in memory: before the first key. A failure is logged; ERR_DENIED.
  */
@@ -43,7 +47,8 @@ void authority_become_ourselves(void);
 MUST_CHECK enum err authority_give_to_keeper(
     const struct factory_config *config, const char *path, char why[AUTHORITY_WHY_LEN]);
 
-/* Reads the credential that opens the key store: the passphrase, or the token's PIN. */
+/* Reads the credential that opens the key store: the passphrase, or the token's PIN. It stays empty
+ * where the configuration names none. */
 MUST_CHECK enum err authority_opener(
     const struct factory_config *config, struct secret *opener, char why[AUTHORITY_WHY_LEN]);
 /* The key store of the configuration, no key of it loaded; `opener` may be NULL for what needs

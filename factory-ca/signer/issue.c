@@ -11,6 +11,7 @@
 
 #include "common/base/log.h"
 #include "common/pki/claim_hash.h"
+#include "factory-ca/signer/profile_lint.h"
 
 struct issue_row {
 	enum issue_outcome outcome;
@@ -223,10 +224,16 @@ static enum err sign_row(const struct issuer *issuer, const struct statement_ord
 	    .not_before_unix_s = row->grant.not_before_unix_s,
 	};
 	struct buf tbs = {0};
+	const char *why = "";
 	enum err err;
 
 	memcpy(device.serial, row->grant.serial, sizeof(device.serial));
 	err = profile_put_tbs(&tbs, &issuer->profile, &device);
+	if (!err) {
+		err = profile_lint(&issuer->profile, &device, tbs.bytes, tbs.len, &why);
+		if (err)
+			LOG_ERROR("certificate_not_as_the_profile", log_str("detail", why));
+	}
 	if (!err)
 		err = x509_sign(issuer->store, CA_KEY_ISSUING, &tbs, out);
 	buf_free(&tbs);

@@ -42,6 +42,7 @@ struct ca_key_info {
 	enum ca_key_algorithm algorithm;
 	uint8_t id[CA_KEY_ID_LEN]; /* random, made with the key */
 	uint8_t spki_sha256[SHA256_LEN]; /* zero for a symmetric key */
+	int in_custody; /* a file that only custodians open */
 };
 
 struct keystore;
@@ -72,6 +73,17 @@ struct keystore {
 enum { KEYSTORE_SCRYPT_LOG2_N = 17, KEYSTORE_SCRYPT_LOG2_N_MIN = 14 };
 struct keystore *keystore_file_new(
     const char *folder, const struct secret *passphrase, unsigned scrypt_log2_n);
+/* For a store that custodians open: the key that they put together is set (and copied), and opens
+ * files and seals new ones. Locking forgets it and all loaded keys. */
+void keystore_file_unlock(struct keystore *store, const struct secret *kek);
+void keystore_file_lock(struct keystore *store);
+/* Reads the key's file now, still sealed, so that it can be loaded when files cannot be opened any
+ * more. Errors as of keystore_load(). */
+MUST_CHECK enum err keystore_file_prepare(struct keystore *store, enum ca_key key, char *why);
+/* Seals the key again, for the other store and into its folder. */
+MUST_CHECK enum err keystore_file_reseal(
+    struct keystore *from, enum ca_key key, struct keystore *to, char *why);
+
 /*
  * A PKCS#11 token, named by an RFC 7512 URI with module-path=. Loads and starts the module: from
  * here on the process must not fork. The PIN is copied; without one keys can be described where the
@@ -105,7 +117,7 @@ MUST_CHECK enum err keystore_describe(
  * ERR_UNAVAILABLE. */
 MUST_CHECK enum err keystore_check(struct keystore *store);
 /* Appends the signature over `bytes`: ECDSA (DER) with SHA-256 on P-256, SHA-384 on P-384. The key
- * is loaded. ERR_UNAVAILABLE: the token is gone. */
+ * is loaded. ERR_UNAVAILABLE: the token is gone, or the key is locked. */
 MUST_CHECK enum err keystore_sign(
     struct keystore *store, enum ca_key key, const void *bytes, size_t len, struct buf *signature);
 MUST_CHECK enum err keystore_hmac(struct keystore *store, enum ca_key key, const void *bytes,

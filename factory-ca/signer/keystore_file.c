@@ -1,18 +1,19 @@
 /*
  * The key store of sealed files: one file per key, AES-256-GCM under a key that scrypt (RFC 7914)
- * derives from the passphrase. Runs in the signer and in the ceremony's commands. Files are the
+ * derives from the passphrase, or under a random key that custodians put together (custody.h). Runs
+ * in the signer and in the ceremony's commands. Files are the
  * administrator's; an altered one must not open. It never writes a key unsealed and never
  * overwrites one.
  *
  * A file is, big-endian: "firstring key 1\n"; u8 key, u8 algorithm; 16 bytes key id; 32 bytes
- * SHA-256 of the SPKI; u8 log2 N, u8 r, u8 p, 16 bytes salt; 12 bytes nonce; u32 length of what
- * is sealed. All of this is the associated data of the ciphertext and 16 bytes of tag that follow.
+ * SHA-256 of the SPKI; u8 log2 N, u8 r, u8 p (zeros: for custodians), 16 bytes salt; 12 bytes
+ * nonce; u32 length of what is sealed. All of this is the associated data of the ciphertext and 16
+ * bytes of tag that follow.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,37 +24,35 @@
 #include "common/base/file.h"
 #include "common/base/text.h"
 #include "factory-ca/signer/keystore.h"
+#include "factory-ca/signer/sealed.h"
 
 static const char magic[] = "firstring key 1\n";
 
 enum {
 	MAGIC_LEN = 16,
-	SALT_LEN = 16,
-	NONCE_LEN = 12,
-	TAG_LEN = 16,
-	KEK_LEN = 32,
+	IN_CUSTODY = 0, /* in the place of log2 N: no passphrase opens it */
 	HMAC_KEY_LEN = 32,
-	HEADER_LEN = MAGIC_LEN + 2 + CA_KEY_ID_LEN + SHA256_LEN + 3 + SALT_LEN + NONCE_LEN + 4,
+	HEADER_LEN =
+	    MAGIC_LEN + 2 + CA_KEY_ID_LEN + SHA256_LEN + 3 + SEALED_SALT_LEN + SEALED_NONCE_LEN + 4,
 	FILE_MAX = 4096,
 	PATH_LEN = 4096,
-	SCRYPT_R = 8,
-	SCRYPT_P = 1,
 };
 
 struct key_header {
 	struct ca_key_info info;
 	enum ca_key key;
 	unsigned log2_n;
-	uint8_t salt[SALT_LEN];
-	uint8_t nonce[NONCE_LEN];
+	uint8_t salt[SEALED_SALT_LEN];
+	uint8_t nonce[SEALED_NONCE_LEN];
 	size_t sealed_len; /* without the tag */
 };
 
 struct keystore_file {
 	struct keystore base;
 	char *folder;
-	struct secret passphrase;
+	struct secret passphrase, kek; /* either may be empty */
 	unsigned log2_n;
+	struct buf sealed[CA_KEY_COUNT]; /* files read ahead by keystore_file_prepare() */
 	EVP_PKEY *pairs[CA_KEY_COUNT]; /* of loaded asymmetric keys */
 	struct secret symmetric[CA_KEY_COUNT]; /* of loaded symmetric ones */
 };
@@ -81,10 +80,10 @@ static void put_header(struct buf *out, const struct key_header *header)
 	buf_put(out, header->info.id, CA_KEY_ID_LEN);
 	buf_put(out, header->info.spki_sha256, SHA256_LEN);
 	buf_put_u8(out, (uint8_t)header->log2_n);
-	buf_put_u8(out, SCRYPT_R);
-	buf_put_u8(out, SCRYPT_P);
-	buf_put(out, header->salt, SALT_LEN);
-	buf_put(out, header->nonce, NONCE_LEN);
+	buf_put_u8(out, header->log2_n == IN_CUSTODY ? 0 : SEALED_SCRYPT_R);
+	buf_put_u8(out, header->log2_n == IN_CUSTODY ? 0 : SEALED_SCRYPT_P);
+	buf_put(out, header->salt, SEALED_SALT_LEN);
+	buf_put(out, header->nonce, SEALED_NONCE_LEN);
 	buf_put_u32(out, (uint32_t)header->sealed_len);
 }
 
@@ -94,6 +93,14 @@ static void get_bytes(struct cursor *in, uint8_t *to, size_t len)
 
 	if (bytes)
 		memcpy(to, bytes, len);
+}
+
+static int parameters_are_valid(unsigned log2_n, unsigned r, unsigned p)
+{
+	if (log2_n == IN_CUSTODY)
+		return r == 0 && p == 0;
+	return r == SEALED_SCRYPT_R && p == SEALED_SCRYPT_P &&
+	       log2_n >= KEYSTORE_SCRYPT_LOG2_N_MIN && log2_n <= KEYSTORE_SCRYPT_LOG2_N;
 }
 
 static enum err get_header(struct cursor *in, struct key_header *header)
@@ -106,17 +113,17 @@ static enum err get_header(struct cursor *in, struct key_header *header)
 	header->log2_n = cursor_u8(in);
 	r = cursor_u8(in);
 	p = cursor_u8(in);
-	get_bytes(in, header->salt, SALT_LEN);
-	get_bytes(in, header->nonce, NONCE_LEN);
+	get_bytes(in, header->salt, SEALED_SALT_LEN);
+	get_bytes(in, header->nonce, SEALED_NONCE_LEN);
 	header->sealed_len = cursor_u32(in);
 	if (in->err || !begin || memcmp(begin, magic, MAGIC_LEN) != 0 || key >= CA_KEY_COUNT ||
-	    r != SCRYPT_R || p != SCRYPT_P || header->log2_n < KEYSTORE_SCRYPT_LOG2_N_MIN ||
-	    header->log2_n > KEYSTORE_SCRYPT_LOG2_N)
+	    !parameters_are_valid(header->log2_n, r, p))
 		return ERR_SYNTAX;
 	header->key = key;
 	if (algorithm != ca_key_algorithm(header->key))
 		return ERR_SYNTAX;
 	header->info.algorithm = algorithm;
+	header->info.in_custody = header->log2_n == IN_CUSTODY;
 	return ERR_OK;
 }
 
@@ -159,68 +166,28 @@ static enum err read_key_file(const char *path, struct buf *bytes, char *why)
 	return err;
 }
 
-static enum err derive_kek(
-    const struct keystore_file *store, const struct key_header *header, struct secret *kek)
+/* The key that this file is sealed under: from the passphrase, or what custodians put together.
+ * `kek` is the caller's to free. */
+static enum err kek_of(const struct keystore_file *store, const struct key_header *header,
+    const char *path, struct secret *kek, char *why)
 {
-	const uint64_t n = 1ULL << header->log2_n;
+	enum err err;
 
-	secret_alloc(kek, KEK_LEN);
-	/* 128 * N * r bytes are what scrypt works on; a little more is what OpenSSL asks for. */
-	if (EVP_PBE_scrypt((const char *)store->passphrase.bytes, store->passphrase.len,
-		header->salt, SALT_LEN, n, SCRYPT_R, SCRYPT_P, 256 * n * SCRYPT_R, kek->bytes,
-		KEK_LEN) == 1)
+	if (header->log2_n == IN_CUSTODY) {
+		if (store->kek.len == 0)
+			return keystore_say(ERR_DENIED, why,
+			    "%s is sealed for custodians, who have to open it", path);
+		secret_set(kek, store->kek.bytes, store->kek.len);
 		return ERR_OK;
-	secret_free(kek);
-	ERR_clear_error();
-	return ERR_CRYPTO;
-}
-
-static enum err gcm_seal(const struct secret *kek, const struct key_header *header,
-    const struct buf *associated, const struct secret *plain, struct buf *out)
-{
-	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-	uint8_t sealed[FILE_MAX], tag[TAG_LEN];
-	enum err err = ERR_CRYPTO;
-	int len = 0;
-
-	CHECK(plain->len <= sizeof(sealed));
-	if (context &&
-	    EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, kek->bytes, header->nonce) == 1 &&
-	    EVP_EncryptUpdate(context, NULL, &len, associated->bytes, (int)associated->len) == 1 &&
-	    EVP_EncryptUpdate(context, sealed, &len, plain->bytes, (int)plain->len) == 1 &&
-	    EVP_EncryptFinal_ex(context, sealed + len, &len) == 1 &&
-	    EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG_LEN, tag) == 1) {
-		buf_put(out, sealed, plain->len);
-		buf_put(out, tag, TAG_LEN);
-		err = ERR_OK;
 	}
-	EVP_CIPHER_CTX_free(context);
-	return err;
-}
-
-static enum err gcm_open(const struct secret *kek, const struct key_header *header,
-    const uint8_t *file, struct secret *plain)
-{
-	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-	uint8_t tag[TAG_LEN];
-	enum err err = ERR_SIGNATURE;
-	int len = 0;
-
-	CHECK(file != NULL);
-	memcpy(tag, file + HEADER_LEN + header->sealed_len, TAG_LEN);
-	secret_alloc(plain, header->sealed_len);
-	if (context &&
-	    EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, kek->bytes, header->nonce) == 1 &&
-	    EVP_DecryptUpdate(context, NULL, &len, file, HEADER_LEN) == 1 &&
-	    EVP_DecryptUpdate(
-		context, plain->bytes, &len, file + HEADER_LEN, (int)header->sealed_len) == 1 &&
-	    EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG_LEN, tag) == 1 &&
-	    EVP_DecryptFinal_ex(context, plain->bytes + len, &len) == 1)
-		err = ERR_OK;
-	EVP_CIPHER_CTX_free(context);
+	if (store->passphrase.len == 0)
+		return keystore_say(ERR_DENIED, why,
+		    "%s is sealed under a passphrase, and pki.passphrase_file is not set", path);
+	err = sealed_derive(&store->passphrase, header->salt, header->log2_n, kek);
 	if (err)
-		secret_free(plain);
-	return err;
+		return keystore_say(
+		    err, why, "%s: scrypt failed; it needs 128 MiB of memory", path);
+	return ERR_OK;
 }
 
 /* PKCS#8, so that a key file is what other tools call a private key, once opened. */
@@ -295,12 +262,41 @@ static void file_discard(struct keystore *base, enum ca_key key)
 		unlink(path);
 }
 
+/* Seals what `header` describes and writes it to its place. */
+static enum err write_key(struct keystore_file *store, struct key_header *header,
+    const struct secret *plain, const char *path, char *why)
+{
+	struct secret kek = {0};
+	struct buf bytes = {0};
+	enum err err;
+
+	header->log2_n = store->kek.len ? IN_CUSTODY : store->log2_n;
+	random_fill(header->salt, SEALED_SALT_LEN);
+	random_fill(header->nonce, SEALED_NONCE_LEN);
+	header->sealed_len = plain->len;
+	put_header(&bytes, header);
+	err = kek_of(store, header, path, &kek, why);
+	if (!err) {
+		err = sealed_put(&kek, header->nonce, &bytes, plain, &bytes);
+		if (err)
+			keystore_say(err, why, "%s cannot be sealed", path);
+	}
+	if (!err) {
+		err = file_write_new(path, 0600, bytes.bytes, bytes.len);
+		if (err)
+			keystore_say(err, why, "%s cannot be written: %s", path,
+			    err == ERR_EXISTS ? "it is there already" : strerror(errno));
+	}
+	secret_free(&kek);
+	buf_free(&bytes);
+	return err;
+}
+
 static enum err file_generate(struct keystore *base, enum ca_key key, char *why)
 {
 	struct keystore_file *store = file_of(base);
-	struct key_header header = {.key = key, .log2_n = store->log2_n};
-	struct secret plain = {0}, kek = {0};
-	struct buf bytes = {0};
+	struct key_header header = {.key = key};
+	struct secret plain = {0};
 	char path[PATH_LEN];
 	enum err err;
 
@@ -312,30 +308,14 @@ static enum err file_generate(struct keystore *base, enum ca_key key, char *why)
 		    ERR_EXISTS, why, "%s is there already and is never overwritten", path);
 	header.info.algorithm = ca_key_algorithm(key);
 	random_fill(header.info.id, CA_KEY_ID_LEN);
-	random_fill(header.salt, SALT_LEN);
-	random_fill(header.nonce, NONCE_LEN);
 	err = make_key(store, &header, &plain);
-	if (!err)
-		err = derive_kek(store, &header, &kek);
-	if (!err) {
-		header.sealed_len = plain.len;
-		put_header(&bytes, &header);
-		err = gcm_seal(&kek, &header, &bytes, &plain, &bytes);
-	}
-	if (err) {
-		keystore_say(err, why, "the %s key cannot be made", ca_key_name(key));
-		goto out;
-	}
-	err = file_write_new(path, 0600, bytes.bytes, bytes.len);
 	if (err)
-		keystore_say(err, why, "%s cannot be written: %s", path,
-		    err == ERR_EXISTS ? "it is there already" : strerror(errno));
-out:
+		keystore_say(err, why, "the %s key cannot be made", ca_key_name(key));
+	else
+		err = write_key(store, &header, &plain, path, why);
 	if (err)
 		forget(store, key);
 	secret_free(&plain);
-	secret_free(&kek);
-	buf_free(&bytes);
 	return err;
 }
 
@@ -347,12 +327,14 @@ static enum err open_key_file(struct keystore_file *store, enum ca_key key, stru
 	enum err err;
 
 	err = key_path(store, key, path, why);
-	if (!err)
+	if (!err && store->sealed[key].len)
+		buf_put(bytes, store->sealed[key].bytes, store->sealed[key].len);
+	else if (!err)
 		err = read_key_file(path, bytes, why);
 	if (err)
 		return err;
 	in = cursor_of(bytes->bytes, bytes->len);
-	if (bytes->len < HEADER_LEN + TAG_LEN)
+	if (bytes->len < HEADER_LEN + SEALED_TAG_LEN)
 		return keystore_say(ERR_SYNTAX, why,
 		    "%s is truncated (%zu bytes); put it back from its backup", path, bytes->len);
 	if (get_header(&in, header))
@@ -360,51 +342,116 @@ static enum err open_key_file(struct keystore_file *store, enum ca_key key, stru
 	if (header->key != key)
 		return keystore_say(
 		    ERR_SYNTAX, why, "%s holds the %s key", path, ca_key_name(header->key));
-	if (header->sealed_len > FILE_MAX || cursor_left(&in) != header->sealed_len + TAG_LEN)
+	if (header->sealed_len > FILE_MAX ||
+	    cursor_left(&in) != header->sealed_len + SEALED_TAG_LEN)
 		return keystore_say(ERR_SYNTAX, why,
 		    "%s is truncated, or something follows its end; put it back from its backup",
 		    path);
 	return ERR_OK;
 }
 
+/* Reads and opens the file of that key. */
+static enum err open_key(struct keystore_file *store, enum ca_key key, struct key_header *header,
+    struct secret *plain, char *why)
+{
+	struct secret kek = {0};
+	struct buf bytes = {0};
+	char path[PATH_LEN];
+	enum err err = open_key_file(store, key, &bytes, header, path, why);
+
+	if (!err)
+		err = kek_of(store, header, path, &kek, why);
+	if (!err) {
+		err = sealed_open(&kek, header->nonce, bytes.bytes, HEADER_LEN,
+		    bytes.bytes + HEADER_LEN, header->sealed_len, plain);
+		if (err)
+			keystore_say(err, why,
+			    header->log2_n == IN_CUSTODY
+				? "%s does not open: the file was altered, or its custodians are "
+				  "others"
+				: "%s does not open: the passphrase is wrong, or the file was "
+				  "altered",
+			    path);
+	}
+	secret_free(&kek);
+	buf_free(&bytes);
+	return err;
+}
+
 static enum err file_load(struct keystore *base, enum ca_key key, char *why)
 {
 	struct keystore_file *store = file_of(base);
 	struct key_header header = {0};
-	struct secret plain = {0}, kek = {0};
-	struct buf bytes = {0};
-	char path[PATH_LEN];
+	struct secret plain = {0};
 	enum err err;
 
 	if (store->pairs[key] || store->symmetric[key].bytes)
 		return ERR_OK;
-	err = open_key_file(store, key, &bytes, &header, path, why);
+	err = open_key(store, key, &header, &plain, why);
 	if (err)
-		goto out;
-	err = derive_kek(store, &header, &kek);
-	if (err) {
-		keystore_say(err, why, "%s: scrypt failed; it needs 128 MiB of memory", path);
-		goto out;
-	}
-	err = gcm_open(&kek, &header, bytes.bytes, &plain);
-	if (err) {
-		keystore_say(err, why,
-		    "%s does not open: the passphrase is wrong, or the file was altered", path);
-		goto out;
-	}
+		return err;
 	if (header.info.algorithm == CA_ALGORITHM_HMAC_SHA256)
 		secret_set(&store->symmetric[key], plain.bytes, plain.len);
 	else
 		err = pair_from_plain(&plain, &header, &store->pairs[key]);
 	if (err)
-		keystore_say(
-		    err, why, "%s: what is sealed in it is not the key of its header", path);
-out:
+		keystore_say(err, why,
+		    "%s/%s.key: what is sealed in it is not the key of its header", store->folder,
+		    ca_key_name(key));
 	secret_free(&plain);
-	secret_free(&kek);
-	buf_free(&bytes);
 	ERR_clear_error();
 	return err;
+}
+
+enum err keystore_file_reseal(
+    struct keystore *from, enum ca_key key, struct keystore *to, char *why)
+{
+	struct key_header header = {0};
+	struct secret plain = {0};
+	char path[PATH_LEN];
+	enum err err = open_key(file_of(from), key, &header, &plain, why);
+
+	if (!err)
+		err = key_path(file_of(to), key, path, why);
+	if (!err)
+		err = write_key(file_of(to), &header, &plain, path, why);
+	secret_free(&plain);
+	return err;
+}
+
+enum err keystore_file_prepare(struct keystore *base, enum ca_key key, char *why)
+{
+	struct keystore_file *store = file_of(base);
+	struct key_header header = {0};
+	struct buf bytes = {0};
+	char path[PATH_LEN];
+	enum err err = open_key_file(store, key, &bytes, &header, path, why);
+
+	if (err) {
+		buf_free(&bytes);
+		return err;
+	}
+	buf_free(&store->sealed[key]);
+	store->sealed[key] = bytes;
+	return ERR_OK;
+}
+
+void keystore_file_unlock(struct keystore *base, const struct secret *kek)
+{
+	struct keystore_file *store = file_of(base);
+
+	secret_free(&store->kek);
+	secret_set(&store->kek, kek->bytes, kek->len);
+}
+
+void keystore_file_lock(struct keystore *base)
+{
+	struct keystore_file *store = file_of(base);
+	int i;
+
+	for (i = 0; i < CA_KEY_COUNT; i++)
+		forget(store, (enum ca_key)i);
+	secret_free(&store->kek);
 }
 
 static enum err file_describe(
@@ -438,7 +485,10 @@ static enum err file_sign(
 	size_t made_len = sizeof(made);
 	enum err err = ERR_CRYPTO;
 
-	CHECK(pair != NULL);
+	if (!pair) {
+		EVP_MD_CTX_free(context);
+		return ERR_UNAVAILABLE;
+	}
 	if (context && EVP_DigestSignInit(context, NULL, digest, NULL, pair) == 1 &&
 	    EVP_DigestSign(context, made, &made_len, bytes, len) == 1) {
 		buf_put(signature, made, made_len);
@@ -454,7 +504,8 @@ static enum err file_hmac(struct keystore *base, enum ca_key key, const void *by
 {
 	const struct secret *secret = &file_of(base)->symmetric[key];
 
-	CHECK(secret->bytes != NULL);
+	if (!secret->bytes)
+		return ERR_UNAVAILABLE;
 	hmac_sha256(secret->bytes, secret->len, bytes, len, digest);
 	return ERR_OK;
 }
@@ -469,8 +520,9 @@ static void file_free(struct keystore *base)
 	struct keystore_file *store = file_of(base);
 	int i;
 
+	keystore_file_lock(base);
 	for (i = 0; i < CA_KEY_COUNT; i++)
-		forget(store, (enum ca_key)i);
+		buf_free(&store->sealed[i]);
 	secret_free(&store->passphrase);
 	free(store->folder);
 	free(store);

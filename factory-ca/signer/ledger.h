@@ -15,6 +15,7 @@
 
 #include "common/base/err.h"
 #include "common/base/mac.h"
+#include "factory-ca/signer/ca_profile.h"
 #include "factory-ca/signer/ledger_file.h"
 #include "factory-ca/signer/protocol.h"
 #include "factory-ca/statement.h"
@@ -30,6 +31,7 @@ struct ledger_config {
 	const char *folder;
 	X509 *line_access_ca; /* who may be an operator; borrowed */
 	const char *operator_eku; /* dotted; borrowed */
+	size_t operators; /* who must sign a statement: 1 (also when 0), or 2 */
 };
 
 struct ledger;
@@ -61,11 +63,17 @@ struct ledger_claim {
 	struct mac mac;
 	const char *serial_number; /* of the device */
 	const uint8_t *spki_sha256;
+	/* The station that asked for a key made here; NULL: the phone made it. */
+	const char *server_key_for;
 };
 struct ledger_grant {
 	uint8_t serial[SIGNER_SERIAL_LEN];
 	int64_t not_before_unix_s;
+	uint8_t replaces[SIGNER_SERIAL_LEN]; /* revoked by this one; zeros: none */
 };
+/* Keys that are made here for one MAC: the first, and as often again for the same station while the
+ * order is open; then an operator's grant is needed. */
+enum { LEDGER_SERVER_KEYS_MAX = 1 + 3 };
 /*
  * ISSUED: reserved in memory, to be made durable by ledger_commit() before anything is signed;
  * EXISTING: the same grant as before; else a refusal with a sentence in `detail`. At most
@@ -73,6 +81,9 @@ struct ledger_grant {
  */
 enum issue_outcome ledger_reserve(struct ledger *ledger, const struct ledger_claim *claim,
     int64_t now_unix_s, struct ledger_grant *grant, char detail[SIGNER_DETAIL_MAX + 1]);
+/* Every certificate revoked or replaced so far, for a CRL; borrowed until the next statement or
+ * commit. The count only grows. */
+const struct crl_entry *ledger_revocations(const struct ledger *ledger, size_t *count);
 /* On failure all reservations since the last commit are gone, as if never asked for. */
 MUST_CHECK enum err ledger_commit(struct ledger *ledger);
 

@@ -41,7 +41,11 @@ enum {
 	AT_SPKI = AT_NOT_BEFORE + 8,
 	AT_TEXT_LEN = AT_SPKI + SHA256_LEN,
 	AT_TEXT = AT_TEXT_LEN + 1,
-	AT_END = AT_TEXT + SIGNER_SERIAL_NUMBER_MAX,
+	/* Zero in records of before there was re-keying. */
+	AT_REPLACES = AT_TEXT + SIGNER_SERIAL_NUMBER_MAX,
+	AT_SERVER_KEYS = AT_REPLACES + SIGNER_SERIAL_LEN,
+	AT_STATION = AT_SERVER_KEYS + 1,
+	AT_END = AT_STATION + LEDGER_STATION_ID_LEN,
 };
 _Static_assert((int)AT_END <= (int)RECORD_BODY_LEN, "a record has room for its fields");
 
@@ -61,6 +65,9 @@ void ledger_entry_encode(const struct ledger_entry *entry, uint64_t sequence,
 	memcpy(record + AT_SPKI, entry->spki_sha256, SHA256_LEN);
 	record[AT_TEXT_LEN] = (uint8_t)text_len;
 	memcpy(record + AT_TEXT, entry->serial_number, text_len);
+	memcpy(record + AT_REPLACES, entry->replaces, SIGNER_SERIAL_LEN);
+	record[AT_SERVER_KEYS] = entry->server_keys;
+	memcpy(record + AT_STATION, entry->station_id, LEDGER_STATION_ID_LEN);
 	chain_record(chain, record);
 	memcpy(record + RECORD_BODY_LEN, chain, SHA256_LEN);
 }
@@ -99,6 +106,10 @@ enum err ledger_entry_decode(const uint8_t record[LEDGER_RECORD_LEN], uint64_t s
 	    text_len > SIGNER_SERIAL_NUMBER_MAX)
 		return ERR_SYNTAX;
 	copy_out(&in, found.serial_number, text_len);
+	in = cursor_of(record + AT_REPLACES, AT_END - AT_REPLACES);
+	copy_out(&in, found.replaces, SIGNER_SERIAL_LEN);
+	found.server_keys = cursor_u8(&in);
+	copy_out(&in, found.station_id, LEDGER_STATION_ID_LEN);
 	memcpy(chain, next, SHA256_LEN);
 	*entry = found;
 	return ERR_OK;

@@ -26,6 +26,7 @@ enum {
 	LEDGER_HEADER_LEN = 256,
 	LEDGER_GROUP_MAX = 4096, /* records of one commit */
 	LEDGER_ORDER_ID_LEN = 16,
+	LEDGER_STATION_ID_LEN = 16,
 	LEDGER_WHY_LEN = 512,
 	LEDGER_HEAD_LEN = 4 + 8 + SHA256_LEN + 8 + SHA256_LEN + 8 + SHA256_LEN,
 };
@@ -38,6 +39,12 @@ struct ledger_entry {
 	uint8_t serial[SIGNER_SERIAL_LEN];
 	int64_t not_before_unix_s;
 	uint8_t spki_sha256[SHA256_LEN];
+	/* The certificate of this MAC whose place it takes; zeros: it is the MAC's first. */
+	uint8_t replaces[SIGNER_SERIAL_LEN];
+	/* How many keys the signer has made for this MAC in a row, and the begin of SHA-256 of the
+	 * name of the station that asked; 0: the phone made its key. */
+	uint8_t server_keys;
+	uint8_t station_id[LEDGER_STATION_ID_LEN];
 };
 
 /* Pure: the record with that sequence number (from 1) and the chain up to it. `chain` is the hash

@@ -38,9 +38,20 @@ static void put(const struct ledger_index *index, uint32_t *table, size_t slot, 
 	table[slot] = (uint32_t)entry + 1;
 }
 
+/* A MAC has one place: its latest entry. */
+static void put_mac(struct ledger_index *index, size_t entry)
+{
+	const struct mac *mac = &index->entries[entry].mac;
+	size_t slot = mac_slot(index, mac);
+
+	while (index->by_mac[slot] && !mac_equal(&index->entries[index->by_mac[slot] - 1].mac, mac))
+		slot = (slot + 1) & (index->slots - 1);
+	index->by_mac[slot] = (uint32_t)entry + 1;
+}
+
 static void put_entry(struct ledger_index *index, size_t entry)
 {
-	put(index, index->by_mac, mac_slot(index, &index->entries[entry].mac), entry);
+	put_mac(index, entry);
 	put(index, index->by_key, key_slot(index, index->entries[entry].spki_sha256), entry);
 }
 
@@ -113,4 +124,17 @@ void ledger_index_cut(struct ledger_index *index, size_t count)
 		return;
 	index->count = count;
 	rebuild(index, index->slots);
+}
+
+void ledger_index_keep(struct ledger_index *index,
+    int (*is_wanted)(const struct ledger_entry *entry, void *ctx), void *ctx)
+{
+	struct ledger_index kept = {0};
+	size_t i;
+
+	for (i = 0; i < index->count; i++)
+		if (is_wanted(&index->entries[i], ctx))
+			ledger_index_add(&kept, &index->entries[i]);
+	ledger_index_free(index);
+	*index = kept;
 }

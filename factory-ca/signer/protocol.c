@@ -131,6 +131,31 @@ enum err signer_failed_decode(struct cursor in, struct signer_failed *failed)
 	return ERR_OK;
 }
 
+void signer_lock_state_encode(struct buf *out, const struct signer_lock_state *state)
+{
+	buf_put_u8(out, state->locked ? 1 : 0);
+	buf_put_u8(out, state->given);
+	buf_put_u8(out, state->needed);
+	buf_put_u64(out, (uint64_t)state->until_unix_s);
+	put_text(out, state->detail, strlen(state->detail));
+}
+
+enum err signer_lock_state_decode(struct cursor in, struct signer_lock_state *state)
+{
+	struct signer_lock_state found = {0};
+	uint8_t locked = cursor_u8(&in);
+
+	found.locked = locked;
+	found.given = cursor_u8(&in);
+	found.needed = cursor_u8(&in);
+	found.until_unix_s = (int64_t)cursor_u64(&in);
+	copy_text(&in, found.detail, SIGNER_DETAIL_MAX);
+	if (finish(&in) || locked > 1)
+		return ERR_SYNTAX;
+	*state = found;
+	return ERR_OK;
+}
+
 void signer_hello_encode(struct buf *out)
 {
 	buf_put_u16(out, SIGNER_PROTOCOL_VERSION);
@@ -444,6 +469,21 @@ enum err signer_order_state_is_decode(struct cursor in, struct signer_order_stat
 	if (finish(&in) || closed > 1)
 		return ERR_SYNTAX;
 	*state = found;
+	return ERR_OK;
+}
+
+void signer_crl_encode(struct buf *out, uint64_t known)
+{
+	buf_put_u64(out, known);
+}
+
+enum err signer_crl_decode(struct cursor in, uint64_t *known)
+{
+	uint64_t found = cursor_left(&in) ? cursor_u64(&in) : 0;
+
+	if (finish(&in))
+		return ERR_SYNTAX;
+	*known = found;
 	return ERR_OK;
 }
 

@@ -46,11 +46,16 @@ enum signer_message {
 	SIGNER_STATEMENT_OUTCOME = 10,
 	SIGNER_ORDER_STATE = 11, /* text: reference */
 	SIGNER_ORDER_STATE_IS = 12,
-	SIGNER_CRL = 13, /* empty: the issuing CA's CRL as it is to be published now */
-	SIGNER_CRL_PART = 14, /* one or more frames; the last is marked */
+	SIGNER_CRL =
+	    13, /* the issuing CA's CRL as it is to be published now; signer_crl_encode() */
+	SIGNER_CRL_PART = 14, /* one or more frames; the last is marked; empty: it is known */
 	SIGNER_FAILED = 15, /* the whole request was not done */
 	SIGNER_AUDIT_HEAD = 40, /* where the audit chain ends: protocol_audit.h */
 	SIGNER_AUDIT_HEAD_IS = 41,
+	/* Of the signer's own user only, and heard before a greeting. */
+	SIGNER_UNLOCK = 64, /* one custodian's opened share: custody_share_encode() */
+	SIGNER_LOCK = 65, /* empty: forget the keys now */
+	SIGNER_LOCK_STATE = 66,
 };
 
 /* Why a request as a whole was not done. Values are part of the protocol: append only. */
@@ -68,6 +73,16 @@ struct signer_failed {
 };
 void signer_failed_encode(struct buf *out, const struct signer_failed *failed);
 MUST_CHECK enum err signer_failed_decode(struct cursor in, struct signer_failed *failed);
+
+/* Where custodians stand. */
+struct signer_lock_state {
+	int locked;
+	uint8_t given, needed; /* shares; 0 of 0 before the first one */
+	int64_t until_unix_s; /* unlocked until; 0: until the signer stops */
+	char detail[SIGNER_DETAIL_MAX + 1]; /* why a share was refused; "" when it was taken */
+};
+void signer_lock_state_encode(struct buf *out, const struct signer_lock_state *state);
+MUST_CHECK enum err signer_lock_state_decode(struct cursor in, struct signer_lock_state *state);
 
 void signer_hello_encode(struct buf *out);
 MUST_CHECK enum err signer_hello_decode(struct cursor in, uint16_t *version);
@@ -193,8 +208,10 @@ enum statement_outcome {
 	STATEMENT_OUTCOME_COUNT,
 };
 /* Codes of a refusal: "bad_statement" (does not parse), "bad_signature" (signature, certificate
- * chain, operator EKU or validity), "order_differs" (this reference names another order),
- * "order_overlaps", "unknown_order" (nothing to close). */
+ * chain, operator EKU or validity, an operator who was removed), "second_signature_needed",
+ * "order_differs" (this reference names another order), "order_overlaps", "order_narrower" (an
+ * extension that takes away), "order_closed", "unknown_order", "unknown_device" (a grant for a MAC
+ * that no order covers), "signer_unavailable". */
 struct signer_statement_outcome {
 	enum statement_outcome outcome;
 	char code[32];
@@ -217,6 +234,10 @@ struct signer_order_state {
 void signer_order_state_is_encode(struct buf *out, const struct signer_order_state *state);
 MUST_CHECK enum err signer_order_state_is_decode(
     struct cursor in, struct signer_order_state *state);
+
+/* `known`: the number of a CRL that the peer has, 0 for none. An empty payload is 0, too. */
+void signer_crl_encode(struct buf *out, uint64_t known);
+MUST_CHECK enum err signer_crl_decode(struct cursor in, uint64_t *known);
 
 struct signer_crl_part {
 	int last;

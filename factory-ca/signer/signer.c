@@ -42,6 +42,7 @@ static void on_accept(int fd, uid_t uid, gid_t gid, pid_t pid, void *ctx)
 		return;
 	}
 	signer->peers[i].signer = signer;
+	signer->peers[i].uid = uid;
 	signer->peers[i].ipc = ipc_new(signer->base, fd, &signer_ipc_handler, &signer->peers[i]);
 }
 
@@ -64,6 +65,7 @@ static enum err open_ledger(struct signer *signer, char why[LEDGER_WHY_LEN])
 	signer->line_access_ca = authority_certificate(&signer->authority.line_access);
 	config.line_access_ca = signer->line_access_ca;
 	config.operator_eku = signer->operator_eku;
+	config.operators = (size_t)signer->config->signer_operators;
 	err = ledger_open(&config, &signer->issuer.ledger, why);
 	if (err)
 		return err;
@@ -120,17 +122,23 @@ static enum err find_peer_user(struct signer *signer, char why[LEDGER_WHY_LEN])
 	return ERR_OK;
 }
 
+const enum ca_key signer_keys[] = {CA_KEY_ISSUING, CA_KEY_CLAIM_CODE};
+const size_t signer_key_count = sizeof(signer_keys) / sizeof(signer_keys[0]);
+
 /* Everything that needs a file, a name or a privilege; afterwards none is left. */
 static enum err start(struct signer *signer, char why[LEDGER_WHY_LEN])
 {
-	static const enum ca_key keys[] = {CA_KEY_ISSUING, CA_KEY_CLAIM_CODE};
 	const struct factory_config *config = signer->config;
 	enum err err;
 
 	err = find_peer_user(signer, why);
 	if (!err)
-		err = authority_open(
-		    config, keys, sizeof(keys) / sizeof(keys[0]), &signer->authority, why);
+		err =
+		    authority_open(config, signer_keys, signer_key_count, &signer->authority, why);
+	if (err == ERR_MORE) {
+		signer->in_custody = signer->locked = 1;
+		err = ERR_OK;
+	}
 	if (err)
 		return err;
 	signer->issuer.store = signer->authority.store;
@@ -173,6 +181,9 @@ static void stop(struct signer *signer)
 	authority_close(&signer->authority);
 	X509_free(signer->line_access_ca);
 	buf_free(&signer->crl);
+	custody_forget(&signer->custody);
+	if (signer->lock_timer)
+		event_free(signer->lock_timer);
 	if (signer->group)
 		event_free(signer->group);
 	if (signer->on_term)
@@ -202,6 +213,7 @@ static enum err prepare(struct signer *signer, char why[LEDGER_WHY_LEN])
 	CHECK(event_add(signer->on_term, NULL) == 0 && event_add(signer->on_int, NULL) == 0);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	sd_notify_prepare();
 	err = start(signer, why);
 	if (!err && signer_sandbox(signer->config)) {
 		snprintf(why, LEDGER_WHY_LEN, "the kernel refuses the list of system calls");
@@ -228,6 +240,8 @@ int signer_run(const struct factory_config *config)
 		LOG_INFO("signer_started", log_str("socket", config->signer_socket),
 		    log_uint("open_orders", ledger_open_orders(signer->issuer.ledger)));
 		sd_notify_send("READY=1");
+		if (signer->in_custody)
+			signer_custody_start(signer);
 		if (event_base_dispatch(signer->base) < 0)
 			status = EX_SOFTWARE;
 		sd_notify_send("STOPPING=1");

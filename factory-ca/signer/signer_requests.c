@@ -3,6 +3,7 @@
  * and one that does not parse ends the connection. Operators are believed by their signatures
  * alone. ISSUE requests that arrived in one turn of the loop run as one group, sharing an fsync.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,14 +16,11 @@
 enum {
 	/* A group is answered whole before anybody else is heard: about a fifth of a second. */
 	GROUP_ROWS = 1024,
-	CRL_DAYS = 30,
-	CRL_KEEP_S = 60, /* a CRL asked for again within it is the same one */
 };
 _Static_assert((int)GROUP_ROWS + (int)SIGNER_ROWS_MAX <= (int)LEDGER_GROUP_MAX, "groups fit");
 
-/* Queues a frame. An error ends the connection: at once where a frame is being handled, else by
- * cut_off_deaf_peers(). */
-static enum err reply(
+/* Else than at once: by cut_off_deaf_peers(). */
+enum err signer_reply(
     struct peer *peer, enum signer_message type, uint32_t id, const struct buf *payload)
 {
 	enum err err;
@@ -37,6 +35,20 @@ static enum err reply(
 	return err;
 }
 
+enum err signer_reply_failed(
+    struct peer *peer, uint32_t id, enum signer_failure failure, const char *detail)
+{
+	struct signer_failed failed = {.failure = failure};
+	struct buf frame = {0};
+	enum err err;
+
+	snprintf(failed.detail, sizeof(failed.detail), "%s", detail);
+	signer_failed_encode(&frame, &failed);
+	err = signer_reply(peer, SIGNER_FAILED, id, &frame);
+	buf_free(&frame);
+	return err;
+}
+
 static void send_issued(
     const struct issue_job *job, enum signer_message type, const struct buf *payload, void *ctx)
 {
@@ -44,7 +56,7 @@ static void send_issued(
 
 	(void)ctx;
 	/* A lost answer costs the front a repetition: the ledger has the reservation. */
-	err = reply(issue_job_owner(job), type, issue_job_id(job), payload);
+	err = signer_reply(issue_job_owner(job), type, issue_job_id(job), payload);
 	(void)err;
 }
 
@@ -75,6 +87,20 @@ static void cut_off_deaf_peers(struct signer *signer)
 	}
 }
 
+void signer_drop_peers(struct signer *signer)
+{
+	size_t i;
+
+	for (i = 0; i < signer->queued; i++)
+		issue_job_free(signer->queue[i]);
+	signer->queued = 0;
+	/* One of them may be asking right now: it goes with the next turn of the loop. */
+	for (i = 0; i < SIGNER_PEERS_MAX; i++)
+		if (signer->peers[i].greeted)
+			signer->peers[i].deaf = 1;
+	event_active(signer->group, EV_TIMEOUT, 0);
+}
+
 void signer_run_group(evutil_socket_t fd, short what, void *ctx)
 {
 	struct signer *signer = ctx;
@@ -97,10 +123,7 @@ void signer_run_group(evutil_socket_t fd, short what, void *ctx)
 static enum err on_issue(struct peer *peer, uint32_t id, struct cursor payload)
 {
 	struct signer *signer = peer->signer;
-	const struct signer_failed busy = {
-	    .failure = SIGNER_FAILURE_UNAVAILABLE, .detail = "the signer's queue is full"};
 	struct issue_job *job = NULL;
-	struct buf frame = {0};
 	enum err err = issue_job_new(payload, peer, id, &job);
 
 	if (err)
@@ -111,10 +134,8 @@ static enum err on_issue(struct peer *peer, uint32_t id, struct cursor payload)
 		return ERR_OK;
 	}
 	issue_job_free(job);
-	signer_failed_encode(&frame, &busy);
-	err = reply(peer, SIGNER_FAILED, id, &frame);
-	buf_free(&frame);
-	return err;
+	return signer_reply_failed(
+	    peer, id, SIGNER_FAILURE_UNAVAILABLE, "the signer's queue is full");
 }
 
 static enum err on_hello(struct peer *peer, uint32_t id, struct cursor payload)
@@ -128,11 +149,17 @@ static enum err on_hello(struct peer *peer, uint32_t id, struct cursor payload)
 		return err;
 	if (version != SIGNER_PROTOCOL_VERSION)
 		return ERR_REFUSED;
+	if (peer->signer->locked) {
+		char detail[SIGNER_DETAIL_MAX + 1];
+
+		signer_locked_text(peer->signer, detail);
+		return signer_reply_failed(peer, id, SIGNER_FAILURE_UNAVAILABLE, detail);
+	}
 	peer->greeted = 1;
 	welcome.issuing_ca = peer->signer->issuing_ca;
 	welcome.open_orders = (uint32_t)ledger_open_orders(peer->signer->issuer.ledger);
 	signer_welcome_encode(&frame, &welcome);
-	err = reply(peer, SIGNER_WELCOME, id, &frame);
+	err = signer_reply(peer, SIGNER_WELCOME, id, &frame);
 	buf_free(&frame);
 	return err;
 }
@@ -163,7 +190,7 @@ static enum err on_claim_codes(struct peer *peer, uint32_t id, struct cursor pay
 		claim_code_hash(&code, &row->mac, row->epoch, row->hash);
 	}
 	signer_claim_texts_encode(&frame, &texts);
-	err = reply(peer, SIGNER_CLAIM_CODE_TEXTS, id, &frame);
+	err = signer_reply(peer, SIGNER_CLAIM_CODE_TEXTS, id, &frame);
 	buf_free(&frame);
 	return err;
 }
@@ -172,23 +199,25 @@ static enum err on_statement(struct peer *peer, uint32_t id, struct cursor paylo
 {
 	struct signed_statement signed_statement = {0};
 	struct signer_statement_outcome outcome;
-	char operator_name[STATEMENT_NAME_MAX + 1];
+	char names[STATEMENT_SIGNATURES_MAX][STATEMENT_NAME_MAX + 1] = {"", ""};
+	size_t i;
 	struct buf frame = {0};
 	enum err err = signed_statement_decode(payload, &signed_statement);
 
 	if (err)
 		return err;
 	ledger_accept(peer->signer->issuer.ledger, &signed_statement, clock_unix_s(), &outcome);
-	signed_statement_operator(&signed_statement, operator_name);
+	for (i = 0; i < signed_statement.signature_count; i++)
+		statement_signer_name(&signed_statement.by[i], names[i]);
 	LOG_INFO("statement",
 	    log_str("outcome", outcome.outcome == STATEMENT_ACCEPTED   ? "accepted"
 			       : outcome.outcome == STATEMENT_EXISTING ? "existing"
 								       : "refused"),
 	    log_str("code", outcome.code), log_str("detail", outcome.detail),
-	    log_str("operator", operator_name),
+	    log_str("operator", names[0]), log_str("second_operator", names[1]),
 	    log_bytes("text", signed_statement.text.bytes, signed_statement.text.len));
 	signer_statement_outcome_encode(&frame, &outcome);
-	err = reply(peer, SIGNER_STATEMENT_OUTCOME, id, &frame);
+	err = signer_reply(peer, SIGNER_STATEMENT_OUTCOME, id, &frame);
 	buf_free(&frame);
 	signed_statement_free(&signed_statement);
 	return err;
@@ -197,8 +226,6 @@ static enum err on_statement(struct peer *peer, uint32_t id, struct cursor paylo
 static enum err on_order_state(struct peer *peer, uint32_t id, struct cursor payload)
 {
 	char reference[STATEMENT_REFERENCE_MAX + 1];
-	const struct signer_failed unknown = {.failure = SIGNER_FAILURE_UNKNOWN_ORDER,
-	    .detail = "no operator opened an order of that reference"};
 	struct signer_order_state state = {0};
 	const struct ledger_order *order;
 	struct buf frame = {0};
@@ -207,78 +234,14 @@ static enum err on_order_state(struct peer *peer, uint32_t id, struct cursor pay
 	if (err)
 		return err;
 	order = ledger_find_order(peer->signer->issuer.ledger, reference);
-	if (order) {
-		state.closed = order->closed;
-		state.issued = order->issued;
-		memcpy(state.statement_sha256, order->statement_sha256, SHA256_LEN);
-		signer_order_state_is_encode(&frame, &state);
-	} else {
-		signer_failed_encode(&frame, &unknown);
-	}
-	err = reply(peer, order ? SIGNER_ORDER_STATE_IS : SIGNER_FAILED, id, &frame);
-	buf_free(&frame);
-	return err;
-}
-
-static enum err make_crl(struct signer *signer, int64_t now_unix_s)
-{
-	const int64_t day_s = 24 * 60 * 60;
-	/* Seconds since 1970 as cRLNumber: it grows without being kept anywhere, as long as the
-	 * clock does not go back, which ledger_clock_behind_s() sees. */
-	struct crl_request request = {.key = CA_KEY_ISSUING,
-	    .issuer = signer->issuer.profile.issuer,
-	    .issuer_len = signer->issuer.profile.issuer_len,
-	    .number = (uint64_t)now_unix_s,
-	    .this_update_unix_s = now_unix_s,
-	    .next_update_unix_s = now_unix_s + CRL_DAYS * day_s};
-	struct buf made = {0};
-	enum err err;
-
-	if (signer->crl.len && now_unix_s >= signer->crl_made_unix_s &&
-	    now_unix_s - signer->crl_made_unix_s < CRL_KEEP_S)
-		return ERR_OK;
-	if (ledger_clock_behind_s(signer->issuer.ledger, now_unix_s) ||
-	    now_unix_s <= signer->crl_made_unix_s)
-		return ERR_UNAVAILABLE;
-	err = crl_make(signer->authority.store, &request, &made);
-	if (err) {
-		buf_free(&made);
-		return err;
-	}
-	buf_free(&signer->crl);
-	signer->crl = made;
-	signer->crl_made_unix_s = now_unix_s;
-	return ERR_OK;
-}
-
-static enum err on_crl(struct peer *peer, uint32_t id, struct cursor payload)
-{
-	enum { PART_MAX = IPC_PAYLOAD_MAX - 1 };
-	struct signer *signer = peer->signer;
-	const struct signer_failed failed = {
-	    .failure = SIGNER_FAILURE_UNAVAILABLE, .detail = "no CRL can be signed now"};
-	struct signer_crl_part part = {0};
-	struct buf frame = {0};
-	size_t sent = 0;
-	enum err err;
-
-	if (cursor_left(&payload))
-		return ERR_SYNTAX;
-	if (make_crl(signer, clock_unix_s())) {
-		signer_failed_encode(&frame, &failed);
-		err = reply(peer, SIGNER_FAILED, id, &frame);
-		buf_free(&frame);
-		return err;
-	}
-	do {
-		part.bytes = signer->crl.bytes + sent;
-		part.len = signer->crl.len - sent < PART_MAX ? signer->crl.len - sent : PART_MAX;
-		sent += part.len;
-		part.last = sent == signer->crl.len;
-		buf_clear(&frame);
-		signer_crl_part_encode(&frame, &part);
-		err = reply(peer, SIGNER_CRL_PART, id, &frame);
-	} while (!err && !part.last);
+	if (!order)
+		return signer_reply_failed(peer, id, SIGNER_FAILURE_UNKNOWN_ORDER,
+		    "no operator opened an order of that reference");
+	state.closed = order->closed;
+	state.issued = order->issued;
+	memcpy(state.statement_sha256, order->statement_sha256, SHA256_LEN);
+	signer_order_state_is_encode(&frame, &state);
+	err = signer_reply(peer, SIGNER_ORDER_STATE_IS, id, &frame);
 	buf_free(&frame);
 	return err;
 }
@@ -287,28 +250,25 @@ static enum err on_crl(struct peer *peer, uint32_t id, struct cursor payload)
 static enum err on_audit_head(struct peer *peer, uint32_t id, struct cursor payload)
 {
 	struct signer *signer = peer->signer;
-	const struct signer_failed failed = {.failure = SIGNER_FAILURE_UNAVAILABLE,
-	    .detail = "no head can be signed now: see the signer's log, disk and clock"};
 	struct signer_audit_head_is answer;
 	struct signer_audit_end end;
 	struct buf frame = {0};
-	enum err failure, err = signer_audit_head_decode(payload, &end);
+	enum err err = signer_audit_head_decode(payload, &end);
 
 	if (err)
 		return err;
-	failure = audit_heads_sign(signer->audit_heads, signer->authority.store,
-	    &signer->issuing_ca, &end, clock_unix_s(), &answer);
-	if (failure)
-		signer_failed_encode(&frame, &failed);
-	else
-		signer_audit_head_is_encode(&frame, &answer);
-	if (!failure && answer.outcome >= AUDIT_HEAD_BACKWARDS)
+	if (audit_heads_sign(signer->audit_heads, signer->authority.store, &signer->issuing_ca,
+		&end, clock_unix_s(), &answer))
+		return signer_reply_failed(peer, id, SIGNER_FAILURE_UNAVAILABLE,
+		    "no head can be signed now: see the signer's log, disk and clock");
+	signer_audit_head_is_encode(&frame, &answer);
+	if (answer.outcome >= AUDIT_HEAD_BACKWARDS)
 		LOG_ERROR("audit_head_refused",
 		    log_str("reason", audit_head_outcome_name(answer.outcome)),
 		    log_uint("asked_seq", end.chain_seq),
 		    log_hex("asked_row", end.row_hash, SHA256_LEN),
 		    log_str("last", answer.last.text));
-	err = reply(peer, failure ? SIGNER_FAILED : SIGNER_AUDIT_HEAD_IS, id, &frame);
+	err = signer_reply(peer, SIGNER_AUDIT_HEAD_IS, id, &frame);
 	buf_free(&frame);
 	return err;
 }
@@ -317,7 +277,23 @@ static enum err on_ping(struct peer *peer, uint32_t id, struct cursor payload)
 {
 	const struct buf empty = {0};
 
-	return cursor_left(&payload) ? ERR_SYNTAX : reply(peer, SIGNER_PONG, id, &empty);
+	return cursor_left(&payload) ? ERR_SYNTAX : signer_reply(peer, SIGNER_PONG, id, &empty);
+}
+
+/* What custodians may ask, before any greeting. */
+static enum err on_custody(struct peer *peer, uint16_t type, uint32_t id, struct cursor payload)
+{
+	struct signer_lock_state state = {0};
+	struct buf frame = {0};
+	enum err err = type == SIGNER_UNLOCK ? signer_on_unlock(peer, payload, &state)
+					     : signer_on_lock(peer, payload, &state);
+
+	if (err)
+		return err;
+	signer_lock_state_encode(&frame, &state);
+	err = signer_reply(peer, SIGNER_LOCK_STATE, id, &frame);
+	buf_free(&frame);
+	return err;
 }
 
 static enum err on_frame(
@@ -326,6 +302,8 @@ static enum err on_frame(
 	struct peer *peer = ctx;
 
 	(void)ipc;
+	if (type == SIGNER_UNLOCK || type == SIGNER_LOCK)
+		return on_custody(peer, type, id, payload);
 	if (!peer->greeted && type != SIGNER_HELLO)
 		return ERR_SYNTAX;
 	switch (type) {
@@ -342,7 +320,7 @@ static enum err on_frame(
 	case SIGNER_ORDER_STATE:
 		return on_order_state(peer, id, payload);
 	case SIGNER_CRL:
-		return on_crl(peer, id, payload);
+		return signer_on_crl(peer, id, payload);
 	case SIGNER_AUDIT_HEAD:
 		return on_audit_head(peer, id, payload);
 	default:

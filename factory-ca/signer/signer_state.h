@@ -1,6 +1,7 @@
 /*
  * The state of the signer's process: one loop, the peers on its socket, the requests that wait.
- * Private to signer.c (start, socket, end) and signer_requests.c (what a peer may ask).
+ * Private to signer.c (start, socket, end), signer_requests.c (what a peer may ask) and the files
+ * that answer.
  */
 #ifndef FIRSTRING_FACTORY_CA_SIGNER_SIGNER_STATE_H
 #define FIRSTRING_FACTORY_CA_SIGNER_SIGNER_STATE_H
@@ -13,6 +14,7 @@
 #include "factory-ca/config.h"
 #include "factory-ca/signer/audit_heads.h"
 #include "factory-ca/signer/authority.h"
+#include "factory-ca/signer/custody.h"
 #include "factory-ca/signer/issue.h"
 
 enum { SIGNER_PEERS_MAX = 64, SIGNER_QUEUE_JOBS = 1024 };
@@ -21,6 +23,7 @@ struct peer {
 	struct signer *signer;
 	struct ipc *ipc; /* NULL: a free place */
 	int greeted;
+	uid_t uid;
 	int deaf; /* does not read its answers: to be cut off */
 };
 
@@ -36,18 +39,51 @@ struct signer {
 	char crl_url[FACTORY_URL_MAX], issuer_url[FACTORY_URL_MAX], ocsp_url[FACTORY_URL_MAX];
 	struct ipc_listener *listener;
 	struct event *group, *on_term, *on_int;
+	/* Custodians: see signer_custody.c. */
+	int in_custody, locked;
+	struct custody custody;
+	struct event *lock_timer; /* while unlocked: the end of it; else shares are forgotten */
+	int64_t unlocked_until_unix_s; /* 0: until the signer stops */
 	struct peer peers[SIGNER_PEERS_MAX];
 	uid_t peer_uid; /* who may connect beside ourselves */
 	struct issue_job *queue[SIGNER_QUEUE_JOBS];
 	size_t queued;
-	struct buf crl;
-	int64_t crl_made_unix_s;
+	struct buf crl; /* the issuing CA's latest, "" before the first was asked for */
+	int64_t crl_made_unix_s; /* its number, too */
+	size_t crl_entries;
 };
 
 /* What peers send; the context of each connection is its struct peer. */
 extern const struct ipc_handler signer_ipc_handler;
 
+/* The keys that a signer works with. */
+extern const enum ca_key signer_keys[];
+extern const size_t signer_key_count;
+
+/* Says once more how custodians stand: log, service manager. */
+void signer_custody_start(struct signer *signer);
+/* SIGNER_UNLOCK and SIGNER_LOCK; `state` is the answer. ERR_DENIED: of another user. */
+MUST_CHECK enum err signer_on_unlock(
+    struct peer *peer, struct cursor payload, struct signer_lock_state *state);
+MUST_CHECK enum err signer_on_lock(
+    struct peer *peer, struct cursor payload, struct signer_lock_state *state);
+/* What a front is told while nothing can be signed. */
+void signer_locked_text(const struct signer *signer, char detail[SIGNER_DETAIL_MAX + 1]);
+/* Forgets what waits and cuts off every peer that was greeted, with the next turn of the loop. */
+void signer_drop_peers(struct signer *signer);
+
 /* The callback of `group`: runs the ISSUE requests that wait, as one group. */
 void signer_run_group(evutil_socket_t fd, short what, void *ctx);
+
+/* signer_requests.c: queues a frame. An error ends the connection: at once where a frame is being
+ * handled, else when the group in hand is done. */
+MUST_CHECK enum err signer_reply(
+    struct peer *peer, enum signer_message type, uint32_t id, const struct buf *payload);
+/* The answer of a request that was not done. */
+MUST_CHECK enum err signer_reply_failed(
+    struct peer *peer, uint32_t id, enum signer_failure failure, const char *detail);
+
+/* signer_crl.c */
+MUST_CHECK enum err signer_on_crl(struct peer *peer, uint32_t id, struct cursor payload);
 
 #endif

@@ -8,15 +8,16 @@
 /* Stands for what the redirector makes up for a model's other accounts: letters and digits. */
 static const char OTHER_PASSWORD[] = "Aa0Bb1Cc2Dd3Ee4F";
 
-static void blame(const char *model, const char *value, struct field_errors *errors)
+static void blame(const struct carry *carry, const char *value, struct field_errors *errors)
 {
 	if (strcmp(value, "admin_password") == 0)
 		field_error_add(errors, "admin_password", "not_representable",
-		    "The answer format of model %s cannot carry this password.", model);
+		    "The answer format of model %s cannot carry this password.", carry->model);
 	else
-		field_error_add(errors, "profile_id", "not_representable",
-		    "The answer format of model %s cannot carry the %s of this phone.", model,
-		    value);
+		field_error_add(errors, carry->is_profile_change ? value : "profile_id",
+		    "not_representable",
+		    "The answer format of model %s cannot carry the %s of this phone.",
+		    carry->model, value);
 }
 
 enum err carry_check(
@@ -36,7 +37,8 @@ enum err carry_check(
 	enum err err;
 
 	if (carry->is_staged && !format_can_stage(format)) {
-		field_error_add(errors, "profile_id", "cannot_stage",
+		field_error_add(errors, carry->is_profile_change ? "delivery" : "profile_id",
+		    "cannot_stage",
 		    "Phones of model %s cannot be made to ask again: staged delivery is not for "
 		    "them.",
 		    carry->model);
@@ -53,7 +55,7 @@ enum err carry_check(
 	if (!err)
 		err = format_check_values(format, &values, &refused);
 	if (err) {
-		blame(carry->model, refused, errors);
+		blame(carry, refused, errors);
 		err = ERR_REFUSED;
 	}
 	buf_free(&url);

@@ -20,11 +20,12 @@ struct carry {
 	const char *fallback_urls[CARRY_FALLBACKS_MAX];
 	size_t fallback_count;
 	int is_staged; /* the profile's delivery */
+	int is_profile_change; /* it is the profile that is being stored, not the claim */
 	const char *admin_password;
 };
 
 /* ERR_REFUSED with an error added. What a profile says is blamed on `profile_id`, which is what
- * the request names. */
+ * the request names, or on the profile's own field where that is what is stored. */
 MUST_CHECK enum err carry_check(
     const struct format *format, const struct carry *carry, struct field_errors *errors);
 

@@ -6,8 +6,10 @@
 
 struct housekeeping;
 
-/* At once, and then every ten minutes until freed. `admin` is borrowed. */
-struct housekeeping *housekeeping_new(struct event_base *base, struct pg *admin);
+/* At once, and then each interval until freed; sooner where there is more to do than was done.
+ * `admin` is borrowed. */
+struct housekeeping *housekeeping_new(
+    struct event_base *base, struct pg *admin, int64_t interval_ms);
 void housekeeping_free(struct housekeeping *housekeeping);
 
 #endif

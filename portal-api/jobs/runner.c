@@ -437,7 +437,8 @@ int job_worker_run(const struct worker *worker, void *shared)
 	runner.portal.admin = connect_as(&runner, config->admin_database, NULL);
 	runner.timer = event_new(runner.base, -1, 0, on_timer, &runner);
 	CHECK(runner.timer);
-	struct housekeeping *housekeeping = housekeeping_new(runner.base, runner.portal.admin);
+	struct housekeeping *housekeeping = housekeeping_new(
+	    runner.base, runner.portal.admin, runner.portal.config->housekeeping_ms);
 	struct transfer_watch *transfers =
 	    transfer_watch_new(runner.base, runner.portal.admin, config);
 	struct worker_signals *signals = worker_signals_new(runner.base, on_drain, &runner);

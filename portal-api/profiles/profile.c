@@ -57,6 +57,10 @@ static const struct bind_field fields[] = {
 	.offset = OFFSET(window_hours),
 	.min = 1,
 	.max = 8760},
+    {.name = "purge_after_delivery",
+	.type = BIND_BOOL,
+	.flags = BIND_NULLABLE,
+	.offset = OFFSET(purge_after_delivery)},
 };
 
 /* 1 to TRUST_ANCHORS_MAX certificates and nothing between them but white space. */
@@ -98,10 +102,10 @@ enum err profile_bind(const json_t *document, struct profile *profile, struct fi
 	if (!is_window && bound.window_hours != 0)
 		field_error_add(
 		    errors, "window_hours", "not_used", "This goes with redelivery window only.");
-	/* The redirector does not serve it yet: said here, not by a phone that waits at a desk. */
-	if (strcmp(bound.redelivery, "once") == 0)
-		field_error_add(errors, "redelivery", "unsupported",
-		    "This release does not serve redelivery once; take always or window.");
+	if (bound.purge_after_delivery && strcmp(bound.redelivery, "always") == 0)
+		field_error_add(errors, "purge_after_delivery", "not_used",
+		    "With redelivery always a phone may come for its password at any time; take "
+		    "once or window.");
 	if (bound.trust_anchors && !are_certificates(bound.trust_anchors))
 		field_error_add(errors, "trust_anchors", "bad_certificate",
 		    "This must be 1 to %d PEM certificates and nothing else.", TRUST_ANCHORS_MAX);

@@ -20,6 +20,7 @@ struct profile {
 	const char *trust_anchors; /* PEM; NULL: none */
 	const char *delivery, *redelivery;
 	int64_t window_hours; /* 0: none */
+	int purge_after_delivery;
 };
 
 /* Binds and checks what needs nothing but the document. */

@@ -1,7 +1,8 @@
 /*
- * PATCH /v1/claims/{mac} and POST /v1/claims/{mac}/rotate: changing one's own claim.
+ * PATCH /v1/claims/{mac}, POST /v1/claims/{mac}/rotate and /rearm: changing one's own claim.
  *
- * A new password becomes pending: the next answer to the phone delivers it.
+ * A new password becomes pending: the next answer to the phone delivers it. A re-arm makes one only
+ * where the old one was purged, so that the phone that comes is not turned away.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ struct changing {
 	struct mac mac;
 	int version; /* expected */
 	struct patch_body body; /* borrowed from the document */
-	int makes_password; /* rotate: a new one, whether supplied or not */
+	int makes_password; /* a new one, whether supplied or not */
 	const struct pg_statement *statement;
 	uint8_t claim_id[UUID_LEN];
 	char *model, *serial_number, *format;
@@ -62,7 +63,7 @@ static void on_changed(struct request *request, const struct pg_rows *const *res
 	const char *outcome = row_text(results[0], 0, row_column(results[0], "outcome"));
 	CHECK(count == 1);
 	if (strcmp(outcome, "updated") == 0 || strcmp(outcome, "same") == 0 ||
-	    strcmp(outcome, "rotated") == 0)
+	    strcmp(outcome, "rotated") == 0 || strcmp(outcome, "rearmed") == 0)
 		claim_reply(request, 200, results[0]);
 	else
 		request_fail_outcome(request, outcome);
@@ -92,8 +93,12 @@ static void store(struct request *request)
 		else
 			pg_param_bool(params, changing->body.suspended);
 	}
-	add_sealed(params, changing);
+	/* What functions took later stands at the end. */
+	if (changing->statement != &query_claim_rearm)
+		add_sealed(params, changing);
 	request_param_actor(request, params);
+	if (changing->statement == &query_claim_rearm)
+		add_sealed(params, changing);
 	request_effect(request, &(struct pg_call){changing->statement, params}, 1, on_changed);
 }
 
@@ -143,6 +148,15 @@ static void on_claim(struct request *request, const struct pg_rows *const *resul
 		request_fail_outcome(request, "version_mismatch");
 		return;
 	}
+	if (changing->statement == &query_claim_rotate)
+		changing->makes_password = 1;
+	if (changing->statement == &query_claim_rearm) {
+		if (!row_bool(rows, 0, row_column(rows, "password_purged"))) {
+			store(request);
+			return;
+		}
+		changing->makes_password = 1;
+	}
 	row_uuid(rows, 0, row_column(rows, "claim_id"), changing->claim_id);
 	changing->model = copy_column(rows, "model");
 	changing->serial_number = copy_column(rows, "serial_number");
@@ -180,13 +194,23 @@ void claim_patch(struct request *request)
 		store(request);
 }
 
-void claim_rotate(struct request *request)
+/* Both need the claim first. */
+static void change_by(struct request *request, const struct pg_statement *statement)
 {
 	struct changing *changing = changing_new(request);
 	if (request_mac(request, 0, &changing->mac) ||
 	    request_if_match(request, &changing->version))
 		return;
-	changing->statement = &query_claim_rotate;
-	changing->makes_password = 1;
+	changing->statement = statement;
 	read_claim(request);
+}
+
+void claim_rotate(struct request *request)
+{
+	change_by(request, &query_claim_rotate);
+}
+
+void claim_rearm(struct request *request)
+{
+	change_by(request, &query_claim_rearm);
 }

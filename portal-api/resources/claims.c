@@ -170,26 +170,3 @@ void claim_release(struct request *request)
 	request_param_actor(request, params);
 	request_effect(request, &(struct pg_call){&query_claim_release, params}, 1, on_released);
 }
-
-static void on_rearmed(struct request *request, const struct pg_rows *const *results, size_t count)
-{
-	const char *outcome = row_text(results[0], 0, row_column(results[0], "outcome"));
-	CHECK(count == 1);
-	if (strcmp(outcome, "rearmed") == 0)
-		claim_reply(request, 200, results[0]);
-	else
-		request_fail_outcome(request, outcome);
-}
-
-void claim_rearm(struct request *request)
-{
-	struct mac mac;
-	int version;
-	if (request_mac(request, 0, &mac) || request_if_match(request, &version))
-		return;
-	struct pg_params *params = pg_params_new();
-	pg_param_mac(params, &mac);
-	request_param_version(params, version);
-	request_param_actor(request, params);
-	request_effect(request, &(struct pg_call){&query_claim_rearm, params}, 1, on_rearmed);
-}

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "portal-api/claims/carry.h"
 #include "portal-api/http/list.h"
 #include "portal-api/json/rows.h"
 #include "portal-api/profiles/profile.h"
@@ -18,12 +19,17 @@ static const struct row_field fields[] = {
     {"delivery", "delivery", ROW_TEXT},
     {"redelivery", "redelivery", ROW_TEXT},
     {"window_hours", "window_hours", ROW_INT},
+    {"purge_after_delivery", "purge_after_delivery", ROW_BOOL},
     {"id", "id", ROW_TEXT},
     {"version", "version", ROW_INT},
     {"created_at", "created_at", ROW_TIME},
     {"updated_at", "updated_at", ROW_TIME},
 };
-enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]), WRITABLE_COUNT = 7 };
+enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]), WRITABLE_COUNT = 8 };
+
+/* The least that a phone's password may be: those of the claims were checked when they were made.
+ */
+static const char ANY_PASSWORD[] = "Aa0Bb1Cc2Dd3";
 
 static const struct list profiles = {.name = "profiles",
     .statement = &query_profile_list,
@@ -154,6 +160,7 @@ static void add_profile_params(
 	else
 		pg_param_null(params);
 	request_param_actor(request, params);
+	pg_param_bool(params, profile->purge_after_delivery);
 }
 
 static void on_domains(struct request *request, const struct pg_rows *const *results, size_t count)
@@ -193,11 +200,45 @@ static void merge(json_t *document, json_t *patch)
 		json_object_set(document, key, value);
 }
 
+static void carry_phone(const struct pg_rows *phones, size_t at, struct carry *carry)
+{
+	row_mac(phones, at, row_column(phones, "mac"), &carry->mac);
+	carry->model = row_text(phones, at, row_column(phones, "model"));
+	carry->serial_number = row_text(phones, at, row_column(phones, "serial_number"));
+	carry->admin_user = row_text(phones, at, row_column(phones, "admin_user"));
+}
+
+/* Answers and returns non-zero when a model that is claimed with the profile could not be told what
+ * it says from now on. */
+static int refuse_for_phones(
+    struct request *request, const struct profile *profile, const struct pg_rows *phones)
+{
+	struct carry carry = {.provisioning_url = profile->provisioning_url,
+	    .fallback_count = json_array_size(profile->fallback_urls),
+	    .is_staged = strcmp(profile->delivery, "staged") == 0,
+	    .is_profile_change = 1,
+	    .admin_password = ANY_PASSWORD};
+	enum err err = ERR_OK;
+	for (size_t i = 0; i < carry.fallback_count; i++)
+		carry.fallback_urls[i] =
+		    json_string_value(json_array_get(profile->fallback_urls, i));
+	for (size_t i = 0; !err && i < row_count(phones); i++) {
+		const struct format *format = format_set_find(
+		    request->portal->formats, row_text(phones, i, row_column(phones, "format")));
+		carry_phone(phones, i, &carry);
+		if (format)
+			err = carry_check(format, &carry, &request->problem.errors);
+	}
+	if (err)
+		request_fail_fields(request);
+	return err != ERR_OK;
+}
+
 static void on_current(struct request *request, const struct pg_rows *const *results, size_t count)
 {
 	struct change *change = request->state;
 	const struct pg_rows *rows = results[0];
-	CHECK(count == 2);
+	CHECK(count == 3);
 	if (row_count(rows) == 0) {
 		request_fail_outcome(request, "not_found");
 		return;
@@ -213,7 +254,8 @@ static void on_current(struct request *request, const struct pg_rows *const *res
 		request_fail_fields(request);
 		return;
 	}
-	if (refuse_urls(request, &change->profile, results[1]))
+	if (refuse_urls(request, &change->profile, results[1]) ||
+	    refuse_for_phones(request, &change->profile, results[2]))
 		return;
 	struct pg_params *params = pg_params_new();
 	pg_param_uuid(params, change->id.bytes);
@@ -229,8 +271,11 @@ void profile_patch(struct request *request)
 	struct change *change = change_new(request);
 	if (request_uuid(request, 0, &change->id) || request_if_match(request, &change->version))
 		return;
-	const struct pg_call calls[] = {read_call(&change->id), domains_call(request)};
-	request_query(request, calls, 2, on_current);
+	struct pg_params *params = pg_params_new();
+	pg_param_uuid(params, change->id.bytes);
+	const struct pg_call calls[] = {
+	    read_call(&change->id), domains_call(request), {&query_profile_phones, params}};
+	request_query(request, calls, 3, on_current);
 }
 
 static void on_deleted(struct request *request, const struct pg_rows *const *results, size_t count)

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """One phone's journey: factory, sale, first boot; for every format, key type and TLS version."""
 import base64
+import csv
 import os
 import re
 import ssl
 import tempfile
 import unittest
 
-from tests.lib.instance import Client, Instance, Phone, der_of, run
+from tests.lib.instance import BUILD, Client, Instance, Phone, der_of, run
 from tests.lib.vendors import VENDORS
 
 PASSWORD = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9]{12,64}\Z")
@@ -172,6 +173,40 @@ class EnrolmentOverSecureTransport(unittest.TestCase):
 
 def env_url(path):
     return firstring.env["FIRSTRING_FACTORY_URL"] + path
+
+
+class FactoryLine(unittest.TestCase):
+    """The station's client makes phones that the redirector takes."""
+
+    def run_line(self, macs, order, *more):
+        env = firstring.env
+        return run(os.path.join(BUILD, "bin/factory-line"), "--url", env["FIRSTRING_FACTORY_URL"], "--server-ca",
+                   env["FIRSTRING_SERVER_CA"], "--station-cert", env["FIRSTRING_STATION_CERT"], "--station-key",
+                   env["FIRSTRING_STATION_KEY"], "--order", order, "--out", self.out, "--first-mac", macs[0],
+                   "--count", str(len(macs)), "--redirector", env["FIRSTRING_REDIRECTOR_URL"], *more, check=False)
+
+    def test_verify_connects_as_each_phone(self):
+        macs = firstring.macs(20)
+        order = firstring.order(firstring.model("model-line", "json"), macs)
+        self.out = os.path.join(firstring.scratch, "line")
+        done = self.run_line(macs, order, "--verify")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(b"verified as 20 phones at ", done.stderr)
+        # It is no first boot: nobody is told that the phone came.
+        self.assertEqual(firstring.psql(f"select count(*) from firstring.device_event where mac = '{macs[0]}'"), "0")
+        # Another phone's files in the folder do not pass for this one's.
+        with open(f"{self.out}/{macs[3]}/fullchain.pem") as file, open(f"{self.out}/{macs[4]}/fullchain.pem", "w") as other:
+            other.write(file.read())
+        done = self.run_line(macs, order, "--verify")
+        self.assertEqual(done.returncode, 76, done.stderr)
+        self.assertIn(f"{macs[4]} ({macs[4]}): not verified".encode(), done.stderr)
+        # The label's code claims the phone that was made.
+        with open(f"{self.out}/labels.csv", newline="") as file:
+            label = list(csv.DictReader(file))[0]
+        profile = firstring.profile(firstring.itsp, "from the line")
+        claim = firstring.itsp.ok("PUT", f"/v1/claims/{macs[0]}", {"claim_code": label["claim_code"],
+                                                                  "profile_id": profile})
+        self.assertEqual(claim["mac"], macs[0])
 
 
 class Orders(unittest.TestCase):

@@ -196,12 +196,21 @@ class Redirector:
             self.claim(phone, password)
         return phone
 
+    def sealed(self, phone, password):
+        done = run(os.path.join(BUILD, "bin/sealed"), self.ring, phone.mac, phone.claim, password)
+        return "\\x" + done.stdout.decode().strip()
+
     def claim(self, phone, password=PASSWORD):
         phone.claim = str(uuid.uuid4())
-        sealed = run(os.path.join(BUILD, "bin/sealed"), self.ring, phone.mac, phone.claim, password)
         self.psql(f"insert into firstring.claim (id, mac, itsp_id, profile_id, proof, sealed_password) values"
                   f" ('{phone.claim}', '{phone.mac}', '{self.itsp}', '{self.profile}', 'code',"
-                  f" '\\x{sealed.stdout.decode().strip()}')")
+                  f" '{self.sealed(phone, password)}')")
+
+    def set_pending(self, phone, password):
+        """As a rotation does."""
+        self.psql(f"update firstring.claim set pending_sealed_password = '{self.sealed(phone, password)}',"
+                  f" pending_version = password_version + 1, pending_since = now(), version = version + 1"
+                  f" where id = '{phone.claim}'")
 
     def events(self, phone):
         rows = self.psql(f"select kind, detail ->> 'reason' from firstring.device_event"
@@ -228,12 +237,13 @@ class Redirector:
         with open(self.path("redirector.yaml"), "w") as file:
             file.write("".join(f"{key}: {json.dumps(value)}\n" for key, value in config.items()))
 
+    def command(self):
+        return [os.path.join(BUILD, "bin/redirector"), "--config", self.path("redirector.yaml")]
+
     def start(self):
         with open(self.path("log"), "a") as log:
-            self.process = subprocess.Popen(
-                [os.path.join(BUILD, "bin/redirector"), "--config", self.path("redirector.yaml")],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        eventually(self.is_ready, what="the redirector is not ready")
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        eventually(self.is_ready, 30, what="the redirector is not ready")
 
     def stop(self):
         if self.process and self.process.poll() is None:

@@ -5,7 +5,7 @@
 -- $2 macs macaddr[]: up to 1,000
 -- $3 spki_sha256 bytea[]: as long as macs
 -- -> ordinal bigint: 1 is the first input row
--- -> outcome text: none (free to issue), existing (the same order, MAC and key),
+-- -> outcome text: none (free to issue, or granted another key), existing (the same order, MAC and key),
 --    mac_has_other_key, mac_in_other_order (the same key, another order), key_reused (the key
 --    belongs to another MAC), revoked (the same key, its certificate is not live)
 -- -> certificate bytea: DER, for existing only

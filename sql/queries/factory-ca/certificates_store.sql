@@ -1,5 +1,6 @@
 -- The record before release: stores what was signed for one order, up to 1,000 rows. Each row
--- stands for itself. Two fronts that store one MAC at once: one gets stored, the other existing
+-- stands for itself. Where an operator granted a MAC another key, or the signer made its key again,
+-- the certificate takes the place of the live one, which is superseded. Two fronts that store one MAC at once: one gets stored, the other existing
 -- with the winner's certificate, which is the one to release.
 -- caller: factory-ca front
 -- role: firstring_factory
@@ -19,6 +20,7 @@
 -- $13 actor_id text
 -- $14 source_ip inet
 -- $15 request_id text
+-- $16 server_key boolean: the signer made the keys
 -- -> ordinal bigint: 1 is the first input row
 -- -> outcome text: stored, existing, mac_has_other_key, mac_in_other_order, key_reused, revoked,
 --    out_of_range, order_closed (closed, or not_before outside its window), station_not_allowed,
@@ -30,5 +32,5 @@
 select ordinal, outcome, certificate, claim_code_epoch
 from firstring.certificates_store($1::text, $2::bytea, $3::macaddr[], $4::text[], $5::bytea[],
   $6::bytea[], $7::bytea[], $8::bytea[], $9::timestamptz[], $10::bytea[], $11::bigint[],
-  $12::text, $13::text, $14::inet, $15::text)
+  $12::text, $13::text, $14::inet, $15::text, $16::boolean)
 order by ordinal;

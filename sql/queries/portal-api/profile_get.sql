@@ -9,12 +9,13 @@
 -- -> delivery text
 -- -> redelivery text
 -- -> window_hours integer
+-- -> purge_after_delivery boolean
 -- -> version integer
 -- -> created_at timestamptz
 -- -> updated_at timestamptz
 -- rows: 0 or 1
 -- plan: index scan of provisioning_profile_pkey under row-level security
 select id, name, provisioning_url, fallback_urls, trust_anchors, delivery, redelivery,
-  window_hours, version, created_at, updated_at
+  window_hours, purge_after_delivery, version, created_at, updated_at
 from firstring.provisioning_profile
 where id = $1::uuid and deleted_at is null;

@@ -54,22 +54,6 @@ select t.equal('no secret in the audit log', (select count(*)::text from firstri
 update firstring.claim set sealed_password = null, password_purged_at = now();
 select t.equal('reveal after a purge', pg_temp.revealed(), 'purged undelivered');
 
--- once
-create function pg_temp.advance(grace int) returns text language sql as $$
-  select a.outcome from firstring.claim c, firstring.delivery_advance(c.id, c.version,
-    coalesce(c.pending_version, c.password_version), grace) a where c.id = t.id('claim') $$;
-select t.equal('the first answer', pg_temp.advance(900), 'granted');
-select t.equal('within the grace', pg_temp.advance(900), 'granted');
-select t.equal('past it', pg_temp.advance(0), 'locked');
-select t.equal('re-arm', (select outcome from firstring.claim_rearm('00:15:65:00:00:00', null, 'token', 'T', null,
-  null)), 'rearmed');
-select t.equal('once more', pg_temp.advance(0), 'granted');
-select t.equal('and locked', pg_temp.advance(0), 'locked');
-select t.equal('another version', (select outcome from firstring.delivery_advance(t.id('claim'), 99, 1, 900)), 'changed');
-select firstring.claim_patch('00:15:65:00:00:00', null, null, true, null, null, 'token', 'T', null, null);
-select t.equal('suspended', pg_temp.advance(900), 'changed');
-select firstring.claim_patch('00:15:65:00:00:00', null, null, false, null, null, 'token', 'T', null, null);
-
 -- Contacts before a claim, and in another's time.
 create function pg_temp.shown(mac macaddr) returns text language sql as $$
   select coalesce(to_char(contacted_at at time zone 'UTC', 'HH24:MI'), 'never') || ' ' || contacted_before_claim

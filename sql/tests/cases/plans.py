@@ -6,7 +6,7 @@ import os, pathlib, re, subprocess, sys
 
 ROWS = 100_000
 GROWING = {"device", "certificate", "device_key", "claim", "shipment", "audit_log", "security_event", "api_token",
-           "claim_job", "claim_job_row", "idempotency", "provisioning_profile"}
+           "claim_job", "claim_job_row", "idempotency", "provisioning_profile", "stage_token"}
 queries = pathlib.Path(os.environ["SQL_ROOT"]) / "sql" / "queries"
 
 
@@ -73,6 +73,8 @@ insert into firstring.provisioning_profile (id, itsp_id, name, provisioning_url)
 select gen_random_uuid(), t.id('Beta'), 'profile ' || n, 'https://itsp.example/' from generate_series(1, 20000) n;
 insert into firstring.shipment (mac, itsp_id)
 select t.mac(x'102030000000'::bigint + n), t.id('Alpha') from generate_series(1, {ROWS}, 2) n;
+insert into firstring.stage_token (token_hash, claim_id, fingerprint, expires_at)
+select t.digest('token ' || n), gen_random_uuid(), t.digest('c' || n), now() + interval '1 day' from generate_series(1, 20000) n;
 """)
 
 psql("""
@@ -98,12 +100,18 @@ CASES = [
     ("redirector/events_insert", "t.times(clock_timestamp()), t.ids(), t.macs(x'102030000000'::bigint), "
      "t.times('delivered'::text), t.times(null::uuid), t.times(null::bigint), t.times(null::text), t.times(null::text)",
      ["device_pkey", "claim_mac_idx"]),
-    ("redirector/delivery_advance", "t.id('the claim'), 1, 1, 900", ["claim_pkey"]),
+    ("redirector/delivery_advance", "t.id('the claim'), 1, 1, 900, null, null, gen_random_uuid(), null",
+     ["claim_pkey", "device_pkey"]),
+    ("redirector/delivery_advance", "t.id('the claim'), 1, 1, 900, t.digest('token 7'), t.digest('c7'), gen_random_uuid(), "
+     "null", ["claim_pkey", "stage_token_"]),
+    ("redirector/delivery_stage", "t.id('the claim'), 1, 1, false, t.digest('new'), t.digest('c42'), 86400, "
+     "gen_random_uuid(), null", ["claim_pkey", "stage_token_claim_idx"]),
     ("factory-ca/certificates_existing", "'O', t.macs(x'102030000000'::bigint), t.digests('k')",
      ["device_key_pkey", "certificate_mac_idx", "device_pkey"]),
     ("factory-ca/certificates_store", "'O', t.digest('line-1'), t.macs(x'001565000100'::bigint), t.times('S'::text), "
      "t.digests('new'), t.serials('news'), t.times('d'::bytea), t.digests('newc'), t.times(now()), t.digests('h'), "
-     f"t.times(0::bigint), {who}", ["device_key_pkey", "certificate_mac_idx"]),
+     f"t.times(0::bigint), {who}, false", ["device_key_pkey", "certificate_mac_idx"]),
+    ("factory-ca/phone_get", f"{phone}, null", ["device_pkey", "certificate_mac_idx"]),
     ("factory-ca/device_get", f"'O', {phone}", ["device_pkey", "certificate_mac_idx"]),
     ("factory-ca/station_by_fingerprint", "t.digest('line-1')", []),
     ("status/certificate_status", "substring(t.digest('s7') for 16)", ["certificate_serial_key"]),

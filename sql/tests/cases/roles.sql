@@ -14,7 +14,7 @@ insert into expected_select values
   ('portal', 'provisioning_profile', '*'),
   ('portal', 'api_token', 'id itsp_id name scopes created_at expires_at revoked_at'),
   ('portal', 'claim', 'id mac itsp_id profile_id state claimed_at released_at contacted_at '
-    'contacted_before_at delivered_at armed_at once_started_at pending_since version'),
+    'contacted_before_at delivered_at armed_at once_started_at pending_since password_purged_at version'),
   ('portal', 'device', 'mac serial_number model'),
   ('portal', 'device_model', 'name format admin_user password_alphabet'),
   ('portal', 'claim_job', 'id itsp_id state dry_run atomic total done failed detail created_at finished_at'),
@@ -39,8 +39,10 @@ insert into expected_execute values
   ('factory', 'order_insert order_get orders_open order_close operator_upsert operator_revoke '
     'operator_by_fingerprint station_upsert station_revoke station_by_fingerprint certificates_existing '
     'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append '
-    'audit_chain audit_head_put'),
-  ('redirector', 'device_lookup events_insert security_events_insert delivery_advance'),
+    'audit_chain audit_head_put order_extend rekey_grant_insert phone_get operators_by_name order_report '
+    'order_tally_add'),
+  ('redirector', 'device_lookup events_insert security_events_insert delivery_advance delivery_stage'
+    ' replay_beat_put replay_state'),
   ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete '
     'claim_check claim_put claims_put claim_patch claim_release claim_reveal claim_rearm claim_rotate events_list '
     'idempotency_begin idempotency_effect idempotency_finish idempotency_forget claim_job_create claim_job_rows_add '
@@ -48,8 +50,8 @@ insert into expected_execute values
     'transfer_check transfer_request transfer_answer transfer_withdraw transfers_of_tenant claim_timeline'),
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove '
     'model_create shipment_create devices_import device_document idempotency_begin idempotency_effect '
-    'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions audit_append '
-    'transfer_decide transfers_advance transfers_of_all device_history'),
+    'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions stage_tokens_sweep '
+    'passwords_purge audit_append transfer_decide transfers_advance transfers_of_all device_history'),
   ('portal', 'sign_in_begin sign_in_finish sign_in_refuse session_authenticate session_end own_account '
     'own_credentials own_second_factor_propose own_second_factor_confirm own_password_change user_link_show '
     'user_link_use user_create user_patch user_remove user_link_create'),

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -232,6 +233,21 @@ class People(unittest.TestCase):
         self.add("station", "seen")
         rows = psql("select action from firstring.audit_log where actor_kind = 'command'")
         self.assertIn("station", rows)
+
+
+class Signer(unittest.TestCase):
+
+    def test_the_service_manager_is_told_from_inside_the_list_of_system_calls(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(line.path("notify"))
+            manager.settimeout(60)
+            signer = subprocess.Popen([PROGRAM, "--config", line.config, "signer"], cwd=line.var,
+                                      env={**os.environ, "NOTIFY_SOCKET": line.path("notify")},
+                                      stderr=subprocess.DEVNULL)
+            self.assertEqual(manager.recv(100), b"READY=1")
+            signer.terminate()
+            self.assertEqual(manager.recv(100), b"STOPPING=1")
+            self.assertEqual(signer.wait(60), 0)
 
 
 class Publish(unittest.TestCase):

@@ -6,7 +6,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
-from tests.lib.instance import BUILD, run  # noqa: E402
+from tests.lib.instance import run  # noqa: E402
 from tests.lib.redirector import PASSWORD, Redirector, eventually, read  # noqa: E402
 from tests.lib.vendors import VENDORS  # noqa: E402
 
@@ -73,10 +73,7 @@ class Answers(unittest.TestCase):
 
     def test_a_pending_password_is_delivered_and_becomes_the_delivered_one(self):
         phone = redirector.phone()
-        sealed = run(os.path.join(BUILD, "bin/sealed"), redirector.ring, phone.mac, phone.claim,
-                     "nEw7pAssw0rdXyZ3").stdout.decode().strip()
-        redirector.psql(f"update firstring.claim set pending_sealed_password = '\\x{sealed}',"
-                        f" pending_version = 2, pending_since = now() where id = '{phone.claim}'")
+        redirector.set_pending(phone, "nEw7pAssw0rdXyZ3")
         self.assertEqual(phone.boot("/v1/bootstrap").json()["admin_password"], "nEw7pAssw0rdXyZ3")
         eventually(lambda: redirector.psql(f"select password_version, pending_version is null from"
                                            f" firstring.claim where id = '{phone.claim}'") == "2|t")

@@ -94,27 +94,5 @@ class Away(unittest.TestCase):
         self.assertEqual(kinds.count("contacted"), kinds.count("delivered"))
 
 
-class Standby(unittest.TestCase):
-    """The second database answers while the first is away; what it does not know is no answer."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.redirector = Redirector()
-        cls.redirector.databases = lambda: ["host=/nowhere dbname=firstring user=firstring_redirector",
-                                            cls.redirector.conninfo]
-        cls.redirector.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.redirector.__exit__(None, None, None)
-
-    def test_a_hit_is_served_and_a_miss_is_503(self):
-        known, unclaimed, unknown = (self.redirector.phone(), self.redirector.phone(claimed=False),
-                                     self.redirector.phone(live=False))
-        self.assertEqual(status(known), 200)
-        self.assertEqual(status(unclaimed), 503)
-        self.assertEqual(status(unknown), 503)
-
-
 if __name__ == "__main__":
     unittest.main()

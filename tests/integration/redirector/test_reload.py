@@ -55,7 +55,7 @@ class Reload(unittest.TestCase):
     def test_broken_format_and_one_more(self):
         path = redirector.path("formats/yealink.format")
         good = read(path)
-        self.refused(path, good.replace("{{admin_password}}", "{{admin_pasword}}"), "yealink.format:17:50: ")
+        self.refused(path, good.replace("{{admin_password}}", "{{admin_pasword}}"), "yealink.format:19:50: ")
         self.refused(redirector.path("formats/new.format"), "escape: html\n", "new.format:1:9: ")
 
     def test_a_listener_cannot_move_while_it_runs(self):

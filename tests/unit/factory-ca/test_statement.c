@@ -185,7 +185,7 @@ START_TEST(an_operators_signature_counts)
 	ck_assert_int_eq(
 	    signed_statement_decode(cursor_of(bytes.bytes, bytes.len), &again), ERR_OK);
 	ck_assert_int_eq(verify(&again, ca), ERR_OK);
-	signed_statement_operator(&again, name);
+	statement_signer_name(&again.by[0], name);
 	ck_assert_str_eq(name, "ann");
 	signed_statement_free(&again);
 	ck_assert_int_eq(
@@ -195,6 +195,119 @@ START_TEST(an_operators_signature_counts)
 	    signed_statement_decode(cursor_of(bytes.bytes, bytes.len), &again), ERR_SYNTAX);
 	buf_free(&bytes);
 	signed_statement_free(&made);
+}
+END_TEST
+
+/* The other kinds of statements, each as it is printed. */
+static const char *const other_texts[] = {
+    "firstring statement 1\ntype: order-close\nreference: PO-1\n",
+    "firstring statement 1\ntype: order-extend\nreference: PO-1\nquantity: 1200\ncloses: none\n",
+    "firstring statement 1\ntype: rekey\nmac: 001565AA0001\ngrant: "
+    "00112233445566778899AABBCCDDEEFF\n"
+    "reason: display replaced\n",
+    "firstring statement 1\ntype: revoke\nmac: 001565AA0001\n"
+    "serial: 40112233445566778899AABBCCDDEEFF\nreason: keyCompromise\nnote: \n",
+    "firstring statement 1\ntype: revoke\nmac: 001565AA0001\n"
+    "serial: 40112233445566778899AABBCCDDEEFF\nreason: superseded\nnote: lost: by the \"post\"\n",
+    "firstring statement 1\ntype: operator-remove\noperator: "
+    "00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF\n",
+};
+
+START_TEST(every_kind_prints_as_it_was_read)
+{
+	const char *text = other_texts[_i];
+	struct statement statement;
+	struct buf out = {0};
+	char why[200] = "";
+
+	ck_assert_msg(
+	    statement_parse(text, strlen(text), &statement, why, sizeof(why)) == ERR_OK, "%s", why);
+	ck_assert_int_eq(statement_print(&statement, &out, why, sizeof(why)), ERR_OK);
+	ck_assert_str_eq((char *)out.bytes, text);
+	ck_assert_int_eq(
+	    statement_parse(text, strlen(text) - 1, &statement, why, sizeof(why)), ERR_SYNTAX);
+	buf_free(&out);
+}
+END_TEST
+
+/* Each replaces a piece of the texts above. */
+static const struct {
+	int text;
+	const char *piece, *by;
+} bad_others[] = {
+    {1, "1200", "0"},
+    {1, "closes: none", "closes: never"},
+    {2, "00112233445566778899AABBCCDDEEFF", "00112233445566778899aabbccddeeff"},
+    {2, "00112233445566778899AABBCCDDEEFF", "0011"},
+    {2, "display replaced", ""},
+    {2, "display replaced", " display"},
+    {2, "001565AA0001", "010000000000"},
+    {3, "keyCompromise", "certificateHold"},
+    {3, "keyCompromise", "KeyCompromise"},
+    {3, "note: ", "note: \xff"},
+    {3, "note: \n", ""},
+    {5, "00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF", "ann"},
+};
+
+START_TEST(other_spellings_of_the_other_kinds_are_refused)
+{
+	const char *text = other_texts[bad_others[_i].text];
+	const char *at = strstr(text, bad_others[_i].piece);
+	struct statement statement;
+	struct buf bad = {0};
+	char why[200] = "";
+
+	ck_assert_ptr_nonnull(at);
+	buf_put(&bad, text, (size_t)(at - text));
+	buf_put_str(&bad, bad_others[_i].by);
+	buf_put_str(&bad, at + strlen(bad_others[_i].piece));
+	ck_assert_int_eq(
+	    statement_parse((char *)bad.bytes, bad.len, &statement, why, sizeof(why)), ERR_SYNTAX);
+	ck_assert_str_ne(why, "");
+	buf_free(&bad);
+}
+END_TEST
+
+START_TEST(two_signatures_are_of_two_people)
+{
+	EVP_PKEY *bobs_key = test_key("P-256");
+	X509 *bob = test_person(store, ca, bobs_key, "bob", TEST_OPERATOR_EKU, TEST_NOW + 1000);
+	X509 *ann_again =
+	    test_person(store, ca, bobs_key, "ann", TEST_OPERATOR_EKU, TEST_NOW + 1000);
+	struct signed_statement made = sign(operator_certificate), again = {0};
+	struct buf bytes = {0};
+	char why[200] = "";
+
+	ck_assert_int_eq(
+	    statement_sign_too(&made, operator_certificate, operator_key, why, sizeof(why)),
+	    ERR_EXISTS);
+	ck_assert_int_eq(
+	    statement_sign_too(&made, ann_again, bobs_key, why, sizeof(why)), ERR_EXISTS);
+	ck_assert_int_eq(
+	    statement_sign_too(&made, bob, operator_key, why, sizeof(why)), ERR_SIGNATURE);
+	ck_assert_int_eq(statement_sign_too(&made, bob, bobs_key, why, sizeof(why)), ERR_OK);
+	ck_assert_uint_eq(made.signature_count, 2);
+	ck_assert_int_eq(verify(&made, ca), ERR_OK);
+	ck_assert_int_eq(statement_sign_too(&made, bob, bobs_key, why, sizeof(why)), ERR_EXISTS);
+	signed_statement_encode(&bytes, &made);
+	ck_assert_int_eq(
+	    signed_statement_decode(cursor_of(bytes.bytes, bytes.len), &again), ERR_OK);
+	ck_assert_int_eq(verify(&again, ca), ERR_OK);
+	/* Ann's signature twice is one. */
+	buf_clear(&again.by[1].certificate);
+	buf_put(&again.by[1].certificate, made.by[0].certificate.bytes, made.by[0].certificate.len);
+	buf_clear(&again.by[1].signature);
+	buf_put(&again.by[1].signature, made.by[0].signature.bytes, made.by[0].signature.len);
+	ck_assert_int_eq(verify(&again, ca), ERR_SIGNATURE);
+	/* Nor does a second one that is altered let the first stand alone. */
+	made.by[1].signature.bytes[made.by[1].signature.len - 1] ^= 1;
+	ck_assert_int_eq(verify(&made, ca), ERR_SIGNATURE);
+	signed_statement_free(&made);
+	signed_statement_free(&again);
+	buf_free(&bytes);
+	X509_free(bob);
+	X509_free(ann_again);
+	EVP_PKEY_free(bobs_key);
 }
 END_TEST
 
@@ -214,12 +327,12 @@ START_TEST(nobody_elses_does)
 	ck_assert_int_eq(verify(&made, ca), ERR_SIGNATURE);
 	signed_statement_free(&made);
 	made = sign(operator_certificate);
-	made.signature.bytes[made.signature.len - 1] ^= 1;
+	made.by[0].signature.bytes[made.by[0].signature.len - 1] ^= 1;
 	ck_assert_int_eq(verify(&made, ca), ERR_SIGNATURE);
 	signed_statement_free(&made);
 	made = sign(operator_certificate);
-	buf_clear(&made.certificate);
-	buf_put_str(&made.certificate, "no certificate");
+	buf_clear(&made.by[0].certificate);
+	buf_put_str(&made.by[0].certificate, "no certificate");
 	ck_assert_int_eq(verify(&made, ca), ERR_SIGNATURE);
 	signed_statement_free(&made);
 	X509_free(other_ca);
@@ -239,10 +352,14 @@ int main(void)
 	tcase_add_test(texts, stations_are_sorted_when_printed);
 	tcase_add_loop_test(
 	    texts, any_other_spelling_is_refused_with_a_reason, 0, COUNT(bad_texts));
+	tcase_add_loop_test(texts, every_kind_prints_as_it_was_read, 0, COUNT(other_texts));
+	tcase_add_loop_test(
+	    texts, other_spellings_of_the_other_kinds_are_refused, 0, COUNT(bad_others));
 	tcase_add_test(texts, orders_overlap_when_they_share_a_mac);
 	tcase_add_unchecked_fixture(signatures, set_up, tear_down);
 	tcase_set_timeout(signatures, 60);
 	tcase_add_test(signatures, an_operators_signature_counts);
+	tcase_add_test(signatures, two_signatures_are_of_two_people);
 	tcase_add_test(signatures, nobody_elses_does);
 	suite_add_tcase(suite, texts);
 	suite_add_tcase(suite, signatures);

@@ -66,7 +66,7 @@ static void render(struct buf *out)
 	const char *field = "";
 
 	ck_assert_msg(
-	    answer_render(format, 0, &row, ring, out, &field) == ERR_OK, "field %s", field);
+	    answer_render(format, 0, &row, ring, NULL, out, &field) == ERR_OK, "field %s", field);
 	out->bytes[out->len - 1] = '\0';
 }
 
@@ -103,7 +103,7 @@ END_TEST
 START_TEST(cuts_trust_anchors_apart)
 {
 	static const char PEM[] =
-	    "subject=x\n-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n\n"
+	    "subject=x\r\n-----BEGIN CERTIFICATE-----\r\nAA\r\n-----END CERTIFICATE-----\n\n"
 	    "-----BEGIN CERTIFICATE-----\nBB\n-----END CERTIFICATE-----";
 	struct buf out = {0};
 
@@ -123,8 +123,27 @@ START_TEST(opens_nothing_for_a_master_file)
 	const char *field = "";
 
 	buf_clear(&row.sealed_password);
-	ck_assert_int_eq(answer_render(format, 1, &row, ring, &out, &field), ERR_OK);
+	ck_assert_int_eq(answer_render(format, 1, &row, ring, NULL, &out, &field), ERR_OK);
 	ck_assert_str_eq((const char *)out.bytes, "001565aabbcc\n");
+	buf_free(&out);
+}
+END_TEST
+
+START_TEST(stage_one_names_nobody)
+{
+	static const char STAGE[] = "https://r.example/s/0123456789abcdef0123456789abcdef/";
+	struct buf out = {0};
+	const char *field = "";
+
+	buf_put_str(
+	    &row.trust_anchors, "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n");
+	ck_assert_int_eq(answer_render(format, 0, &row, ring, STAGE, &out, &field), ERR_OK);
+	buf_put_u8(&out, 0);
+	ck_assert_ptr_nonnull(strstr((const char *)out.bytes, STAGE));
+	ck_assert_ptr_nonnull(strstr((const char *)out.bytes, "kR7vTq2mWz9x"));
+	ck_assert_ptr_null(strstr((const char *)out.bytes, "a.example"));
+	ck_assert_ptr_null(strstr((const char *)out.bytes, "b.example"));
+	ck_assert_ptr_null(strstr((const char *)out.bytes, "CERTIFICATE"));
 	buf_free(&out);
 }
 END_TEST
@@ -168,7 +187,7 @@ START_TEST(a_broken_record_gives_nothing_and_is_named)
 	case BROKEN_COUNT:
 		break;
 	}
-	ck_assert_int_ne(answer_render(format, 0, &row, ring, &out, &field), ERR_OK);
+	ck_assert_int_ne(answer_render(format, 0, &row, ring, NULL, &out, &field), ERR_OK);
 	ck_assert_str_eq(field, FIELDS[_i]);
 	ck_assert_uint_eq(out.len, 0);
 	buf_free(&out);
@@ -216,6 +235,7 @@ int main(void)
 	tcase_add_test(tests, renders_the_record);
 	tcase_add_test(tests, says_the_same_each_time);
 	tcase_add_test(tests, cuts_trust_anchors_apart);
+	tcase_add_test(tests, stage_one_names_nobody);
 	tcase_add_test(tests, opens_nothing_for_a_master_file);
 	tcase_add_loop_test(tests, a_broken_record_gives_nothing_and_is_named, 0, BROKEN_COUNT);
 	tcase_add_test(tests, other_passwords_differ_by_phone_and_password);

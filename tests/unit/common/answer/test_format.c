@@ -42,6 +42,13 @@ static const struct {
     {HEAD "max: model 0\n" BODY, "t.format:4:12: write VALUE and a number of characters"},
     {HEAD "refuse: model\n" BODY, "t.format:4:9: write VALUE and up to 16 characters"},
     {HEAD "staged: maybe\n" BODY, "t.format:4:9: write no or yes"},
+    {HEAD "staged: main -> \n" BODY, "t.format:4:9: write no, yes, or BODY -> BODY"},
+    {HEAD "staged: main to main\n" BODY, "t.format:4:9: write no, yes, or BODY -> BODY"},
+    {HEAD "staged: main -> a b\n" BODY, "t.format:4:9: write no, yes, or BODY -> BODY"},
+    {HEAD "staged: main -> first\n" BODY, "t.format:4:17: no body \"first\""},
+    {HEAD "staged: no-such -> main\n" BODY, "t.format:4:9: no body \"no-such\""},
+    {HEAD "staged: main -> plain\n" BODY "--- plain\n{{mac}}\n",
+	"t.format:4:9: stages are of bodies that set the admin password and the URL"},
     {HEAD "---\n", "t.format:4:1: a body begins with \"--- NAME\", NAME of a-z, 0-9, - and _"},
     {HEAD BODY BODY, "t.format:6:5: body \"main\" twice"},
     {HEAD "--- a\n{{colour}}\n", "t.format:5:3: unknown field \"colour\""},
@@ -89,6 +96,24 @@ START_TEST(refuses_with_the_place)
 	    ERR_SYNTAX);
 	ck_assert_ptr_null(format);
 	ck_assert_str_eq(why, BAD[_i].why);
+}
+END_TEST
+
+START_TEST(stage_one_may_have_a_body_of_its_own)
+{
+	struct format *format =
+	    parse(HEAD "own: {mac}.boot -> boot\nstaged: main -> first\n" BODY "--- boot\n{{mac}}\n"
+		       "--- first\n{{admin_password}} {{other_password}} {{provisioning_url}}\n");
+
+	ck_assert(format_can_stage(format));
+	ck_assert_uint_eq(format_settings_body(format), 0);
+	ck_assert_uint_eq(format_stage_one_body(format, 0), 2);
+	ck_assert_uint_eq(format_stage_one_body(format, 1), 1);
+	format_free(format);
+	format = parse(HEAD "staged: yes\n" BODY);
+	ck_assert(format_can_stage(format));
+	ck_assert_uint_eq(format_stage_one_body(format, 0), 0);
+	format_free(format);
 }
 END_TEST
 
@@ -369,6 +394,7 @@ int main(void)
 
 	LOOP(accepts, GOOD);
 	LOOP(refuses_with_the_place, BAD);
+	tcase_add_test(tests, stage_one_may_have_a_body_of_its_own);
 	tcase_add_test(tests, refuses_to_leave_other_accounts_open);
 	tcase_add_test(tests, refuses_odd_names_and_huge_files);
 	LOOP(matches_paths, PATHS);

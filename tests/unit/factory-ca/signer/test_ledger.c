@@ -10,132 +10,7 @@
 
 #include "common/base/file.h"
 #include "factory-ca/signer/ledger.h"
-#include "tests/lib/test_factory.h"
-
-static char folder[TEST_PATH], keys_folder[TEST_PATH];
-static struct keystore *store;
-static X509 *ca, *operator_certificate;
-static EVP_PKEY *operator_key;
-static struct ledger *ledger;
-
-static enum err open_ledger(char why[LEDGER_WHY_LEN])
-{
-	const struct ledger_config config = {
-	    .folder = folder, .line_access_ca = ca, .operator_eku = TEST_OPERATOR_EKU};
-
-	return ledger_open(&config, &ledger, why);
-}
-
-static void set_up_keys(void)
-{
-	test_folder_make(keys_folder);
-	store = test_keystore(keys_folder);
-	ca = test_line_access(store);
-	operator_key = test_key("P-256");
-	operator_certificate =
-	    test_person(store, ca, operator_key, "ann", TEST_OPERATOR_EKU, TEST_NOW + 1000);
-}
-
-static void tear_down_keys(void)
-{
-	X509_free(ca);
-	X509_free(operator_certificate);
-	EVP_PKEY_free(operator_key);
-	keystore_free(store);
-	test_folder_remove(keys_folder);
-}
-
-static void set_up(void)
-{
-	char why[LEDGER_WHY_LEN] = "";
-
-	test_folder_make(folder);
-	ck_assert_int_eq(ledger_files_create(folder, why), ERR_OK);
-	ck_assert_msg(open_ledger(why) == ERR_OK, "%s", why);
-}
-
-static void tear_down(void)
-{
-	ledger_free(ledger);
-	ledger = NULL;
-	test_folder_remove(folder);
-}
-
-static void reopen(void)
-{
-	char why[LEDGER_WHY_LEN] = "";
-
-	ledger_free(ledger);
-	ledger = NULL;
-	ck_assert_msg(open_ledger(why) == ERR_OK, "%s", why);
-}
-
-/* The ledger must not open, and say so with this word. */
-static void assert_refused(const char *word)
-{
-	char why[LEDGER_WHY_LEN] = "";
-
-	ledger_free(ledger);
-	ledger = NULL;
-	ck_assert_int_ne(open_ledger(why), ERR_OK);
-	ck_assert_msg(strstr(why, word) != NULL, "%s", why);
-}
-
-static const char *accept_at(const struct statement *statement, int64_t now)
-{
-	static struct signer_statement_outcome outcome;
-	struct signed_statement made = {0};
-	char why[300];
-
-	ck_assert_int_eq(
-	    statement_sign(statement, operator_certificate, operator_key, &made, why, sizeof(why)),
-	    ERR_OK);
-	ledger_accept(ledger, &made, now, &outcome);
-	signed_statement_free(&made);
-	return outcome.outcome == STATEMENT_ACCEPTED   ? "accepted"
-	       : outcome.outcome == STATEMENT_EXISTING ? "existing"
-						       : outcome.code;
-}
-
-static const char *open_order(const char *reference, const char *first_mac, uint32_t quantity)
-{
-	struct statement statement = test_order(reference, first_mac, quantity);
-
-	return accept_at(&statement, TEST_NOW);
-}
-
-static const char *close_order(const char *reference)
-{
-	struct statement statement = {.type = STATEMENT_ORDER_CLOSE};
-
-	strcpy(statement.order.reference, reference);
-	return accept_at(&statement, TEST_NOW);
-}
-
-/* A key is told by one number here. */
-static enum issue_outcome reserve_at(
-    const char *order, const char *mac, int key, int64_t now, struct ledger_grant *grant)
-{
-	uint8_t spki[SHA256_LEN] = {(uint8_t)key, (uint8_t)(key >> 8)};
-	struct ledger_claim claim = {.order = order, .serial_number = "SN", .spki_sha256 = spki};
-	char detail[SIGNER_DETAIL_MAX + 1] = "";
-	enum issue_outcome outcome;
-
-	ck_assert_int_eq(mac_parse(mac, strlen(mac), &claim.mac), ERR_OK);
-	outcome = ledger_reserve(ledger, &claim, now, grant, detail);
-	if (!issue_outcome_is_success(outcome))
-		ck_assert_str_ne(detail, "");
-	return outcome;
-}
-
-static const char *issue(const char *order, const char *mac, int key)
-{
-	struct ledger_grant grant;
-	enum issue_outcome outcome = reserve_at(order, mac, key, TEST_NOW, &grant);
-
-	ck_assert_int_eq(ledger_commit(ledger), ERR_OK);
-	return issue_outcome_code(outcome);
-}
+#include "tests/unit/factory-ca/signer/ledger_fixture.h"
 
 START_TEST(orders_are_opened_once_and_never_overlap)
 {
@@ -263,6 +138,67 @@ START_TEST(many_phones_are_found_again)
 	for (i = 0; i < 4000; i++) {
 		snprintf(mac, sizeof(mac), "001565%06X", i);
 		ck_assert_int_eq(reserve_at("A", mac, i + 1, TEST_NOW, &grant), ISSUE_EXISTING);
+	}
+}
+END_TEST
+
+START_TEST(phones_of_closed_orders_leave_the_memory_when_there_are_many)
+{
+	enum { MANY = 1 << 18 };
+	struct ledger_grant grant;
+	char mac[MAC_TEXT_LEN + 1];
+	int i;
+
+	open_order("SMALL", "001565000000", 10);
+	open_order("LARGE", "001566000000", MANY);
+	ck_assert_int_eq(
+	    reserve_at("SMALL", "001565000001", 1 << 20, TEST_NOW, &grant), ISSUE_ISSUED);
+	for (i = 0; i < MANY; i++) {
+		snprintf(mac, sizeof(mac), "001566%06X", i);
+		ck_assert_int_eq(reserve_at("LARGE", mac, i + 1, TEST_NOW, &grant), ISSUE_ISSUED);
+		if (i % 1000 == 0 || i + 1 == MANY)
+			ck_assert_int_eq(ledger_commit(ledger), ERR_OK);
+	}
+	ck_assert_str_eq(close_order("LARGE"), "accepted");
+	ck_assert_int_eq(
+	    reserve_at("LARGE", "001566000000", 1, TEST_NOW, &grant), ISSUE_ORDER_CLOSED);
+	ck_assert_int_eq(
+	    reserve_at("SMALL", "001565000001", 1 << 20, TEST_NOW, &grant), ISSUE_EXISTING);
+	/* An order over the same range finds them on disk. */
+	open_order("AGAIN", "001566000000", 16);
+	ck_assert_int_eq(
+	    reserve_at("AGAIN", "001566000003", 77, TEST_NOW, &grant), ISSUE_MAC_HAS_OTHER_KEY);
+	reopen();
+	ck_assert_int_eq(
+	    reserve_at("SMALL", "001565000001", 1 << 20, TEST_NOW, &grant), ISSUE_EXISTING);
+	ck_assert_int_eq(
+	    reserve_at("AGAIN", "001566000003", 77, TEST_NOW, &grant), ISSUE_MAC_HAS_OTHER_KEY);
+}
+END_TEST
+
+START_TEST(records_find_their_order_among_many)
+{
+	struct ledger_grant grant;
+	char reference[16], mac[MAC_TEXT_LEN + 1];
+	int i;
+
+	for (i = 0; i < 40; i++) {
+		/* Neither ids nor MACs come in order. */
+		snprintf(reference, sizeof(reference), "PO-%d", i);
+		snprintf(mac, sizeof(mac), "001565%02X0000", (i * 37) % 41);
+		ck_assert_str_eq(open_order(reference, mac, 16), "accepted");
+		ck_assert_int_eq(reserve_at(reference, mac, i + 1, TEST_NOW, &grant), ISSUE_ISSUED);
+		ck_assert_int_eq(ledger_commit(ledger), ERR_OK);
+		if (i % 3 == 0)
+			ck_assert_str_eq(close_order(reference), "accepted");
+	}
+	reopen();
+	for (i = 0; i < 40; i++) {
+		snprintf(reference, sizeof(reference), "PO-%d", i);
+		snprintf(mac, sizeof(mac), "001565%02X0000", (i * 37) % 41);
+		ck_assert_uint_eq(ledger_find_order(ledger, reference)->issued, 1);
+		ck_assert_int_eq(reserve_at(reference, mac, i + 1, TEST_NOW, &grant),
+		    i % 3 == 0 ? ISSUE_ORDER_CLOSED : ISSUE_EXISTING);
 	}
 }
 END_TEST
@@ -519,6 +455,8 @@ int main(void)
 	tcase_add_test(tcase, a_phone_of_a_closed_order_is_known_to_the_next_one);
 	tcase_add_test(tcase, a_clock_that_went_back_is_seen);
 	tcase_add_test(tcase, many_phones_are_found_again);
+	tcase_add_test(tcase, phones_of_closed_orders_leave_the_memory_when_there_are_many);
+	tcase_add_test(tcase, records_find_their_order_among_many);
 	tcase_add_test(tcase, what_could_not_be_written_was_never_reserved);
 	tcase_add_test(tcase, one_process_at_a_time);
 	tcase_add_test(tcase, no_byte_of_the_files_can_be_changed);

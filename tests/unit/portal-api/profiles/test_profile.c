@@ -31,6 +31,8 @@ START_TEST(the_least_profile_is_direct_and_always)
 END_TEST
 
 static const char *const GOOD[] = {
+    "{\"name\":\"p\"," URL ",\"redelivery\":\"once\",\"purge_after_delivery\":true}",
+    "{\"name\":\"p\"," URL ",\"purge_after_delivery\":false}",
     "{\"name\":\"p\"," URL ",\"delivery\":\"staged\",\"redelivery\":\"always\"}",
     "{\"name\":\"p\"," URL ",\"redelivery\":\"window\",\"window_hours\":24}",
     "{\"name\":\"p\"," URL ",\"fallback_urls\":[\"https://b.other.example:8443/x?m={MAC}\"]}",
@@ -54,7 +56,8 @@ static const struct {
     {"{\"name\":\"p\"}", "provisioning_url", "required"},
     {"{\"name\":\"p\"," URL ",\"window_hours\":5}", "window_hours", "not_used"},
     {"{\"name\":\"p\"," URL ",\"redelivery\":\"window\"}", "window_hours", "required"},
-    {"{\"name\":\"p\"," URL ",\"redelivery\":\"once\"}", "redelivery", "unsupported"},
+    {"{\"name\":\"p\"," URL ",\"purge_after_delivery\":true}", "purge_after_delivery", "not_used"},
+    {"{\"name\":\"p\"," URL ",\"purge_after_delivery\":1}", "purge_after_delivery", "wrong_type"},
     {"{\"name\":\"p\"," URL ",\"redelivery\":\"never\"}", "redelivery", "not_one_of"},
     {"{\"name\":\"p\"," URL ",\"trust_anchors\":\"x\"}", "trust_anchors", "bad_certificate"},
     {"{\"name\":\"p\"," URL

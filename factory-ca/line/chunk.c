@@ -1,0 +1,406 @@
+/*
+ * A chunk of phones: keys made and durable, rows sent, certificates stored and durable, each step
+ * before the next. Runs in a worker thread of factory-line; what the front answers is checked
+ * against the key before it is kept.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/text.h"
+#include "factory-ca/line/batch_call.h"
+#include "factory-ca/line/csr_make.h"
+#include "factory-ca/line/run_state.h"
+#include "factory-ca/line/say.h"
+
+enum { CSR_FILE_MAX = 64 * 1024, PAUSE_MIN_MS = 500, PAUSE_MAX_MS = 15000 };
+
+struct row {
+	struct line_phone *phone;
+	EVP_PKEY *key; /* ours; NULL: the CSR came from a file */
+	EVP_PKEY *public_key; /* what the certificate must hold */
+	struct buf csr;
+	int is_settled; /* done or refused */
+	int is_stored; /* its certificate is written, not yet durable */
+};
+
+struct chunk {
+	struct line_run *run;
+	struct row *rows;
+	size_t count;
+	/* of the call under way */
+	size_t *asked, asked_count, answered;
+};
+
+static int is_wanted(const struct line_phone *phone)
+{
+	return phone->state == PHONE_NEW || phone->state == PHONE_PREPARED;
+}
+
+static void refuse(struct chunk *chunk, struct row *row, const char *code, const char *detail)
+{
+	char mac[MAC_TEXT_LEN + 1];
+
+	mac_format(&row->phone->mac, mac);
+	line_say(
+	    "%s (%s): %s: %s; %s", mac, row->phone->serial_number, code, detail, line_advice(code));
+	pthread_mutex_lock(&chunk->run->lock);
+	row->phone->state = PHONE_REFUSED;
+	strncpy(row->phone->code, code, PHONE_CODE_MAX);
+	free(row->phone->detail);
+	row->phone->detail = strdup(detail);
+	chunk->run->refused++;
+	pthread_mutex_unlock(&chunk->run->lock);
+	row->is_settled = 1;
+}
+
+/* --- before anything is sent ---------------------------------------------------------------- */
+
+static void read_csr_file(struct chunk *chunk, struct row *row)
+{
+	struct buf file = {0};
+	const unsigned char *next;
+	X509_REQ *request;
+
+	if (file_read(row->phone->csr_path, CSR_FILE_MAX, &file)) {
+		refuse(chunk, row, "bad_csr_file", strerror(errno));
+	} else if (csr_from_file(&file, &row->csr)) {
+		refuse(chunk, row, "bad_csr", "the file is no CSR in PEM or DER");
+	} else {
+		next = row->csr.bytes;
+		request = d2i_X509_REQ(NULL, &next, (long)row->csr.len);
+		row->public_key = request ? X509_REQ_get_pubkey(request) : NULL;
+		X509_REQ_free(request);
+		if (!row->public_key)
+			refuse(chunk, row, "bad_csr", "the CSR's key cannot be read");
+	}
+	ERR_clear_error();
+	buf_free(&file);
+}
+
+static void make_csr(struct chunk *chunk, struct row *row)
+{
+	const struct line_config *config = chunk->run->job->config;
+	char why[STORE_WHY_LEN] = "";
+	enum err err;
+
+	err = store_key(
+	    &chunk->run->store, row->phone, (enum key_type)config->key_type, &row->key, why);
+	if (err == ERR_IO) {
+		line_run_stop(chunk->run, EX_IOERR,
+		    "%s; nothing was sent for this phone: make room and run again", why);
+	} else if (err) {
+		refuse(chunk, row, "bad_key", why);
+	} else {
+		CHECK(EVP_PKEY_up_ref(row->key) == 1);
+		row->public_key = row->key;
+		csr_make(row->phone, row->key, &row->csr);
+	}
+}
+
+/* Keys on disk for good, and the journal knows it: only then may anybody hear of them. */
+static void make_keys_durable(struct chunk *chunk)
+{
+	struct line_run *run = chunk->run;
+	struct buf lines = {0};
+	enum err err = store_sync(&run->store);
+	size_t i;
+
+	pthread_mutex_lock(&run->lock);
+	for (i = 0; i < chunk->count && !err; i++)
+		if (chunk->rows[i].key && chunk->rows[i].phone->state == PHONE_NEW)
+			journal_put_prepared(&lines, chunk->rows[i].phone);
+	if (!err && lines.len)
+		err = journal_commit(&run->journal, &lines);
+	for (i = 0; i < chunk->count && !err; i++)
+		if (chunk->rows[i].key && chunk->rows[i].phone->state == PHONE_NEW)
+			chunk->rows[i].phone->state = PHONE_PREPARED;
+	pthread_mutex_unlock(&run->lock);
+	buf_free(&lines);
+	if (err)
+		line_run_stop(run, EX_IOERR,
+		    "the disk: %s; nothing was sent for these phones: make room and run again",
+		    strerror(errno));
+}
+
+static void prepare(struct chunk *chunk)
+{
+	size_t i;
+
+	for (i = 0; i < chunk->count && !line_run_is_stopping(chunk->run); i++) {
+		if (chunk->rows[i].phone->csr_path)
+			read_csr_file(chunk, &chunk->rows[i]);
+		else
+			make_csr(chunk, &chunk->rows[i]);
+	}
+	if (!line_run_is_stopping(chunk->run))
+		make_keys_durable(chunk);
+}
+
+/* --- what comes back ------------------------------------------------------------------------ */
+
+static const char *text_of(const json_t *document, const char *key)
+{
+	const char *text = json_string_value(json_object_get(document, key));
+
+	return text ? text : "";
+}
+
+/* NULL when it is not the certificate of this phone and key, under the chain we know. */
+static X509 *read_certificate(const struct chunk *chunk, const struct row *row, const char *pem)
+{
+	BIO *memory = BIO_new_mem_buf(pem, -1);
+	X509 *certificate = memory ? PEM_read_bio_X509(memory, NULL, NULL, NULL) : NULL;
+	X509 *issuing = sk_X509_value(chunk->run->store.chain, 0);
+	char mac[MAC_TEXT_LEN + 1], name[MAC_TEXT_LEN + 2] = "";
+
+	BIO_free(memory);
+	mac_format(&row->phone->mac, mac);
+	if (certificate && (X509_NAME_get_text_by_NID(X509_get_subject_name(certificate),
+				NID_commonName, name, sizeof(name)) < 0 ||
+			       strcmp(name, mac) != 0 ||
+			       EVP_PKEY_eq(X509_get0_pubkey(certificate), row->public_key) != 1 ||
+			       X509_verify(certificate, X509_get0_pubkey(issuing)) != 1)) {
+		X509_free(certificate);
+		certificate = NULL;
+	}
+	ERR_clear_error();
+	return certificate;
+}
+
+static enum err take_success(struct chunk *chunk, struct row *row, const json_t *document)
+{
+	const char *serial = text_of(document, "serial"), *code = text_of(document, "claim_code");
+	X509 *certificate = read_certificate(chunk, row, text_of(document, "certificate"));
+	struct claim_code parsed;
+	char why[STORE_WHY_LEN] = "";
+	enum err err = ERR_OK;
+
+	if (!certificate || strlen(serial) != 32 || strspn(serial, "0123456789ABCDEF") != 32 ||
+	    strlen(code) != CLAIM_CODE_TEXT_LEN || claim_code_parse(code, strlen(code), &parsed)) {
+		line_run_stop(chunk->run, EX_PROTOCOL,
+		    "the front's answer for %s is not the certificate of this phone: tell the PKI "
+		    "officer",
+		    text_of(document, "mac"));
+		err = ERR_SYNTAX;
+	} else if (store_certificate(&chunk->run->store, row->phone, certificate, row->key, why)) {
+		line_run_stop(chunk->run, EX_IOERR,
+		    "%s; the certificate is on record: make room and run again", why);
+		err = ERR_IO;
+	} else {
+		strcpy(row->phone->certificate_serial, serial);
+		strcpy(row->phone->claim_code, code);
+		row->is_stored = 1;
+	}
+	X509_free(certificate);
+	return err;
+}
+
+static enum err on_answer_row(const char *line, size_t len, void *ctx)
+{
+	struct chunk *chunk = ctx;
+	json_t *document = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	const char *status = text_of(document, "status");
+	struct row *row;
+	struct mac mac;
+	enum err err = ERR_SYNTAX;
+
+	if (chunk->answered == chunk->asked_count)
+		goto out;
+	row = &chunk->rows[chunk->asked[chunk->answered]];
+	if (mac_parse(text_of(document, "mac"), strlen(text_of(document, "mac")), &mac) ||
+	    !mac_equal(&mac, &row->phone->mac))
+		goto out;
+	if (strcmp(status, "issued") == 0 || strcmp(status, "existing") == 0) {
+		err = take_success(chunk, row, document);
+	} else if (strcmp(status, "error") == 0) {
+		refuse(chunk, row, text_of(document, "code"), text_of(document, "detail"));
+		err = ERR_OK;
+	}
+	chunk->answered += err == ERR_OK;
+out:
+	json_decref(document);
+	return err;
+}
+
+/* What was stored is made durable, then told to the journal. */
+static void make_certificates_durable(struct chunk *chunk)
+{
+	struct line_run *run = chunk->run;
+	struct buf lines = {0};
+	enum err err = ERR_OK;
+	size_t i, stored = 0;
+
+	for (i = 0; i < chunk->count; i++)
+		stored += chunk->rows[i].is_stored && !chunk->rows[i].is_settled;
+	if (stored == 0)
+		return;
+	err = store_sync(&run->store);
+	pthread_mutex_lock(&run->lock);
+	for (i = 0; i < chunk->count && !err; i++)
+		if (chunk->rows[i].is_stored && !chunk->rows[i].is_settled)
+			journal_put_done(&lines, chunk->rows[i].phone);
+	if (!err)
+		err = journal_commit(&run->journal, &lines);
+	for (i = 0; i < chunk->count && !err; i++) {
+		if (!chunk->rows[i].is_stored || chunk->rows[i].is_settled)
+			continue;
+		chunk->rows[i].phone->state = PHONE_DONE;
+		chunk->rows[i].is_settled = 1;
+		run->done++;
+	}
+	pthread_mutex_unlock(&run->lock);
+	buf_wipe(&lines);
+	if (err)
+		line_run_stop(run, EX_IOERR,
+		    "the disk: %s; the certificates are on record: make room and run again",
+		    strerror(errno));
+}
+
+/* --- the conversation ----------------------------------------------------------------------- */
+
+static enum err ask_once(struct chunk *chunk, struct batch_outcome *outcome)
+{
+	struct line_run *run = chunk->run;
+	struct buf rows = {0};
+	enum err err;
+	size_t i;
+
+	chunk->asked_count = chunk->answered = 0;
+	for (i = 0; i < chunk->count; i++) {
+		if (chunk->rows[i].is_settled)
+			continue;
+		csr_put_row(chunk->rows[i].phone, &chunk->rows[i].csr, &rows);
+		chunk->asked[chunk->asked_count++] = i;
+	}
+	CHECK(rows.err == ERR_OK);
+	memset(outcome, 0, sizeof(*outcome));
+	if (chunk->asked_count == 0)
+		return ERR_OK;
+	err = batch_call(run->job->config, run->job->order, &rows, on_answer_row, chunk, outcome);
+	buf_free(&rows);
+	if (!err && chunk->answered < chunk->asked_count)
+		err = ERR_CLOSED; /* an answer that ended early */
+	make_certificates_durable(chunk);
+	return err;
+}
+
+static void pause_ms(struct line_run *run, int64_t ms)
+{
+	const struct timespec step = {.tv_nsec = 100 * 1000 * 1000};
+	int64_t until_ms = clock_monotonic_ms() + ms;
+
+	while (clock_monotonic_ms() < until_ms && !line_run_is_stopping(run))
+		nanosleep(&step, NULL);
+}
+
+/* The factory is away, or could not finish: 1 when it is to be asked again. */
+static int wait_for_factory(
+    struct chunk *chunk, const struct batch_outcome *outcome, unsigned attempt)
+{
+	struct line_run *run = chunk->run;
+	int64_t pause = PAUSE_MIN_MS << (attempt < 5 ? attempt : 5), away_ms;
+	int was_away;
+
+	pthread_mutex_lock(&run->lock);
+	if (chunk->answered)
+		run->last_answer_ms = clock_monotonic_ms();
+	away_ms = clock_monotonic_ms() - run->last_answer_ms;
+	was_away = run->is_away;
+	run->is_away = 1;
+	pthread_mutex_unlock(&run->lock);
+	if (away_ms >= run->job->config->patience_s * 1000) {
+		line_run_stop(run, EX_UNAVAILABLE,
+		    "the factory does not answer (%s): see that it runs and that the network is "
+		    "up, then run again; nothing is lost",
+		    outcome->why);
+		return 0;
+	}
+	if (!was_away)
+		line_say("the factory does not answer (%s): trying again for %lld s", outcome->why,
+		    (long long)(run->job->config->patience_s - away_ms / 1000));
+	if (outcome->retry_after_s && (int64_t)outcome->retry_after_s * 1000 > pause)
+		pause = (int64_t)outcome->retry_after_s * 1000;
+	if (pause > PAUSE_MAX_MS)
+		pause = PAUSE_MAX_MS;
+	pause_ms(run, pause + (int64_t)random_below(500));
+	return !line_run_is_stopping(run);
+}
+
+static void stop_for(struct line_run *run, enum err err, const struct batch_outcome *outcome)
+{
+	if (err == ERR_SIGNATURE)
+		line_run_stop(run, EX_NOPERM,
+		    "%s: is --url right, and --server-ca the one of this "
+		    "factory?",
+		    outcome->why);
+	else if (err == ERR_DENIED)
+		line_run_stop(run, EX_NOPERM,
+		    "the factory does not take this station: %s; see --station-cert (expired, "
+		    "revoked, or not allowed on this order?)",
+		    outcome->why);
+	else if (err == ERR_REFUSED)
+		line_run_stop(run, EX_DATAERR, "the factory refuses the order %s: %s",
+		    run->job->order, outcome->why);
+	else
+		line_run_stop(run, EX_PROTOCOL, "%s", outcome->why);
+}
+
+static void converse(struct chunk *chunk)
+{
+	struct line_run *run = chunk->run;
+	struct batch_outcome outcome;
+	unsigned attempt = 0;
+	enum err err;
+
+	while (!line_run_is_stopping(run)) {
+		err = ask_once(chunk, &outcome);
+		if (!err) {
+			pthread_mutex_lock(&run->lock);
+			run->last_answer_ms = clock_monotonic_ms();
+			run->is_away = 0;
+			pthread_mutex_unlock(&run->lock);
+			return;
+		}
+		if (err != ERR_UNAVAILABLE && err != ERR_TIMEOUT && err != ERR_CLOSED) {
+			stop_for(run, err, &outcome);
+			return;
+		}
+		attempt = chunk->answered ? 0 : attempt + 1;
+		if (!wait_for_factory(chunk, &outcome, attempt))
+			return;
+	}
+}
+
+void line_chunks_run(struct line_run *run)
+{
+	size_t max = (size_t)run->job->config->batch, i;
+	struct line_phone **taken = calloc(max, sizeof(taken[0]));
+	struct chunk chunk = {.run = run};
+
+	chunk.asked = calloc(max, sizeof(chunk.asked[0]));
+	CHECK(taken && chunk.asked);
+	while ((chunk.count = line_run_take(run, is_wanted, taken, max)) > 0) {
+		chunk.rows = calloc(chunk.count, sizeof(chunk.rows[0]));
+		CHECK(chunk.rows != NULL);
+		for (i = 0; i < chunk.count; i++)
+			chunk.rows[i].phone = taken[i];
+		prepare(&chunk);
+		converse(&chunk);
+		for (i = 0; i < chunk.count; i++) {
+			EVP_PKEY_free(chunk.rows[i].key);
+			EVP_PKEY_free(chunk.rows[i].public_key);
+			buf_free(&chunk.rows[i].csr);
+		}
+		free(chunk.rows);
+	}
+	free(chunk.asked);
+	free(taken);
+}

@@ -1,0 +1,86 @@
+/* The table of factory-line's configuration, which is its options, too. */
+#include "factory-ca/line/config.h"
+
+#include <stddef.h>
+
+#define MEMBER(name) offsetof(struct line_config, name)
+
+/* In the order of enum key_type. */
+static const char *const key_types[] = {"p256", "p384", "rsa2048", "rsa3072", NULL};
+
+static const struct conf_field fields[] = {
+    {.name = "url",
+	.type = CONF_STRING,
+	.offset = MEMBER(url),
+	.default_value = "",
+	.help = "of the factory front: https://host[:port]"},
+    {.name = "server_ca",
+	.type = CONF_PATH,
+	.offset = MEMBER(server_ca),
+	.default_value = "",
+	.help = "certificates (PEM) that the servers chain to"},
+    {.name = "station_cert",
+	.type = CONF_PATH,
+	.offset = MEMBER(station_cert),
+	.default_value = "",
+	.help = "this station's certificate (factory-ca station add)"},
+    {.name = "station_key",
+	.type = CONF_PATH,
+	.offset = MEMBER(station_key),
+	.default_value = "",
+	.help = "its key, mode 0600"},
+    {.name = "key_type",
+	.type = CONF_WORD,
+	.offset = MEMBER(key_type),
+	.default_value = "p256",
+	.words = key_types,
+	.help = "of the keys that are made here"},
+    {.name = "jobs",
+	.type = CONF_INT,
+	.offset = MEMBER(jobs),
+	.default_value = "2",
+	.min = 1,
+	.max = 64,
+	.help = "batches at work at the same time"},
+    {.name = "batch",
+	.type = CONF_INT,
+	.offset = MEMBER(batch),
+	.default_value = "200",
+	.min = 1,
+	.max = 10000,
+	.help = "phones of one batch"},
+    {.name = "patience_s",
+	.type = CONF_INT,
+	.offset = MEMBER(patience_s),
+	.default_value = "600",
+	.min = 0,
+	.max = 86400,
+	.help = "seconds that the factory may be away before the run stops"},
+    {.name = "pkcs12",
+	.type = CONF_BOOL,
+	.offset = MEMBER(pkcs12),
+	.default_value = "false",
+	.help = "write phone.p12, too"},
+    {.name = "pkcs12_password_file",
+	.type = CONF_PATH,
+	.offset = MEMBER(pkcs12_password_file),
+	.default_value = "",
+	.help = "its password, mode 0600"},
+    {.name = "label_template",
+	.type = CONF_PATH,
+	.offset = MEMBER(label_template),
+	.default_value = "",
+	.help =
+	    "ZPL of one label, with {mac} {serial_number} {model} {claim_code}; empty: built in"},
+    {.name = "redirector",
+	.type = CONF_STRING,
+	.offset = MEMBER(redirector),
+	.default_value = "",
+	.help = "where --verify connects: https://host[:port]"},
+};
+
+const struct conf_table line_config_table = {
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
+    .struct_size = sizeof(struct line_config),
+};

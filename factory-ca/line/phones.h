@@ -1,0 +1,61 @@
+/*
+ * The phones of a run: from a range of MACs or a CSV file. Pure.
+ *
+ * The list is typed or exported by people: read strictly, and what is wrong is told with its line.
+ */
+#ifndef FIRSTRING_FACTORY_CA_LINE_PHONES_H
+#define FIRSTRING_FACTORY_CA_LINE_PHONES_H
+
+#include <stddef.h>
+
+#include "common/base/claim_code.h"
+#include "common/base/err.h"
+#include "common/base/mac.h"
+
+enum { PHONES_MAX = 1000000, PHONES_WHY_LEN = 256, PHONE_CODE_MAX = 32 };
+
+enum phone_state {
+	PHONE_NEW,
+	PHONE_PREPARED, /* its key is on disk for good, and may have been sent */
+	PHONE_DONE, /* its certificate is on disk for good */
+	PHONE_REFUSED, /* in this run, by the front; asked again in the next */
+};
+
+struct line_phone {
+	struct mac mac;
+	char *serial_number;
+	char *csr_path; /* NULL: the key is made here */
+	size_t line; /* of the list; 0: a range */
+	enum phone_state state;
+	/* Of PHONE_DONE: */
+	char claim_code[CLAIM_CODE_TEXT_LEN + 1];
+	char certificate_serial[33];
+	/* Of PHONE_REFUSED: */
+	char code[PHONE_CODE_MAX + 1];
+	char *detail;
+};
+
+struct line_phones {
+	struct line_phone *items; /* in the list's order */
+	size_t count;
+	struct line_phone **by_mac; /* sorted */
+};
+
+/*
+ * `count` phones from `first` on. The serial number is the format with {mac} replaced by the MAC
+ * and {n} by the number in the range, from 1. On failure `why` has a sentence.
+ */
+MUST_CHECK enum err phones_from_range(const struct mac *first, size_t count,
+    const char *serial_format, struct line_phones *phones, char why[PHONES_WHY_LEN]);
+/*
+ * A CSV text (RFC 4180 without line breaks in fields) with a header line: serial_number, and mac,
+ * or the MACs are counted up from `first`; csr is optional, a file name. NULL: no first.
+ */
+MUST_CHECK enum err phones_from_csv(const char *text, size_t len, const struct mac *first,
+    struct line_phones *phones, char why[PHONES_WHY_LEN]);
+void phones_free(struct line_phones *phones);
+
+/* NULL: not of this run. */
+struct line_phone *phones_find(const struct line_phones *phones, const struct mac *mac);
+
+#endif

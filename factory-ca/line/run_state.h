@@ -1,0 +1,43 @@
+/* What the threads of a run share. Private to run.c, chunk.c and verify.c. */
+#ifndef FIRSTRING_FACTORY_CA_LINE_RUN_STATE_H
+#define FIRSTRING_FACTORY_CA_LINE_RUN_STATE_H
+
+#include <pthread.h>
+
+#include "factory-ca/line/journal.h"
+#include "factory-ca/line/run.h"
+#include "factory-ca/line/store.h"
+
+struct line_run {
+	const struct line_job *job;
+	char model[65];
+	struct line_phones phones;
+	struct store store;
+	struct journal journal;
+	struct secret pkcs12_password;
+	struct buf label_template;
+	int64_t started_ms;
+
+	pthread_mutex_t lock; /* what is below, and journal and phones' states while threads run */
+	size_t next; /* of phones.items */
+	size_t before, done, refused, verified, unverified;
+	int64_t last_answer_ms; /* when the factory was last heard of */
+	int is_away;
+	int stop; /* an exit status; 0: go on */
+	size_t running; /* threads */
+};
+
+/* Stops the run: the first reason counts, and is said. Any thread. */
+void line_run_stop(struct line_run *run, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int line_run_is_stopping(struct line_run *run);
+
+/* Takes up to `max` phones that `is_wanted`; 0: there are no more. */
+size_t line_run_take(struct line_run *run, int (*is_wanted)(const struct line_phone *phone),
+    struct line_phone **taken, size_t max);
+
+/* The life of a thread that gets certificates, and of one that verifies them. */
+void line_chunks_run(struct line_run *run);
+void line_verify_run(struct line_run *run);
+
+#endif

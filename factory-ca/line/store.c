@@ -1,0 +1,243 @@
+/* The output folder of a run. Files that are found there may be anybody's and are checked; what is
+ * written is the line's most valuable: keys are 0600 from their first byte. */
+#include "factory-ca/line/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/rsa.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/file.h"
+
+static enum err fail(enum err err, char *why, const char *name, const char *what)
+{
+	snprintf(why, STORE_WHY_LEN, "%s: %s", name, what);
+	return err;
+}
+
+void store_name(const struct line_phone *phone, const char *file, char name[STORE_NAME_LEN])
+{
+	char mac[MAC_TEXT_LEN + 1];
+
+	mac_format(&phone->mac, mac);
+	CHECK(snprintf(name, STORE_NAME_LEN, "%s/%s", mac, file) < STORE_NAME_LEN);
+}
+
+enum err store_open(const char *folder, struct store *store, char why[STORE_WHY_LEN])
+{
+	struct stat st;
+
+	if (mkdir(folder, 0700) == 0) {
+		if (file_sync_folder(folder))
+			return fail(ERR_IO, why, folder, strerror(errno));
+	} else if (errno != EEXIST) {
+		return fail(ERR_IO, why, folder, strerror(errno));
+	}
+	store->fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (store->fd < 0 || fstat(store->fd, &st) != 0)
+		return fail(ERR_IO, why, folder, strerror(errno));
+	if (st.st_mode & 022)
+		return fail(ERR_DENIED, why, folder,
+		    "others may write in this folder, where keys will be: chmod go-w it");
+	return ERR_OK;
+}
+
+void store_close(struct store *store)
+{
+	sk_X509_pop_free(store->chain, X509_free);
+	if (store->fd >= 0)
+		close(store->fd);
+	store->fd = -1;
+	store->chain = NULL;
+}
+
+enum err store_sync(const struct store *store)
+{
+	return syncfs(store->fd) == 0 ? ERR_OK : ERR_IO;
+}
+
+static enum err make_folder(const struct store *store, const struct line_phone *phone)
+{
+	char mac[MAC_TEXT_LEN + 1];
+
+	mac_format(&phone->mac, mac);
+	return mkdirat(store->fd, mac, 0700) == 0 || errno == EEXIST ? ERR_OK : ERR_IO;
+}
+
+/* Writes beside and renames; takes `memory`'s bytes. */
+static enum err put_file(const struct store *store, const struct line_phone *phone,
+    const char *file, mode_t mode, BIO *memory, char *why)
+{
+	char name[STORE_NAME_LEN], beside[STORE_NAME_LEN], *bytes = NULL;
+	long len = BIO_get_mem_data(memory, &bytes);
+	enum err err = ERR_IO;
+	int fd, saved;
+
+	store_name(phone, file, name);
+	CHECK(snprintf(beside, sizeof(beside), "%s.new", name) < STORE_NAME_LEN);
+	fd = openat(store->fd, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd >= 0) {
+		err = file_write_all(fd, bytes, (size_t)len);
+		saved = errno;
+		if (close(fd) != 0 && !err) {
+			err = ERR_IO;
+			saved = errno;
+		}
+		errno = saved;
+	}
+	if (!err && renameat(store->fd, beside, store->fd, name) != 0)
+		err = ERR_IO;
+	if (err) {
+		saved = errno;
+		unlinkat(store->fd, beside, 0);
+		errno = saved;
+		fail(err, why, name, strerror(errno));
+	}
+	return err;
+}
+
+/* --- keys ----------------------------------------------------------------------------------- */
+
+static EVP_PKEY *make_key(enum key_type type)
+{
+	switch (type) {
+	case KEY_P256:
+		return EVP_EC_gen("P-256");
+	case KEY_P384:
+		return EVP_EC_gen("P-384");
+	case KEY_RSA2048:
+		return EVP_RSA_gen(2048);
+	case KEY_RSA3072:
+		return EVP_RSA_gen(3072);
+	case KEY_TYPE_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+/* NULL: none, or damaged (`is_there` tells). */
+static EVP_PKEY *read_key(const struct store *store, const struct line_phone *phone, int *is_there)
+{
+	char name[STORE_NAME_LEN];
+	EVP_PKEY *key = NULL;
+	FILE *file;
+	int fd;
+
+	store_name(phone, "key.pem", name);
+	fd = openat(store->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	*is_there = fd >= 0 || errno != ENOENT;
+	file = fd >= 0 ? fdopen(fd, "r") : NULL;
+	if (!file) {
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	/* No password is asked for: a terminal prompt would stop the line. */
+	key = PEM_read_PrivateKey(file, NULL, NULL, (void *)(uintptr_t) "");
+	fclose(file);
+	ERR_clear_error();
+	return key;
+}
+
+static enum err write_key(
+    const struct store *store, const struct line_phone *phone, EVP_PKEY *key, char *why)
+{
+	BIO *memory = BIO_new(BIO_s_secmem());
+	enum err err;
+
+	CHECK(memory != NULL &&
+	      PEM_write_bio_PKCS8PrivateKey(memory, key, NULL, NULL, 0, NULL, NULL) == 1);
+	err = put_file(store, phone, "key.pem", 0600, memory, why);
+	BIO_free(memory);
+	return err;
+}
+
+enum err store_key(const struct store *store, const struct line_phone *phone, enum key_type type,
+    EVP_PKEY **key, char why[STORE_WHY_LEN])
+{
+	char name[STORE_NAME_LEN];
+	EVP_PKEY *found;
+	int is_there = 0;
+	enum err err;
+
+	store_name(phone, "key.pem", name);
+	if (make_folder(store, phone))
+		return fail(ERR_IO, why, name, strerror(errno));
+	found = read_key(store, phone, &is_there);
+	if (!found && phone->state == PHONE_PREPARED)
+		return fail(ERR_DENIED, why, name,
+		    is_there ? "damaged, and a certificate may have been issued for it: put it "
+			       "back, or have the phone re-keyed"
+			     : "gone, and a certificate may have been issued for it: put it back, "
+			       "or have the phone re-keyed");
+	if (found) {
+		*key = found;
+		return ERR_OK;
+	}
+	found = make_key(type);
+	CHECK(found != NULL);
+	err = write_key(store, phone, found, why);
+	if (err)
+		EVP_PKEY_free(found);
+	else
+		*key = found;
+	return err;
+}
+
+/* --- certificates --------------------------------------------------------------------------- */
+
+static enum err put_pkcs12(const struct store *store, const struct line_phone *phone,
+    X509 *certificate, EVP_PKEY *key, char *why)
+{
+	BIO *memory = BIO_new(BIO_s_secmem());
+	char mac[MAC_TEXT_LEN + 1];
+	PKCS12 *container;
+	enum err err;
+
+	mac_format(&phone->mac, mac);
+	container = PKCS12_create((const char *)store->pkcs12_password->bytes, mac, key,
+	    certificate, store->chain, 0, 0, 0, 0, 0);
+	CHECK(memory != NULL && container != NULL && i2d_PKCS12_bio(memory, container) == 1);
+	err = put_file(store, phone, "phone.p12", 0600, memory, why);
+	PKCS12_free(container);
+	BIO_free(memory);
+	return err;
+}
+
+enum err store_certificate(const struct store *store, const struct line_phone *phone,
+    X509 *certificate, EVP_PKEY *key, char why[STORE_WHY_LEN])
+{
+	BIO *leaf = BIO_new(BIO_s_mem()), *chain = BIO_new(BIO_s_mem());
+	BIO *presented = BIO_new(BIO_s_mem());
+	char name[STORE_NAME_LEN];
+	enum err err;
+	int i;
+
+	store_name(phone, "certificate.pem", name);
+	CHECK(leaf && chain && presented && PEM_write_bio_X509(leaf, certificate) == 1 &&
+	      PEM_write_bio_X509(presented, certificate) == 1 &&
+	      PEM_write_bio_X509(presented, sk_X509_value(store->chain, 0)) == 1);
+	for (i = 0; i < sk_X509_num(store->chain); i++)
+		CHECK(PEM_write_bio_X509(chain, sk_X509_value(store->chain, i)) == 1);
+	err = make_folder(store, phone);
+	if (err)
+		fail(err, why, name, strerror(errno));
+	if (!err)
+		err = put_file(store, phone, "chain.pem", 0644, chain, why);
+	if (!err)
+		err = put_file(store, phone, "fullchain.pem", 0644, presented, why);
+	if (!err)
+		err = put_file(store, phone, "certificate.pem", 0644, leaf, why);
+	if (!err && key && store->pkcs12_password)
+		err = put_pkcs12(store, phone, certificate, key, why);
+	BIO_free(leaf);
+	BIO_free(chain);
+	BIO_free(presented);
+	return err;
+}

@@ -1,0 +1,51 @@
+/*
+ * One folder for each phone: its key, certificate, chain, PKCS#12. Files are written beside and
+ * renamed; what must survive a power cut does so after store_sync().
+ *
+ *     OUT/001565AABBCC/key.pem           mode 0600; made once
+ *                      certificate.pem   the phone's own
+ *                      chain.pem         issuing CA, then root
+ *                      fullchain.pem     what the phone presents: its own, then the issuing CA
+ *                      phone.p12         on request
+ */
+#ifndef FIRSTRING_FACTORY_CA_LINE_STORE_H
+#define FIRSTRING_FACTORY_CA_LINE_STORE_H
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "common/base/secret.h"
+#include "common/pki/key_type.h"
+#include "factory-ca/line/phones.h"
+
+enum { STORE_WHY_LEN = 512 };
+
+struct store {
+	int fd; /* of the output folder */
+	STACK_OF(X509) * chain; /* issuing CA first; set once it is known */
+	const struct secret *pkcs12_password; /* NULL: no PKCS#12 */
+};
+
+/* Makes the folder (0700) when it is not there. ERR_IO: `why` tells. */
+MUST_CHECK enum err store_open(const char *folder, struct store *store, char why[STORE_WHY_LEN]);
+void store_close(struct store *store);
+
+/*
+ * The phone's key: the one in its folder, or a new one. A damaged one is ERR_DENIED where the phone
+ * is PHONE_PREPARED, and is otherwise made again. ERR_IO with errno: the disk.
+ */
+MUST_CHECK enum err store_key(const struct store *store, const struct line_phone *phone,
+    enum key_type type, EVP_PKEY **key, char why[STORE_WHY_LEN]);
+
+/* Certificate, chain, and PKCS#12 when asked for and the key is ours (NULL: it is not). */
+MUST_CHECK enum err store_certificate(const struct store *store, const struct line_phone *phone,
+    X509 *certificate, EVP_PKEY *key, char why[STORE_WHY_LEN]);
+
+/* Makes durable all that was written. ERR_IO with errno. */
+MUST_CHECK enum err store_sync(const struct store *store);
+
+/* Path of a file in the phone's folder, relative to the output folder. */
+enum { STORE_NAME_LEN = 64 };
+void store_name(const struct line_phone *phone, const char *file, char name[STORE_NAME_LEN]);
+
+#endif

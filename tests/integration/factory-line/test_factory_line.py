@@ -1,0 +1,460 @@
+#!/usr/bin/env python3
+"""factory-line, the station's client, on a real factory: every phone gets one key, one certificate and
+one label, whatever happens in between, and the engineer is told what to do."""
+import csv
+import os
+import pty
+import random
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "factory-ca-front"))
+
+from line import Line, rows_for  # noqa: E402
+from tests.lib.instance import BUILD, run  # noqa: E402
+from tests.lib.redirector import eventually  # noqa: E402
+
+PROGRAM = os.path.join(BUILD, "bin/factory-line")
+
+
+def setUpModule():
+    global line
+    line = Line().start()
+
+
+def tearDownModule():
+    line.stop()
+
+
+def words(order, out, *more, url=None, station="line-1"):
+    return [PROGRAM, "--url", url or f"https://localhost:{line.port}", "--server-ca", line.path("server-ca.pem"),
+            "--station-cert", line.path(f"station/{station}.pem"), "--station-key", line.path(f"station/{station}.key"),
+            "--order", order, "--out", out, *more]
+
+
+def factory_line(order, out, *more, **which):
+    done = subprocess.run(words(order, out, *more, **which), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+    return done.returncode, done.stderr.decode()
+
+
+def span(macs):
+    return "--first-mac", macs[0], "--count", str(len(macs))
+
+
+def read(*names):
+    with open(os.path.join(*names), "rb") as file:
+        return file.read()
+
+
+def write(path, text):
+    with open(path, "w", newline="") as file:
+        file.write(text)
+    return path
+
+
+def public_key(folder, kind):
+    command = {"key.pem": ["pkey", "-pubout"], "certificate.pem": ["x509", "-noout", "-pubkey"]}[kind]
+    return run("openssl", *command, "-in", os.path.join(folder, kind)).stdout
+
+
+class Case(unittest.TestCase):
+
+    def setUp(self):
+        self.out = line.path(f"out-{self.id().rsplit('.', 1)[1]}")
+
+    def check_phones(self, macs, order):
+        """Files of each phone fit each other and what is on record."""
+        on_record = dict(row.split("|") for row in line.psql(
+            "select replace(upper(mac::text), ':', ''), encode(der, 'hex') from firstring.certificate c join"
+            f" firstring.production_order o on o.id = c.order_id where o.reference = '{order}'").splitlines())
+        self.assertEqual(sorted(on_record), sorted(macs))
+        for mac in macs:
+            folder = os.path.join(self.out, mac)
+            self.assertEqual(public_key(folder, "key.pem"), public_key(folder, "certificate.pem"))
+            der = run("openssl", "x509", "-in", f"{folder}/certificate.pem", "-outform", "DER").stdout
+            self.assertEqual(der.hex(), on_record[mac])
+
+    def labels(self):
+        with open(os.path.join(self.out, "labels.csv"), newline="") as file:
+            return list(csv.DictReader(file))
+
+
+class Work(Case):
+
+    def test_a_range(self):
+        macs = line.macs(30)
+        order = line.order(macs)
+        status, said = factory_line(order, self.out, *span(macs), "--serial", "SN-{n}", "--batch", "7", "--jobs", "3")
+        self.assertEqual(status, 0, said)
+        self.assertIn("30 of 30 (100 %)", said)
+        self.check_phones(macs, order)
+        for mac in macs[:2]:
+            folder = os.path.join(self.out, mac)
+            self.assertEqual(sorted(os.listdir(folder)), ["certificate.pem", "chain.pem", "fullchain.pem", "key.pem"])
+            self.assertEqual(stat.S_IMODE(os.stat(f"{folder}/key.pem").st_mode), 0o600)
+            self.assertEqual(stat.S_IMODE(os.stat(folder).st_mode), 0o700)
+            self.assertIn(b"OK", run("openssl", "verify", "-x509_strict", "-purpose", "sslclient", "-CAfile",
+                                     f"{folder}/chain.pem", f"{folder}/certificate.pem").stdout)
+            self.assertEqual(read(folder, "chain.pem"), read(line.path("published/chain.pem")))
+        labels = self.labels()
+        self.assertEqual([(row["mac"], row["serial_number"], row["model"]) for row in labels],
+                         [(mac, f"SN-{n + 1}", "T1") for n, mac in enumerate(macs)])
+        code = line.factory_ca("code", "--reference", order, "--mac", macs[4]).stdout.decode().strip()
+        self.assertEqual(labels[4]["claim_code"], code)
+        zpl = read(self.out, "labels.zpl").decode()
+        self.assertEqual((zpl.count("^XA"), zpl.count("^XZ")), (30, 30))
+        self.assertIn(f"^BQN,2,4^FDQA,{macs[4]},{code}^FS", zpl)
+        for name in ("labels.csv", "labels.zpl", "journal", "refused.csv"):
+            self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.out, name)).st_mode), 0o600)
+
+    def test_the_same_again_makes_nothing_anew(self):
+        macs = line.macs(5)
+        order = line.order(macs)
+        self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+        before = {name: read(self.out, name) for name in ("labels.csv", f"{macs[0]}/key.pem", f"{macs[0]}/certificate.pem")}
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 0, said)
+        self.assertIn("going on: 5 of 5 phones are done", said)
+        # Without its journal it asks again, with the same keys.
+        os.unlink(os.path.join(self.out, "journal"))
+        self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+        self.assertEqual(before, {name: read(self.out, name) for name in before})
+
+    def test_a_list_as_a_spreadsheet_writes_it(self):
+        macs = line.macs(3)
+        order = line.order(macs)
+        spelled = [":".join(macs[0][i:i + 2] for i in range(0, 12, 2)), macs[1].lower(), macs[2]]
+        path = write(line.path("list.csv"), "\ufeffserial_number,mac\r\n" + "".join(
+            f'"A {n}",{mac}\r\n' for n, mac in enumerate(spelled)) + "\r\n")
+        status, said = factory_line(order, self.out, "--list", path)
+        self.assertEqual(status, 0, said)
+        self.check_phones(macs, order)
+        self.assertEqual([row["serial_number"] for row in self.labels()], ["A 0", "A 1", "A 2"])
+
+    def test_serial_numbers_alone_and_macs_counted_up(self):
+        macs = line.macs(3)
+        order = line.order(macs)
+        path = write(line.path("serials.csv"), "serial_number\nX1\nX2\nX3\n")
+        self.assertEqual(factory_line(order, self.out, "--list", path, "--first-mac", macs[0])[0], 0)
+        self.assertEqual([(row["mac"], row["serial_number"]) for row in self.labels()],
+                         list(zip(macs, ["X1", "X2", "X3"])))
+
+    def test_csrs_that_phones_made(self):
+        macs = line.macs(4)
+        order = line.order(macs)
+        folder = line.path("csrs")
+        os.makedirs(folder)
+        for n, mac in enumerate(macs[:3]):
+            run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                f"/serialNumber=C{n}/CN={mac}", "-keyout", f"{folder}/{n}.key", "-out", f"{folder}/{n}.csr",
+                "-outform", "DER" if n == 1 else "PEM")
+        write(f"{folder}/3.csr", "no CSR")
+        path = write(f"{folder}/list.csv", "mac,serial_number,csr\n" + "".join(
+            f"{mac},C{n},{n}.csr\n" for n, mac in enumerate(macs)))
+        status, said = factory_line(order, self.out, "--list", path)
+        self.assertEqual(status, 65, said)
+        self.assertIn(f"{macs[3]} (C3): bad_csr: the file is no CSR in PEM or DER", said)
+        for n, mac in enumerate(macs[:3]):
+            self.assertNotIn("key.pem", os.listdir(os.path.join(self.out, mac)))
+            self.assertEqual(run("openssl", "pkey", "-pubout", "-in", f"{folder}/{n}.key").stdout,
+                             public_key(os.path.join(self.out, mac), "certificate.pem"))
+
+    def test_pkcs12_keys_and_a_label_of_ones_own(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        password = write(line.path("p12-password"), "s3cret words\n")
+        os.chmod(password, 0o600)
+        template = write(line.path("label.zpl"), "^XA^FD{claim_code}|{mac}|{serial_number}|{model}^FS^XZ\n")
+        status, said = factory_line(order, self.out, *span(macs), "--key-type", "rsa2048", "--pkcs12",
+                                    "--pkcs12-password-file", password, "--label-template", template)
+        self.assertEqual(status, 0, said)
+        path = os.path.join(self.out, macs[0], "phone.p12")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        opened = run("openssl", "pkcs12", "-in", path, "-nodes", "-passin", "pass:s3cret words").stdout.decode()
+        self.assertEqual((opened.count("BEGIN CERTIFICATE"), opened.count("BEGIN PRIVATE KEY")), (3, 1))
+        label = self.labels()[0]
+        self.assertEqual(read(self.out, "labels.zpl").decode().splitlines()[0],
+                         f"^XA^FD{label['claim_code']}|{macs[0]}|{macs[0]}|T1^FS^XZ")
+
+    def test_a_configuration_file(self):
+        macs = line.macs(1)
+        order = line.order(macs)
+        config = write(line.path("factory-line.yaml"), f"""\
+url: https://localhost:{line.port}
+server_ca: server-ca.pem
+station_cert: station/line-1.pem
+station_key: station/line-1.key
+key_type: rsa2048
+""")
+        done = run(PROGRAM, "--config", config, "--order", order, "--out", self.out, *span(macs), "--key-type", "p256",
+                   check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(b"prime256v1", run("openssl", "pkey", "-text", "-noout", "-in", f"{self.out}/{macs[0]}/key.pem").stdout)
+        write(config, "url: x\ncolour: green\n")
+        done = run(PROGRAM, "--config", config, "--order", order, "--out", self.out, *span(macs), check=False)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn(b"colour", done.stderr)
+
+    def test_a_dry_run_makes_nothing(self):
+        macs = line.macs(3)
+        order = line.order(macs)
+        status, said = factory_line(order, self.out, *span(macs), "--dry-run")
+        self.assertEqual(status, 0, said)
+        self.assertIn(f"dry run: 3 phones of model T1 for order {order}", said)
+        self.assertFalse(os.path.exists(self.out))
+
+    def test_a_bar_on_a_terminal_and_lines_elsewhere(self):
+        macs = line.macs(40)
+        order = line.order(macs)
+        terminal, end = pty.openpty()
+        process = subprocess.Popen(words(order, self.out, *span(macs), "--jobs", "1", "--batch", "5"), stderr=end)
+        os.close(end)
+        shown = b""
+        try:
+            while piece := os.read(terminal, 4096):
+                shown += piece
+        except OSError:
+            pass  # the other end is gone
+        self.assertEqual(process.wait(60), 0)
+        os.close(terminal)
+        self.assertRegex(shown.decode(), r"\r\[#*\.*\] \d+ of 40 \(\d+ %\), \d+/s, 0 refused")
+        self.assertIn("40 of 40 (100 %)", shown.decode())
+        _, said = factory_line(order, self.out, *span(macs))
+        self.assertNotIn("\r", said)
+
+
+class Faults(Case):
+
+    def test_kill_at_any_moment(self):
+        macs = line.macs(400)
+        order = line.order(macs)
+        chance = random.Random(5)
+        command = words(order, self.out, *span(macs), "--batch", "20", "--jobs", "2")
+        kills = 0
+        for _ in range(200):
+            process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+            try:
+                status = process.wait(chance.uniform(0.05, 0.4))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                kills += 1
+                continue
+            self.assertEqual(status, 0)
+            break
+        else:
+            self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+        self.assertGreater(kills, 2)
+        self.assertEqual(line.psql("select count(*) from firstring.device_key k join firstring.certificate c using (spki_sha256)"
+                                   " join firstring.production_order o on o.id = c.order_id where o.reference ="
+                                   f" '{order}'"), "400")
+        self.assertEqual(len(self.labels()), 400)
+        for mac in macs[::25]:
+            folder = os.path.join(self.out, mac)
+            self.assertEqual(public_key(folder, "key.pem"), public_key(folder, "certificate.pem"))
+
+    def test_a_stop_is_clean_and_goes_on(self):
+        macs = line.macs(3000)
+        order = line.order(macs)
+        process = subprocess.Popen(words(order, self.out, *span(macs), "--batch", "50"), stderr=subprocess.PIPE)
+        eventually(lambda: b"done" in read(self.out, "journal") if os.path.exists(f"{self.out}/journal") else False, 30)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[1].decode()
+        self.assertEqual(process.returncode, 75, said)
+        self.assertIn("the same command goes on from here", said)
+        some = len(self.labels())
+        self.assertTrue(0 < some < 3000, some)
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 0, said)
+        self.assertIn(f"going on: {some} of 3000", said)
+        self.assertEqual(len(self.labels()), 3000)
+
+    def test_the_factory_goes_down_and_comes_back(self):
+        macs = line.macs(3000)
+        order = line.order(macs)
+        process = subprocess.Popen(words(order, self.out, *span(macs), "--batch", "25"), stderr=subprocess.PIPE)
+        eventually(lambda: b"done" in read(self.out, "journal") if os.path.exists(f"{self.out}/journal") else False, 30)
+        line.process.send_signal(signal.SIGTERM)
+        line.process.wait(45)
+        said = process.stderr.readline().decode()
+        self.assertRegex(said, r"the factory does not answer \(.*\): trying again for \d+ s")
+        line.serve()
+        said = process.communicate(timeout=100)[1].decode()
+        self.assertEqual(process.returncode, 0, said)
+        self.assertEqual(len(self.labels()), 3000)
+
+    def test_patience_ends(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        status, said = factory_line(order, self.out, *span(macs), url="https://localhost:1")
+        self.assertEqual(status, 69, said)
+        self.assertIn("does the factory run, and is the network up?", said)
+
+    def test_a_full_disk(self):
+        macs = line.macs(400)
+        order = line.order(macs)
+        done = subprocess.run(words(order, self.out, *span(macs), "--batch", "50", "--jobs", "1"), stderr=subprocess.PIPE,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000)), timeout=60)
+        self.assertEqual(done.returncode, 74, done.stderr)
+        self.assertIn(b"make room and run again", done.stderr)
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 0, said)
+        self.assertEqual(len(self.labels()), 400)
+        self.assertEqual(line.psql("select count(*) from firstring.certificate c join firstring.production_order o on"
+                                   f" o.id = c.order_id where o.reference = '{order}'"), "400")
+
+    def test_a_damaged_key(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        os.makedirs(f"{self.out}/{macs[0]}", mode=0o700)
+        write(f"{self.out}/{macs[0]}/key.pem", "")  # a power cut before anything was sent
+        self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+        # The same when a certificate may be out: never a second key.
+        text = read(self.out, "journal").decode().splitlines()
+        write(f"{self.out}/journal", "\n".join(each for each in text if not each.startswith("done")) + "\n")
+        kept = read(self.out, f"{macs[0]}/key.pem")
+        write(f"{self.out}/{macs[0]}/key.pem", kept.decode()[:50])
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 65, said)
+        self.assertIn(f"{macs[0]} ({macs[0]}): bad_key", said)
+        with open(os.path.join(self.out, "refused.csv"), newline="") as file:
+            self.assertEqual([(row["mac"], row["code"]) for row in csv.DictReader(file)], [(macs[0], "bad_key")])
+        write(f"{self.out}/{macs[0]}/key.pem", kept.decode())
+        self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+
+    def test_a_torn_journal(self):
+        macs = line.macs(3)
+        order = line.order(macs)
+        self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+        before = read(self.out, f"{macs[2]}/certificate.pem")
+        text = read(self.out, "journal")
+        with open(f"{self.out}/journal", "wb") as file:
+            file.write(text[:-20] + b"\0" * 30)
+        self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+        self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+        self.assertEqual(read(self.out, f"{macs[2]}/certificate.pem"), before)
+        self.assertEqual(len(self.labels()), 3)
+
+
+class Refusals(Case):
+
+    def test_lists_that_are_wrong(self):
+        macs = line.macs(4)
+        order = line.order(macs)
+        for text, wanted in (
+                ("", "the list is empty"),
+                ("mac,serial_number\n", "no phone is listed"),
+                ("mac\n" + macs[0] + "\n", "no column serial_number"),
+                ("mac,serial_number,colour\n", 'column "colour"'),
+                (f"mac,serial_number\n{macs[0]},1\n{macs[0].lower()},2\n", f"line 2 ({macs[0]}) and line 3 ({macs[0]}) are the same MAC"),
+                (f"mac,serial_number\n{macs[0]},1\n{macs[1]},1\n", "have the same serial number 1"),
+                (f"mac,serial_number\n{macs[0]},1\n001565,2\n", 'line 3: "001565" is no MAC of a phone'),
+                (f"mac,serial_number\n{macs[0]},a/b\n", "line 2: serial number"),
+                (f"mac,serial_number\n{macs[0]}\n", "line 2: 1 fields, and the header has 2"),
+                (f'mac,serial_number\n{macs[0]},"1\n', "line 2: a quote is opened and not closed"),
+                (f"mac,serial_number\n001565FFFFFF,1\n", "lies outside order"),
+                ("mac,serial_number\n" + macs[0] + ",1\0\n", "save it as CSV in UTF-8")):
+            path = write(line.path("bad.csv"), text)
+            status, said = factory_line(order, self.out, "--list", path)
+            self.assertEqual(status, 65, said)
+            self.assertIn(wanted, said)
+        self.assertEqual(factory_line(order, self.out, "--list", line.path("nowhere.csv"))[0], 66)
+        self.assertFalse(os.path.exists(self.out))
+
+    def test_a_closed_order(self):
+        macs = line.macs(4)
+        order = line.order(macs)
+        self.assertEqual(factory_line(order, self.out, *span(macs[:2]))[0], 0)
+        line.factory_ca("order", "close", "--reference", order)
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 65, said)
+        self.assertIn("is closed", said)
+        self.assertIn("order_closed", said)
+        self.assertIn("have an operator open another", said)
+        self.assertEqual(len(self.labels()), 2)
+
+    def test_a_full_order(self):
+        macs = line.macs(3)
+        order = line.order(macs[:2])
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 65, said)
+        self.assertIn(f"{macs[2]} lies outside order {order} (2 MACs from {macs[0]})", said)
+
+    def test_a_phone_that_has_another_key(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        line.batch(order, rows_for(macs[:1]))
+        status, said = factory_line(order, self.out, *span(macs), "--serial", "SN-{mac}")
+        self.assertEqual(status, 65, said)
+        self.assertIn("mac_has_other_key", said)
+        self.assertIn("find the folder of the run that made it", said)
+        self.assertEqual(len(self.labels()), 1)
+
+    def test_stations(self):
+        macs = line.macs(2)
+        order = line.order(macs, "--station", "line-1")
+        line.add("station", "line-2")
+        status, said = factory_line(order, self.out, *span(macs), station="line-2")
+        self.assertEqual(status, 77, said)
+        self.assertIn("see --station-cert", said)
+        line.add("station", "line-3")
+        line.factory_ca("station", "revoke", "line-3", operator=False)
+        status, said = factory_line(line.order(line.macs(1)), self.out, *span(macs), station="line-3")
+        self.assertEqual(status, 77, said)
+        self.assertIn("revoked", said)
+
+    def test_who_and_where(self):
+        macs = line.macs(1)
+        order = line.order(macs)
+        status, said = factory_line("NO-SUCH", self.out, *span(macs))
+        self.assertEqual(status, 65)
+        self.assertIn("knows no order NO-SUCH", said)
+        command = words(order, self.out, *span(macs))
+        command[command.index("--server-ca") + 1] = line.path("published/root.pem")
+        done = subprocess.run(command, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 77, done.stderr)
+        self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+        other = line.order(line.macs(1))
+        status, said = factory_line(other, self.out, "--first-mac", f"{int(macs[0], 16) + 1:012X}", "--count", "1")
+        self.assertEqual(status, 64, said)
+        self.assertIn("give each order a folder of its own", said)
+
+    def test_two_in_one_folder(self):
+        macs = line.macs(2000)
+        order = line.order(macs)
+        first = subprocess.Popen(words(order, self.out, *span(macs)), stderr=subprocess.DEVNULL)
+        eventually(lambda: os.path.exists(f"{self.out}/journal"), 30)
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 75, said)
+        self.assertIn("another factory-line works in this folder", said)
+        first.terminate()
+        first.wait(60)
+
+    def test_a_folder_where_others_write(self):
+        macs = line.macs(1)
+        order = line.order(macs)
+        os.makedirs(self.out)
+        os.chmod(self.out, 0o777)
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 77, said)
+
+    def test_usage(self):
+        for more, wanted in ((["--colour"], "no such option"), (["x"], "what is this?"), (["--count", "0"], "--count"),
+                             (["--first-mac", "x"], "not a MAC"), ([], "which phones?"), (["--jobs", "100"], "--jobs"),
+                             (["--list"], "a value is missing"), (["--verify", "--list", "x"], "--redirector"),
+                             (["--key-type", "dsa", "--list", "x"], "--key-type")):
+            status, said = factory_line("PO-1", self.out, *more)
+            self.assertEqual(status, 64, said)
+            self.assertIn(wanted, said)
+        done = run(PROGRAM, "--help")
+        for each in (b"--list FILE", b"--station-cert FILE", b"exit status"):
+            self.assertIn(each, done.stdout)
+        self.assertTrue(run(PROGRAM, "--version").stdout.startswith(b"factory-line "))
+
+
+if __name__ == "__main__":
+    unittest.main()
