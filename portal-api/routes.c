@@ -96,6 +96,7 @@ const struct operation portal_operations[] = {
     WRITE(ITSP, "objectToTransfer", "POST", "/v1/transfers/{id}/object", SCOPE_CLAIMS_WRITE, JSON,
 	SMALL, transfer_object, transfer_get),
     READ(ITSP, "listEvents", "/v1/events", SCOPE_EVENTS_READ, event_list),
+    READ(ITSP, "listLatestEvents", "/v1/events/latest", SCOPE_EVENTS_READ, event_list_latest),
     READ(MANUFACTURER, "listModels", "/v1/admin/models", SCOPE_ADMIN_READ, model_list),
     WRITE(MANUFACTURER, "createModel", "POST", "/v1/admin/models", SCOPE_ADMIN_WRITE, JSON, SMALL,
 	model_create, model_create),

@@ -74,6 +74,8 @@ void admin_transfer_get(struct request *request);
 void admin_transfer_decide(struct request *request);
 /* events.c */
 void event_list(struct request *request);
+/* events_latest.c */
+void event_list_latest(struct request *request);
 /* models.c */
 void model_list(struct request *request);
 void model_create(struct request *request);

@@ -130,6 +130,8 @@ CASES = [
     ("portal-api/profile_get", "t.id('Alpha profile')", ["provisioning_profile_pkey"]),
     ("portal-api/profile_list", "'', 100", ["provisioning_profile_"]),
     ("portal-api/events_list", "1000, 0, 100", ["_itsp_id_xid_seq_idx"]),
+    ("portal-api/events_latest", "null, null, 100", ["_itsp_id_xid_seq_idx"]),
+    ("portal-api/events_latest", "1000, 0, 100", ["_itsp_id_xid_seq_idx"]),
     ("portal-api/security_events_list", "null, 100, null, null", ["security_event_pkey"]),
     ("portal-api/security_events_list", "null, 100, 'scan_aa', null", ["security_event_kind_idx"]),
     ("portal-api/security_events_list", f"null, 100, null, {phone}", ["security_event_mac_idx"]),
