@@ -39,7 +39,7 @@ OBJECTS :=
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
-include common/module.mk factory-ca/module.mk redirector/module.mk portal-api/module.mk tests/module.mk
+include common/module.mk factory-ca/module.mk redirector/module.mk portal-api/module.mk deploy/man/module.mk tests/module.mk
 
 .PHONY: all run up down check bench lint format analyze cov clean help
 all: $(PROGRAMS)  ## build the daemons and tools

@@ -27,6 +27,7 @@ static const struct command {
 	"open | extend | close | sign | show | report: production orders, signed by operators", 1},
     {"rekey", command_rekey, "grant a phone one certificate for another key", 1},
     {"revoke", command_revoke, "revoke a phone's certificate, with a reason", 1},
+    {"crl", command_crl, "publish the CRL with all that is revoked now", 1},
     {"code", command_code, "the claim code of one phone, for its label to be printed again", 1},
     {"audit", command_audit, "verify: is the audit log whole, and what was done to it if not", 1},
     {"signer", command_signer, "run the process that holds the keys", 0},
@@ -131,6 +132,11 @@ static int run_command(const struct command *command, struct command_context *co
 	struct conf_error error = {""};
 	int status = EX_OK;
 
+	if (command && command->has_help && argc > 1 && strcmp(argv[argc - 1], "--help") == 0) {
+		/* Help needs no configuration. */
+		context->config = &config;
+		return command->run(context, argc, argv);
+	}
 	if (conf_load(&factory_config_table, options->config_path, &config, &error)) {
 		fprintf(stderr, "factory-ca: %s\n", error.text);
 		return EX_CONFIG;

@@ -17,12 +17,17 @@ struct portal_config {
 	int proxy, status_enabled;
 	struct conf_sections key_pairs; /* of struct portal_key_pair */
 	char *seal_ring, *formats;
-	char *tenant_database, *admin_database, *status_database;
+	char *ocsp_key; /* "" : no OCSP */
+	char *tenant_database, *admin_database, *status_database, *courier_database;
 	int prepare;
 	int64_t database_deadline_ms, database_queue;
 	int64_t workers;
 	char *user;
 	int64_t wrong_codes_per_hour, password_length;
+	int webhooks_enabled, webhook_allow_loopback;
+	char *webhook_authorities;
+	int64_t webhooks_per_itsp, webhook_retry_ms, webhook_give_up_ms, webhook_timeout_ms;
+	int64_t streams_per_itsp, stream_heartbeat_ms, stream_life_ms;
 	int64_t housekeeping_ms;
 	int second_factor; /* enum people_second_factor */
 	int64_t session_idle_ms, session_lifetime_ms, link_lifetime_ms, hash_threads;

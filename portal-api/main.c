@@ -2,7 +2,8 @@
  * portal-api: where ITSPs claim phones and the manufacturer keeps house, over https.
  *
  * The parent binds, reads files and forks; it reads no byte from the network. Its workers are in
- * worker.c (the API), jobs/runner.c (bulk claims), status.c (CRLs) and common/net/health.h.
+ * worker.c (the API), jobs/runner.c (bulk claims), status.c (CRLs), courier/courier.c (webhooks)
+ * and common/net/health.h.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "common/net/health.h"
 #include "common/net/workers.h"
 #include "portal-api/bootstrap.h"
+#include "portal-api/courier/courier.h"
 #include "portal-api/jobs/runner.h"
 #include "portal-api/metrics.h"
 #include "portal-api/state.h"
@@ -73,6 +75,9 @@ static size_t kinds(void *shared, struct worker_kind kinds[WORKERS_KINDS_MAX])
 	if (state->config.status_enabled)
 		kinds[count++] =
 		    (struct worker_kind){.name = "status", .count = 1, .run = status_worker_run};
+	if (state->config.webhooks_enabled)
+		kinds[count++] =
+		    (struct worker_kind){.name = "courier", .count = 1, .run = courier_run};
 	return count;
 }
 

@@ -29,13 +29,14 @@ enum operation_body {
 
 enum operation_flag {
 	OPERATION_MUTATES = 1, /* may have an effect: Idempotency-Key is heeded */
+	OPERATION_ALL_SCOPES = 2, /* each of the scopes is needed */
 };
 
 struct operation {
 	const char *id; /* operationId of the OpenAPI document; the log's name of it */
 	const char *method, *pattern;
 	enum operation_audience audience;
-	uint32_t scopes; /* any one of them suffices; 0: none is needed */
+	uint32_t scopes; /* any one of them suffices (or OPERATION_ALL_SCOPES); 0: none is needed */
 	enum operation_body body;
 	size_t body_max; /* bytes */
 	unsigned flags;

@@ -8,12 +8,15 @@
 #include "portal-api/config.h"
 #include "portal-api/people/hasher.h"
 
+struct event_streams;
+
 struct portal {
 	const struct portal_config *config;
-	const struct seal_ring *ring;
+	const struct seal_ring *ring, *webhook_ring;
 	const struct format_set *formats;
 	struct pg *tenant; /* role firstring_portal: one ITSP's rows */
 	struct pg *admin; /* role firstring_admin */
+	struct event_streams *streams; /* of an API worker */
 	struct hasher *hasher; /* of people's passwords */
 };
 

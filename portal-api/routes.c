@@ -13,7 +13,7 @@ enum {
 	JOB_MAX = 16 * 1024 * 1024, /* 100,000 rows */
 };
 
-/* A route that reads, and one that has an effect. */
+/* A route that reads, one that has an effect, and one that needs all of its scopes for it. */
 #define READ(audience, id, pattern, scopes, handle)                                                \
 	{                                                                                          \
 		id, "GET", pattern, OPERATION_##audience, scopes, BODY_NONE, 0, 0, handle, NULL    \
@@ -24,9 +24,17 @@ enum {
 		    OPERATION_MUTATES, handle, rebuild                                             \
 	}
 
+#define WRITE_ALL(audience, id, method, pattern, scopes, body, max, handle, rebuild)               \
+	{                                                                                          \
+		id, method, pattern, OPERATION_##audience, scopes, BODY_##body, max,               \
+		    OPERATION_MUTATES | OPERATION_ALL_SCOPES, handle, rebuild                      \
+	}
+
 enum {
 	PROFILES_READ = SCOPE_PROFILES_WRITE | SCOPE_CLAIMS_READ,
 	JOBS_READ = SCOPE_CLAIMS_READ | SCOPE_CLAIMS_WRITE,
+	/* Says where things are sent, and shows events there. */
+	WEBHOOKS_WRITE = SCOPE_PROFILES_WRITE | SCOPE_EVENTS_READ,
 };
 
 const struct operation portal_operations[] = {
@@ -67,6 +75,7 @@ const struct operation portal_operations[] = {
     WRITE(ITSP, "deleteProfile", "DELETE", "/v1/profiles/{id}", SCOPE_PROFILES_WRITE, NONE, 0,
 	profile_delete, request_reply_empty),
     READ(ITSP, "listClaims", "/v1/claims", SCOPE_CLAIMS_READ, claim_list),
+    READ(ITSP, "exportClaims", "/v1/claims:export", SCOPE_CLAIMS_READ, claim_export),
     READ(ITSP, "getClaim", "/v1/claims/{mac}", SCOPE_CLAIMS_READ, claim_get),
     WRITE(ITSP, "putClaim", "PUT", "/v1/claims/{mac}", SCOPE_CLAIMS_WRITE, JSON, SMALL, claim_put,
 	claim_get),
@@ -97,6 +106,24 @@ const struct operation portal_operations[] = {
 	SMALL, transfer_object, transfer_get),
     READ(ITSP, "listEvents", "/v1/events", SCOPE_EVENTS_READ, event_list),
     READ(ITSP, "listLatestEvents", "/v1/events/latest", SCOPE_EVENTS_READ, event_list_latest),
+    READ(ITSP, "exportEvents", "/v1/events:export", SCOPE_EVENTS_READ, event_export),
+    READ(ITSP, "streamEvents", "/v1/events/stream", SCOPE_EVENTS_READ, event_stream),
+    READ(ITSP, "listWebhooks", "/v1/webhooks", SCOPE_EVENTS_READ, webhook_list),
+    WRITE_ALL(ITSP, "createWebhook", "POST", "/v1/webhooks", WEBHOOKS_WRITE, JSON, SMALL,
+	webhook_create, NULL),
+    READ(ITSP, "getWebhook", "/v1/webhooks/{id}", SCOPE_EVENTS_READ, webhook_get),
+    WRITE_ALL(ITSP, "patchWebhook", "PATCH", "/v1/webhooks/{id}", WEBHOOKS_WRITE, MERGE_PATCH,
+	SMALL, webhook_patch, webhook_rebuild),
+    WRITE_ALL(ITSP, "deleteWebhook", "DELETE", "/v1/webhooks/{id}", WEBHOOKS_WRITE, NONE, 0,
+	webhook_delete, request_reply_empty),
+    READ(ITSP, "listWebhookAttempts", "/v1/webhooks/{id}/attempts", SCOPE_EVENTS_READ,
+	webhook_attempts),
+    WRITE_ALL(ITSP, "rotateWebhookSecret", "POST", "/v1/webhooks/{id}/rotate-secret",
+	WEBHOOKS_WRITE, NONE, 0, webhook_rotate_secret, NULL),
+    WRITE_ALL(ITSP, "replayWebhook", "POST", "/v1/webhooks/{id}/replay", WEBHOOKS_WRITE, JSON,
+	SMALL, webhook_replay, webhook_rebuild),
+    WRITE_ALL(ITSP, "testWebhook", "POST", "/v1/webhooks/{id}/test", WEBHOOKS_WRITE, NONE, 0,
+	webhook_test, webhook_test_rebuild),
     READ(MANUFACTURER, "listModels", "/v1/admin/models", SCOPE_ADMIN_READ, model_list),
     WRITE(MANUFACTURER, "createModel", "POST", "/v1/admin/models", SCOPE_ADMIN_WRITE, JSON, SMALL,
 	model_create, model_create),
@@ -147,6 +174,7 @@ const struct operation portal_operations[] = {
     READ(MANUFACTURER, "listSecurityEvents", "/v1/admin/security-events", SCOPE_ADMIN_READ,
 	security_event_list),
     READ(MANUFACTURER, "listAudit", "/v1/admin/audit", SCOPE_ADMIN_READ, audit_list),
+    READ(MANUFACTURER, "exportAudit", "/v1/admin/audit:export", SCOPE_ADMIN_READ, audit_export),
     READ(MANUFACTURER, "listOrders", "/v1/admin/orders", SCOPE_ADMIN_READ, order_list),
     READ(MANUFACTURER, "listStations", "/v1/admin/stations", SCOPE_ADMIN_READ, station_list),
 };

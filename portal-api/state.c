@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/net/server.h"
 #include "common/pki/tls_policy.h"
+#include "portal-api/ocsp/responder.h"
 
 static enum err bind_sockets(
     const struct portal_config *config, struct portal_sockets *sockets, char *why, size_t why_len)
@@ -39,6 +40,17 @@ static enum err make_tls(
 	    tls, why, why_len);
 }
 
+/* The key is the status worker's to hold; here it is only seen that it can be. */
+static enum err check_ocsp_key(const struct portal_config *config, char *why, size_t why_len)
+{
+	EVP_PKEY *key = NULL;
+	enum err err = ERR_OK;
+	if (config->status_enabled)
+		err = responder_key_read(config->ocsp_key, &key, why, why_len);
+	EVP_PKEY_free(key);
+	return err;
+}
+
 enum err portal_state_load(const char *path, struct portal_sockets *sockets,
     const struct portal_state *previous, struct portal_state **state)
 {
@@ -58,7 +70,11 @@ enum err portal_state_load(const char *path, struct portal_sockets *sockets,
 	if (!err)
 		err = seal_ring_load(made->config.seal_ring, &made->ring, why, why_len);
 	if (!err)
+		made->webhook_ring = seal_ring_derive(made->ring, "firstring webhook secrets v1");
+	if (!err)
 		err = make_tls(&made->config, &made->tls, why, why_len);
+	if (!err)
+		err = check_ocsp_key(&made->config, why, why_len);
 	if (!err)
 		err = bind_sockets(&made->config, sockets, why, why_len);
 	if (err) {
@@ -70,12 +86,20 @@ enum err portal_state_load(const char *path, struct portal_sockets *sockets,
 	return ERR_OK;
 }
 
+void portal_state_forget_keys(struct portal_state *state)
+{
+	SSL_CTX_free(state->tls);
+	seal_ring_free(state->ring);
+	state->tls = NULL;
+	state->ring = NULL;
+}
+
 void portal_state_free(struct portal_state *state)
 {
 	if (!state)
 		return;
-	SSL_CTX_free(state->tls);
-	seal_ring_free(state->ring);
+	portal_state_forget_keys(state);
+	seal_ring_free(state->webhook_ring);
 	format_set_free(state->formats);
 	conf_free(&portal_config_table, &state->config);
 	free(state);

@@ -18,6 +18,7 @@ struct portal_state {
 	struct portal_config config;
 	SSL_CTX *tls;
 	struct seal_ring *ring;
+	struct seal_ring *webhook_ring; /* derived: opens secrets of webhooks and nothing else */
 	struct format_set *formats;
 	const struct portal_sockets *sockets;
 };
@@ -26,6 +27,11 @@ struct portal_state {
  * logged as "configuration_refused". `previous` is the state in force, or NULL. */
 MUST_CHECK enum err portal_state_load(const char *path, struct portal_sockets *sockets,
     const struct portal_state *previous, struct portal_state **state);
+/* Wipes what only API and job workers may hold, in a worker that reads strangers' bytes without
+ * needing it: the TLS keys and the sealing ring (webhook_ring stays). */
+void portal_state_forget_keys(struct portal_state *state);
 void portal_state_free(struct portal_state *state);
+/* For a worker that must not hold them: drops the sealing keys and the server's TLS keys. */
+void portal_state_forget_keys(struct portal_state *state);
 
 #endif

@@ -11,6 +11,7 @@
 #include "common/net/metrics.h"
 #include "common/net/sandbox.h"
 #include "common/net/server.h"
+#include "portal-api/events/streams.h"
 #include "portal-api/http/request.h"
 #include "portal-api/json/memory.h"
 #include "portal-api/metrics.h"
@@ -23,6 +24,7 @@ enum { HASHES_WAITING_MAX = 32 };
 struct worker_life {
 	struct event_base *base;
 	struct portal portal;
+	struct event_streams streams;
 	struct server *server;
 };
 
@@ -97,7 +99,10 @@ static void on_drained(void *ctx)
 static void on_drain(void *ctx)
 {
 	struct worker_life *life = ctx;
-	metrics_set_ready("accepting", 0);
+	/* When another generation takes over, somebody accepts all the time. */
+	if (worker_is_stopping())
+		metrics_set_ready("accepting", 0);
+	event_streams_end(&life->streams);
 	server_drain(life->server);
 }
 
@@ -125,10 +130,15 @@ int portal_worker_run(const struct worker *worker, void *shared)
 {
 	const struct portal_state *state = shared;
 	struct worker_life life = {.base = event_base_new(),
-	    .portal = {.config = &state->config, .ring = state->ring, .formats = state->formats}};
+	    .portal = {.config = &state->config,
+		.ring = state->ring,
+		.webhook_ring = state->webhook_ring,
+		.formats = state->formats}};
 
 	(void)worker;
 	CHECK(life.base);
+	life.streams.base = life.base;
+	life.portal.streams = &life.streams;
 	if (sandbox_drop_privileges(state->config.user) != ERR_OK)
 		return EX_CONFIG;
 	sandbox_harden();

@@ -4,7 +4,7 @@
 do $$
 declare
   daemons constant text := 'firstring_factory, firstring_redirector, firstring_portal,'
-    ' firstring_admin, firstring_status, firstring_auditor';
+    ' firstring_admin, firstring_status, firstring_courier, firstring_auditor';
   one record;
 begin
   execute format('revoke all on database %I from public', current_database());
@@ -66,7 +66,9 @@ grant execute on function current_itsp, token_authenticate, token_create, token_
   idempotency_effect, idempotency_finish, idempotency_forget, claim_job_create,
   claim_job_rows_add, claim_job_queue, claim_job_take, claim_job_rows_next,
   claim_job_rows_done, claim_job_finish, audit_append, transfer_check, transfer_request,
-  transfer_answer, transfer_withdraw, transfers_of_tenant, claim_timeline to firstring_portal;
+  transfer_answer, transfer_withdraw, transfers_of_tenant, claim_timeline, webhook_create,
+  webhook_update, webhook_delete, webhook_rotate, webhook_replay, webhook_test
+  to firstring_portal;
 grant select on claim_document, itsp, itsp_domain, provisioning_profile to firstring_portal;
 grant select (id, itsp_id, name, scopes, created_at, expires_at, revoked_at) on api_token
   to firstring_portal;
@@ -78,6 +80,13 @@ grant select (name, format, admin_user, password_alphabet) on device_model to fi
 grant select (id, itsp_id, state, dry_run, atomic, total, done, failed, detail, created_at,
   finished_at) on claim_job to firstring_portal;
 grant select (job_id, line, mac, status, code, detail) on claim_job_row to firstring_portal;
+grant select (id, itsp_id, url, kinds, state, created_at, failing_since, next_attempt_at, version)
+  on webhook to firstring_portal;
+grant select on webhook_attempt to firstring_portal;
+create policy tenant_reads on webhook for select to firstring_portal
+  using (itsp_id = current_itsp());
+create policy tenant_reads on webhook_attempt for select to firstring_portal
+  using (exists (select from webhook w where w.id = webhook_id and w.itsp_id = current_itsp()));
 create policy tenant_reads on itsp for select to firstring_portal
   using (id = current_itsp());
 create policy tenant_reads on itsp_domain for select to firstring_portal
@@ -142,6 +151,9 @@ create policy admin_reads on api_token for select to firstring_admin using (true
 grant select on pki_object to firstring_status;
 create policy status_reads on pki_object for select to firstring_status using (true);
 grant execute on function certificate_status to firstring_status;
+
+-- portal-api courier: functions only, no table.
+grant execute on function webhooks_take, webhook_events, webhook_done to firstring_courier;
 
 -- Who verifies the audit log; and nothing else.
 grant select on audit_log, audit_head to firstring_auditor;

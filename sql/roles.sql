@@ -10,7 +10,7 @@ begin
     create role firstring_owner;
   end if;
   foreach role in array array['firstring_factory', 'firstring_redirector', 'firstring_portal',
-    'firstring_admin', 'firstring_status', 'firstring_auditor']
+    'firstring_admin', 'firstring_status', 'firstring_courier', 'firstring_auditor']
   loop
     if not exists (select from pg_roles where rolname = role) then
       execute format('create role %I', role);
@@ -49,3 +49,5 @@ alter role firstring_auditor set statement_timeout = '60s';
 alter role firstring_auditor set lock_timeout = '3s';
 alter role firstring_status set statement_timeout = '2s';
 alter role firstring_status set lock_timeout = '1s';
+alter role firstring_courier set statement_timeout = '10s';
+alter role firstring_courier set lock_timeout = '3s';

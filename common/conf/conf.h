@@ -86,6 +86,11 @@ void conf_free(const struct conf_table *table, void *values);
  * replaced. */
 void conf_print(const struct conf_table *table, const void *values, FILE *out);
 
+/* Appends the keys as a list for a manual page (mdoc(7)): type, range, default, help. */
+void conf_put_manual(const struct conf_table *table, struct buf *out);
+/* Appends text so that mdoc(7) takes none of it for its own. */
+void conf_put_mdoc(struct buf *out, const char *text);
+
 /* ERR_REFUSED when `next` differs from `current` in a field that is not reloadable; error names it.
  */
 MUST_CHECK enum err conf_check_reload(const struct conf_table *table, const void *current,

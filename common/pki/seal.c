@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,23 @@ void seal_ring_free(struct seal_ring *ring)
 	for (size_t i = 0; i < ring->count; i++)
 		secret_free(&ring->keys[i].key);
 	free(ring);
+}
+
+struct seal_ring *seal_ring_derive(const struct seal_ring *ring, const char *purpose)
+{
+	struct seal_ring *made = calloc(1, sizeof *made);
+	CHECK(made != NULL);
+	for (size_t i = 0; i < ring->count; i++) {
+		const struct secret *key = &ring->keys[i].key;
+		struct seal_key *slot = &made->keys[made->count++];
+		unsigned len = KEY_LEN;
+		slot->id = ring->keys[i].id;
+		secret_alloc(&slot->key, KEY_LEN);
+		CHECK(HMAC(EVP_sha256(), key->bytes, (int)key->len, (const uint8_t *)purpose,
+			  strlen(purpose), slot->key.bytes, &len) != NULL &&
+		      len == KEY_LEN);
+	}
+	return made;
 }
 
 uint16_t seal_ring_current(const struct seal_ring *ring)

@@ -26,6 +26,11 @@ struct seal_ring;
  */
 MUST_CHECK enum err seal_ring_load(
     const char *path, struct seal_ring **ring, char *why, size_t why_len);
+/*
+ * A ring of other keys under the same ids, HMAC-SHA256(key, purpose): for a process that must open
+ * what is sealed for its purpose and nothing else. Owner: caller.
+ */
+struct seal_ring *seal_ring_derive(const struct seal_ring *ring, const char *purpose);
 void seal_ring_free(struct seal_ring *ring);
 /* The id of the key that seals. */
 uint16_t seal_ring_current(const struct seal_ring *ring);

@@ -84,8 +84,12 @@ static enum err make_keys(struct ceremony *ceremony, char *why)
 {
 	enum err err =
 	    authority_key_store(&ceremony->staged, &ceremony->opener, &ceremony->store, why);
+	char uses[FACTORY_PATH_MAX];
 	int i;
 
+	factory_state_path(&ceremony->staged, "key-uses", uses);
+	if (!err)
+		err = keystore_count_uses(ceremony->store, uses, why);
 	for (i = 0; i < CA_KEY_COUNT && !err; i++) {
 		err = keystore_generate(ceremony->store, (enum ca_key)i, why);
 		if (!err)

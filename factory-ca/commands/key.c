@@ -11,10 +11,12 @@
 #include "factory-ca/commands/command.h"
 #include "factory-ca/commands/key_custody.h"
 #include "factory-ca/signer/authority.h"
+#include "factory-ca/signer/key_uses.h"
 
 static int list_keys(const struct factory_config *config, int argc, char **argv)
 {
-	char why[AUTHORITY_WHY_LEN] = "";
+	char why[AUTHORITY_WHY_LEN] = "", path[FACTORY_PATH_MAX];
+	uint64_t uses[CA_KEY_COUNT] = {0};
 	struct keystore *store = NULL;
 	struct secret pin = {0};
 	enum err err = *config->pkcs11_uri ? authority_opener(config, &pin, why) : ERR_OK;
@@ -35,6 +37,11 @@ static int list_keys(const struct factory_config *config, int argc, char **argv)
 		command_say("key list: %s", why);
 		return command_status(err);
 	}
+	factory_state_path(config, "key-uses", path);
+	if (key_uses_read(path, uses, why)) {
+		command_say("key list: %s", why);
+		status = EX_DATAERR;
+	}
 	for (i = 0; i < CA_KEY_COUNT; i++) {
 		const char *name = ca_key_name((enum ca_key)i);
 		char id[2 * CA_KEY_ID_LEN + 1], spki[2 * SHA256_LEN + 1];
@@ -50,7 +57,8 @@ static int list_keys(const struct factory_config *config, int argc, char **argv)
 		}
 		hex_encode_lower(info.id, sizeof(info.id), id);
 		hex_encode_lower(info.spki_sha256, sizeof(info.spki_sha256), spki);
-		printf("%-12s %-11s id %s%s%s%s\n", name, ca_key_algorithm_name(info.algorithm), id,
+		printf("%-12s %-11s uses %-10llu id %s%s%s%s\n", name,
+		    ca_key_algorithm_name(info.algorithm), (unsigned long long)uses[i], id,
 		    info.algorithm == CA_ALGORITHM_HMAC_SHA256 ? "" : " spki-sha256 ",
 		    info.algorithm == CA_ALGORITHM_HMAC_SHA256 ? "" : spki,
 		    info.in_custody ? " sealed for custodians" : "");
@@ -65,7 +73,9 @@ static const char USAGE[] =
     "       factory-ca key split --custodians N --threshold K [--passphrase-file FILE]...\n"
     "       factory-ca key unlock --custodian N [--share FILE] [--passphrase-file FILE]\n"
     "       factory-ca key lock\n\n"
-    "list    the keys of the key store; none is opened\n"
+    "list    the keys of the key store, and how often each was used; none is opened (after a "
+    "crash\n"
+    "        a count may be too high by less than 1000, never too low; while the signer runs too)\n"
     "split   seal the key files so that K of N custodians (at most 16) must open them; each "
     "enters\n"
     "        a passphrase of his own, or FILE has it, once for each custodian in their order\n"
@@ -80,10 +90,10 @@ int command_key(const struct command_context *context, int argc, char **argv)
 		int (*run)(const struct factory_config *config, int argc, char **argv);
 	} commands[] = {
 	    {"list", list_keys}, {"split", key_split}, {"unlock", key_unlock}, {"lock", key_lock}};
-	int asked = argc == 2 && strcmp(argv[1], "--help") == 0, status = -1;
+	int asked = argc > 1 && strcmp(argv[argc - 1], "--help") == 0, status = -1;
 	size_t i;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]) && argc > 1; i++)
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]) && argc > 1 && !asked; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			status = commands[i].run(context->config, argc - 2, argv + 2);
 	if (status >= 0)

@@ -237,6 +237,7 @@ static enum err open_as_keeper(const struct factory_config *config, const struct
     const enum ca_key *keys, size_t count, struct authority *authority, char *why)
 {
 	struct ca_key_info info = {0};
+	char uses[FACTORY_PATH_MAX];
 	enum err err;
 
 	err = read_certificate(config, "ca/root.pem", &authority->root, why);
@@ -248,7 +249,9 @@ static enum err open_as_keeper(const struct factory_config *config, const struct
 		err = authority_key_store(config, opener, &authority->store, why);
 	if (err || count == 0)
 		return err;
-	if (!has_token(config)) {
+	factory_state_path(config, "key-uses", uses);
+	err = keystore_count_uses(authority->store, uses, why);
+	if (!err && !has_token(config)) {
 		err = keystore_describe(authority->store, keys[0], &info, why);
 		if (!err && info.in_custody)
 			return open_custody(config, keys, count, authority, why);

@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "factory-ca/signer/key_uses.h"
+
 static const struct {
 	const char *name;
 	enum ca_key_algorithm algorithm;
@@ -46,8 +48,22 @@ const char *ca_key_algorithm_name(enum ca_key_algorithm algorithm)
 
 void keystore_free(struct keystore *store)
 {
-	if (store)
-		store->backend->free(store);
+	if (!store)
+		return;
+	key_uses_free(store->uses);
+	store->backend->free(store);
+}
+
+enum err keystore_count_uses(struct keystore *store, const char *path, char *why)
+{
+	CHECK(store->uses == NULL);
+	return key_uses_open(path, &store->uses, why);
+}
+
+static void count_use(struct keystore *store, enum ca_key key)
+{
+	if (store->uses)
+		key_uses_add(store->uses, key);
 }
 
 enum err keystore_generate(struct keystore *store, enum ca_key key, char *why)
@@ -84,6 +100,7 @@ enum err keystore_sign(
     struct keystore *store, enum ca_key key, const void *bytes, size_t len, struct buf *signature)
 {
 	CHECK(ca_key_algorithm(key) != CA_ALGORITHM_HMAC_SHA256);
+	count_use(store, key);
 	return store->backend->sign(store, key, bytes, len, signature);
 }
 
@@ -91,6 +108,7 @@ enum err keystore_hmac(struct keystore *store, enum ca_key key, const void *byte
     uint8_t digest[SHA256_LEN])
 {
 	CHECK(ca_key_algorithm(key) == CA_ALGORITHM_HMAC_SHA256);
+	count_use(store, key);
 	return store->backend->hmac(store, key, bytes, len, digest);
 }
 

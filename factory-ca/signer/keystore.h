@@ -63,9 +63,12 @@ struct keystore_backend {
 	void (*free)(struct keystore *store);
 };
 
+struct key_uses;
+
 /* Each back-end's own struct begins with this. */
 struct keystore {
 	const struct keystore_backend *backend;
+	struct key_uses *uses; /* NULL: not counted */
 };
 
 /* Sealed files. The passphrase is copied. `scrypt_log2_n` seals new keys: KEYSTORE_SCRYPT_LOG2_N
@@ -92,6 +95,8 @@ MUST_CHECK enum err keystore_file_reseal(
 MUST_CHECK enum err keystore_pkcs11_new(
     const char *uri, const struct secret *pin, struct keystore **store, char *why);
 void keystore_free(struct keystore *store);
+/* From here on each use of a key is counted in that file: see key_uses.h. */
+MUST_CHECK enum err keystore_count_uses(struct keystore *store, const char *path, char *why);
 /* Ends the process at once if a module was ever loaded into it; the last thing that main() does. */
 void keystore_leave(int status);
 

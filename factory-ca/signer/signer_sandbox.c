@@ -37,6 +37,7 @@ static const char *const always[] = {
     /* the ledger */
     "pread64",
     "pwrite64",
+    "flock",
     "fdatasync",
     "fsync",
     "ftruncate",
@@ -91,7 +92,6 @@ static const char *const of_module[] = {
     "readlink",
     "readlinkat",
     "getdents64",
-    "flock",
     "fchmod",
     "rename",
     "renameat",

@@ -54,7 +54,14 @@ static void refuse_scope(struct request *request)
 	scopes_format(scopes, needed);
 	request_fail(request, PROBLEM_INSUFFICIENT_SCOPE, "%s needs %s of these scopes: %s.",
 	    request->principal.is_person ? "Your role" : "The token",
-	    scopes & (scopes - 1) ? "one" : "each", needed);
+	    request->operation->flags & OPERATION_ALL_SCOPES ? "each" : "one", needed);
+}
+
+static int has_scopes(const struct operation *operation, uint32_t scopes)
+{
+	if (operation->flags & OPERATION_ALL_SCOPES)
+		return (operation->scopes & scopes) == operation->scopes;
+	return !operation->scopes || (operation->scopes & scopes);
 }
 
 /* What both kinds of rows have, and whether they may. */
@@ -72,7 +79,7 @@ static void on_known(struct request *request, const struct pg_rows *rows)
 		principal->audience != AUDIENCE_MANUFACTURER) ||
 	    (operation->audience == OPERATION_PERSON && !principal->is_person))
 		refuse_audience(request);
-	else if (operation->scopes && !(operation->scopes & principal->scopes))
+	else if (!has_scopes(operation, principal->scopes))
 		refuse_scope(request);
 	else
 		request_admit(request, row_bool(rows, 0, row_column(rows, "itsp_suspended")));

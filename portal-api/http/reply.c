@@ -11,7 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/net/metrics.h"
-#include "portal-api/http/request.h"
+#include "portal-api/http/stream.h"
 #include "portal-api/metrics.h"
 
 static struct span span_of(const char *text)
@@ -67,6 +67,17 @@ static void add_page_headers(struct server_answer *answer, const struct web_file
 	add_header(answer, "Cross-Origin-Opener-Policy", "same-origin");
 }
 
+/* What the API answers is not to be stored at all. */
+static void add_common_headers(struct server_answer *answer, const struct web_file *page)
+{
+	if (page)
+		add_page_headers(answer, page);
+	else
+		add_header(answer, "Cache-Control", "no-store");
+	add_header(answer, "X-Content-Type-Options", "nosniff");
+	add_header(answer, "Strict-Transport-Security", "max-age=31536000");
+}
+
 void request_send(struct request *request)
 {
 	char etag[24], retry_after[12];
@@ -74,12 +85,7 @@ void request_send(struct request *request)
 	    .content_type = request->reply_type,
 	    .body = request->reply.bytes,
 	    .body_len = request->reply.len};
-	if (request->page)
-		add_page_headers(&answer, request->page);
-	else
-		add_header(&answer, "Cache-Control", "no-store");
-	add_header(&answer, "X-Content-Type-Options", "nosniff");
-	add_header(&answer, "Strict-Transport-Security", "max-age=31536000");
+	add_common_headers(&answer, request->page);
 	if (request->reply_status == 401)
 		add_header(&answer, "WWW-Authenticate",
 		    request->problem.kind == PROBLEM_INVALID_TOKEN
@@ -209,4 +215,42 @@ void request_fail_fields(struct request *request)
 		problem_set(
 		    &request->problem, PROBLEM_INVALID, "%zu values are not acceptable.", count);
 	fail(request);
+}
+
+/* --- In pieces --- */
+
+static void on_gone(struct exchange *exchange, void *ctx)
+{
+	struct request *request = ctx;
+	(void)exchange;
+	request->stream_gone(request);
+}
+
+void request_stream_begin(struct request *request, const struct stream_begin *begin)
+{
+	char disposition[96];
+	struct server_answer answer = {.status = 200, .content_type = begin->content_type};
+	request->stream_failed = begin->failed;
+	request->stream_gone = begin->gone;
+	request->reply_status = 200;
+	add_common_headers(&answer, NULL);
+	if (begin->file_name) {
+		snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"",
+		    begin->file_name);
+		add_header(&answer, "Content-Disposition", disposition);
+	}
+	exchange_on_close(request->exchange, on_gone, request);
+	exchange_begin(request->exchange, &answer);
+	request_stream_go_on(request);
+}
+
+void request_stream_go_on(struct request *request)
+{
+	exchange_extend_deadline(request->exchange, (unsigned)request->portal->config->request_ms);
+}
+
+void request_stream_end(struct request *request, int complete)
+{
+	write_access_line(request);
+	exchange_end(request->exchange, complete);
 }

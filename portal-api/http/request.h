@@ -65,6 +65,8 @@ struct request {
 	int idempotency_begun, replayed;
 	int is_effect, is_tenants;
 	request_done_fn *done;
+	void (*stream_failed)(struct request *request); /* NULL until an answer is streamed */
+	void (*stream_gone)(struct request *request);
 	int reply_status;
 	const char *reply_type;
 	struct buf reply;

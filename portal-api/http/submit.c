@@ -59,6 +59,10 @@ static void fail_database(struct request *request, const struct pg_error *error)
 		    log_str("operation", request->operation->id), log_err(error->err),
 		    log_str("sqlstate", error->sqlstate), log_str("message", error->message),
 		    log_uint("suppressed", is_ours ? 0 : gate.suppressed));
+	if (request->stream_failed) {
+		request->stream_failed(request);
+		return;
+	}
 	if (error->err == ERR_REFUSED || error->err == ERR_EXISTS)
 		request_fail(request, PROBLEM_INVALID,
 		    "A value that was sent cannot be stored. Nothing was changed.");

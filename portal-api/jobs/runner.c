@@ -423,7 +423,10 @@ int job_worker_run(const struct worker *worker, void *shared)
 	const struct portal_state *state = shared;
 	const struct portal_config *config = &state->config;
 	struct runner runner = {.base = event_base_new(),
-	    .portal = {.config = config, .ring = state->ring, .formats = state->formats}};
+	    .portal = {.config = config,
+		.ring = state->ring,
+		.webhook_ring = state->webhook_ring,
+		.formats = state->formats}};
 
 	CHECK(runner.base);
 	snprintf(runner.name, sizeof runner.name, "jobs-%u-%u-%d", worker->generation,

@@ -1,6 +1,8 @@
 /* What the manufacturer only looks at: audit log, security events, orders, stations. */
+#include <stdio.h>
 #include <string.h>
 
+#include "portal-api/http/export.h"
 #include "portal-api/http/list.h"
 #include "portal-api/resources/resources.h"
 #include "queries_portal-api.h"
@@ -76,18 +78,62 @@ static void add_filter(struct pg_params *params, const char *text)
 	pg_param_text(params, text[0] ? text : NULL);
 }
 
+/* The filters of the list and of the export. */
+struct audit_filter {
+	char kind[64], id[256 + 1];
+};
+
+static int read_audit_filter(struct request *request, struct audit_filter *filter)
+{
+	return request_query_text(request, "object_kind", filter->kind, sizeof(filter->kind)) ||
+	       request_query_text(request, "object_id", filter->id, sizeof(filter->id));
+}
+
+static void add_audit_filter(struct pg_params *params, const struct audit_filter *filter)
+{
+	add_filter(params, filter->kind);
+	add_filter(params, filter->id);
+}
+
 void audit_list(struct request *request)
 {
-	char kind[64], id[256 + 1];
-	if (request_query_text(request, "object_kind", kind, sizeof(kind)) ||
-	    request_query_text(request, "object_id", id, sizeof(id)))
+	struct audit_filter filter;
+	if (read_audit_filter(request, &filter))
 		return;
 	struct pg_params *params = list_params(request, &audit);
 	if (!params)
 		return;
-	add_filter(params, kind);
-	add_filter(params, id);
+	add_audit_filter(params, &filter);
 	list_run(request, &audit, params);
+}
+
+static struct pg_params *audit_export_params(
+    struct request *request, const char *place, unsigned limit)
+{
+	struct audit_filter filter;
+	if (read_audit_filter(request, &filter))
+		return NULL;
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, place);
+	pg_param_int(params, limit);
+	add_audit_filter(params, &filter);
+	return params;
+}
+
+static void audit_place(const struct pg_rows *rows, size_t row, char place[CURSOR_PLACE_MAX + 1])
+{
+	snprintf(place, CURSOR_PLACE_MAX + 1, "%s", row_text(rows, row, row_column(rows, "id")));
+}
+
+void audit_export(struct request *request)
+{
+	static const struct export export = {.name = "audit",
+	    .statement = &query_audit_list,
+	    .fields = audit_fields,
+	    .field_count = COUNT(audit_fields),
+	    .params = audit_export_params,
+	    .place_of = audit_place};
+	export_run(request, &export);
 }
 
 void security_event_list(struct request *request)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "portal-api/claims/claims.h"
+#include "portal-api/http/export.h"
 #include "portal-api/http/list.h"
 #include "portal-api/resources/resources.h"
 #include "queries_portal-api.h"
@@ -110,6 +111,14 @@ static void add_macs(struct pg_params *params, const struct claim_filter *filter
 		pg_param_null(params);
 }
 
+static void add_filter(struct pg_params *params, const struct claim_filter *filter)
+{
+	add_text(params, filter->state);
+	add_macs(params, filter);
+	add_text(params, filter->profile_id);
+	add_text(params, filter->progress);
+}
+
 void claim_list(struct request *request)
 {
 	struct claim_filter filter = {0};
@@ -119,15 +128,44 @@ void claim_list(struct request *request)
 	struct pg_params *params = list_params(request, list);
 	if (!params)
 		return;
-	if (filter.serial_number[0]) {
+	if (filter.serial_number[0])
 		pg_param_text(params, filter.serial_number);
-	} else {
-		add_text(params, filter.state);
-		add_macs(params, &filter);
-		add_text(params, filter.profile_id);
-		add_text(params, filter.progress);
-	}
+	else
+		add_filter(params, &filter);
 	list_run(request, list, params);
+}
+
+static struct pg_params *export_params(struct request *request, const char *place, unsigned limit)
+{
+	struct claim_filter filter = {0};
+	if (take_filter(request, &filter))
+		return NULL;
+	if (filter.serial_number[0]) {
+		request_fail_field(request, "serial_number", "not_together",
+		    "An export is not of a serial number.");
+		return NULL;
+	}
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, place);
+	pg_param_int(params, limit);
+	add_filter(params, &filter);
+	return params;
+}
+
+static void place_of(const struct pg_rows *rows, size_t row, char place[CURSOR_PLACE_MAX + 1])
+{
+	snprintf(place, CURSOR_PLACE_MAX + 1, "%s", row_text(rows, row, row_column(rows, "mac")));
+}
+
+void claim_export(struct request *request)
+{
+	static const struct export export = {.name = "claims",
+	    .statement = &query_claim_list,
+	    .fields = claim_fields,
+	    .field_count = CLAIM_FIELD_COUNT,
+	    .params = export_params,
+	    .place_of = place_of};
+	export_run(request, &export);
 }
 
 static void on_claim(struct request *request, const struct pg_rows *const *results, size_t count)

@@ -46,6 +46,7 @@ void profile_patch(struct request *request);
 void profile_delete(struct request *request);
 /* claims.c: read and give back; claim_put.c: take; claim_change.c: change; claim_reveal.c */
 void claim_list(struct request *request);
+void claim_export(struct request *request);
 void claim_get(struct request *request);
 void claim_release(struct request *request);
 void claim_rearm(struct request *request);
@@ -76,6 +77,21 @@ void admin_transfer_decide(struct request *request);
 void event_list(struct request *request);
 /* events_latest.c */
 void event_list_latest(struct request *request);
+void event_export(struct request *request);
+/* event_stream.c */
+void event_stream(struct request *request);
+/* webhooks.c */
+void webhook_list(struct request *request);
+void webhook_create(struct request *request);
+void webhook_get(struct request *request);
+void webhook_patch(struct request *request);
+void webhook_delete(struct request *request);
+void webhook_attempts(struct request *request);
+void webhook_rotate_secret(struct request *request);
+void webhook_replay(struct request *request);
+void webhook_test(struct request *request);
+void webhook_test_rebuild(struct request *request);
+void webhook_rebuild(struct request *request);
 /* models.c */
 void model_list(struct request *request);
 void model_create(struct request *request);
@@ -95,6 +111,7 @@ void device_get(struct request *request);
 void device_import(struct request *request);
 /* audit.c: what is only looked at */
 void audit_list(struct request *request);
+void audit_export(struct request *request);
 void security_event_list(struct request *request);
 void order_list(struct request *request);
 void station_list(struct request *request);

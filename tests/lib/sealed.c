@@ -27,7 +27,7 @@ static int read_uuid(const char *text, uint8_t uuid[16])
 static int print_sealed(
     const struct seal_ring *ring, const char *mac, const char *claim, const char *password)
 {
-	struct seal_binding binding;
+	struct seal_binding binding = {.purpose = SEAL_ADMIN_PASSWORD};
 	struct secret secret = {0};
 	struct buf sealed = {0};
 

@@ -4,7 +4,7 @@ columns is what PostgreSQL says of the statement, each names its role, and no na
 import os, pathlib, re, subprocess, sys
 
 ROLES = {"firstring_factory", "firstring_redirector", "firstring_portal", "firstring_admin", "firstring_status",
-         "firstring_auditor"}
+         "firstring_courier", "firstring_auditor"}
 ALIASES = {"timestamptz": "timestamp with time zone", "timestamptz[]": "timestamp with time zone[]"}
 root = pathlib.Path(os.environ["SQL_ROOT"]) / "sql" / "queries"
 problems, seen = [], {}

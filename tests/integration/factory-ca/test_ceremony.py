@@ -151,6 +151,7 @@ class Init(unittest.TestCase):
         finally:
             os.rename(line.path("passphrase.away"), line.path("passphrase"))
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"issuing +p256 +uses [1-9]")
         self.assertEqual([row.split()[:2] for row in done.stdout.splitlines()],
                          [["root", "p384"], ["issuing", "p256"], ["line-access", "p256"],
                           ["claim-code", "hmac-sha256"]])

@@ -109,7 +109,9 @@ class Portal:
             "database": f"\n  tenant: host={socket} dbname=firstring user=firstring_portal"
                         f"\n  admin: host={socket} dbname=firstring user=firstring_admin"
                         f"\n  status: host={socket} dbname=firstring user=firstring_status"
+                        f"\n  courier: host={socket} dbname=firstring user=firstring_courier"
                         f"\n  deadline: 2s",
+            "streams": "\n  life: 1s",  # so that a test that asks for everything goes on
             "status": f"\n  enabled: true\n  listen: \"127.0.0.1:{self.status_port}\"",
         }
         lines.update(self.settings)

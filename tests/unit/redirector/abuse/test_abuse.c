@@ -28,7 +28,10 @@ static void set_up(void)
 {
 	struct event_base *base = event_base_new();
 	/* Nobody listens there: events only queue. */
-	struct events *events = events_new(base, "host=/nowhere user=x", 1, 1000, 100000);
+	struct primary *primary =
+	    primary_new(base, (const char *const[]){"host=/nowhere user=x"}, 1, 1, 1000);
+	struct events *events = events_new(base,
+	    &(struct events_config){.primary = primary, .interval_ms = 1000, .queue_max = 100000});
 
 	if (metrics_value(METRIC_ABUSE_ALARMS, 0) == 0)
 		redirector_metrics_init();

@@ -1,0 +1,22 @@
+-- What became of a post: the position moves, or it is tried later, or given up after a day.
+-- caller: portal-api courier
+-- role: firstring_courier
+-- $1 webhook_id uuid
+-- $2 worker text
+-- $3 is_test boolean
+-- $4 taken boolean
+-- $5 from_xid bigint: the position that was taken
+-- $6 from_seq bigint
+-- $7 to_xid bigint: the position when it was taken
+-- $8 to_seq bigint
+-- $9 events integer: 0: nothing was posted, only the position moves
+-- $10 status integer: null: no answer
+-- $11 error text
+-- $12 took_ms integer
+-- $13 retry_ms bigint: until the next attempt
+-- $14 give_up_s integer: of failures in a row
+-- -> outcome text: moved, tested, later, failed, lost
+-- rows: 1
+-- plan: lookups by primary key
+select outcome from firstring.webhook_done($1::uuid, $2::text, $3::boolean, $4::boolean, $5::bigint, $6::bigint, $7::bigint,
+  $8::bigint, $9::integer, $10::integer, $11::text, $12::integer, $13::bigint / 1000.0, $14::integer);

@@ -1,0 +1,14 @@
+-- A new secret; the one before signs beside it for a while.
+-- caller: portal-api worker, POST /v1/webhooks/{id}/rotate-secret
+-- role: firstring_portal
+-- $1 webhook_id uuid
+-- $2 sealed_secret bytea
+-- $3 overlap_s integer
+-- $4 actor_kind text
+-- $5 actor_id text
+-- $6 source_ip inet
+-- $7 request_id text
+-- -> outcome text: rotated, not_found
+-- rows: 1
+-- plan: lookup by primary key
+select outcome from firstring.webhook_rotate($1::uuid, $2::bytea, $3::integer, $4::text, $5::text, $6::inet, $7::text);

@@ -1,0 +1,12 @@
+-- Has the courier post a test.
+-- caller: portal-api worker, POST /v1/webhooks/{id}/test
+-- role: firstring_portal
+-- $1 webhook_id uuid
+-- $2 actor_kind text
+-- $3 actor_id text
+-- $4 source_ip inet
+-- $5 request_id text
+-- -> outcome text: asked, not_found
+-- rows: 1
+-- plan: lookup by primary key
+select outcome from firstring.webhook_test($1::uuid, $2::text, $3::text, $4::inet, $5::text);
