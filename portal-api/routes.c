@@ -69,6 +69,8 @@ const struct operation portal_operations[] = {
     READ(ITSP, "listProfiles", "/v1/profiles", PROFILES_READ, profile_list),
     WRITE(ITSP, "createProfile", "POST", "/v1/profiles", SCOPE_PROFILES_WRITE, JSON, PROFILE_MAX,
 	profile_create, profile_rebuild),
+    WRITE(ITSP, "previewProfile", "POST", "/v1/profiles/preview", PROFILES_READ, JSON, PROFILE_MAX,
+	profile_preview, profile_preview),
     READ(ITSP, "getProfile", "/v1/profiles/{id}", PROFILES_READ, profile_get),
     WRITE(ITSP, "patchProfile", "PATCH", "/v1/profiles/{id}", SCOPE_PROFILES_WRITE, MERGE_PATCH,
 	PROFILE_MAX, profile_patch, profile_rebuild),

@@ -44,6 +44,8 @@ void profile_rebuild(struct request *request);
 void profile_get(struct request *request);
 void profile_patch(struct request *request);
 void profile_delete(struct request *request);
+/* profile_preview.c */
+void profile_preview(struct request *request);
 /* claims.c: read and give back; claim_put.c: take; claim_change.c: change; claim_reveal.c */
 void claim_list(struct request *request);
 void claim_export(struct request *request);
