@@ -86,6 +86,12 @@ static const struct conf_field fields[] = {
 	.offset = MEMBER(ocsp_url),
 	.default_value = "",
 	.help = "OCSP responder that certificates name; empty: aia_base_url and /ocsp"},
+    {.name = "pki.ocsp_public_key",
+	.type = CONF_PATH,
+	.offset = MEMBER(ocsp_public_key),
+	.default_value = "",
+	.help =
+	    "public key (PEM) of the portal's OCSP responder, for its certificate; empty: none"},
     {.name = "pki.station_lifetime",
 	.type = CONF_DURATION,
 	.offset = MEMBER(station_lifetime_ms),

@@ -26,6 +26,7 @@ struct factory_config {
 	char *oid_arc; /* private arc, dotted: see factory_oid */
 	char *crl_base_url, *aia_base_url; /* http, no slash at the end */
 	char *ocsp_url; /* may be "": see factory_url */
+	char *ocsp_public_key; /* PEM; "" : no responder certificate is made */
 	int64_t station_lifetime_ms, operator_lifetime_ms;
 	/* signer */
 	char *signer_socket;

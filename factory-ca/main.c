@@ -27,6 +27,7 @@ static const struct command {
 	"open | extend | close | sign | show | report: production orders, signed by operators", 1},
     {"rekey", command_rekey, "grant a phone one certificate for another key", 1},
     {"revoke", command_revoke, "revoke a phone's certificate, with a reason", 1},
+    {"crl", command_crl, "publish the CRL with all that is revoked now", 1},
     {"code", command_code, "the claim code of one phone, for its label to be printed again", 1},
     {"audit", command_audit, "verify: is the audit log whole, and what was done to it if not", 1},
     {"signer", command_signer, "run the process that holds the keys", 0},

@@ -37,6 +37,7 @@ int statement_is_of_order(enum statement_type type)
 static const char *const profile_names[CERTIFICATE_PROFILE_COUNT] = {
     [CERTIFICATE_DEVICE_1] = "device-1",
     [CERTIFICATE_DEVICE_1_COMPAT] = "device-1-compat",
+    [CERTIFICATE_DEVICE_1_ENCRYPT] = "device-1-encrypt",
 };
 
 const char *certificate_profile_name(enum certificate_profile profile)

@@ -76,10 +76,12 @@ const char *statement_type_name(enum statement_type type);
 int statement_is_of_order(enum statement_type type);
 
 /* Which fields a certificate has. "device-1": the full profile; "device-1-compat": without the
- * otherNames in subjectAltName. */
+ * otherNames in subjectAltName; "device-1-encrypt": the full profile with a key that answers can be
+ * encrypted to as well. */
 enum certificate_profile {
 	CERTIFICATE_DEVICE_1,
 	CERTIFICATE_DEVICE_1_COMPAT,
+	CERTIFICATE_DEVICE_1_ENCRYPT,
 	CERTIFICATE_PROFILE_COUNT
 };
 const char *certificate_profile_name(enum certificate_profile profile);

@@ -132,6 +132,13 @@ static const struct conf_field FIELDS[] = {
 	FIELD(status_listen),
 	.default_value = "*:8080",
 	.help = "where, in plain http: they are public and signed"},
+    {.name = "status.ocsp_key",
+	.type = CONF_PATH,
+	FIELD(ocsp_key),
+	.default_value = "",
+	.reloadable = 1,
+	.help = "credential: the OCSP responder's private key (PEM); its public half is "
+		"pki.ocsp_public_key of factory-ca; empty: no OCSP"},
     {.name = "claims.wrong_codes_per_hour",
 	.type = CONF_INT,
 	FIELD(wrong_codes_per_hour),

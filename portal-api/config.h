@@ -17,6 +17,7 @@ struct portal_config {
 	int proxy, status_enabled;
 	struct conf_sections key_pairs; /* of struct portal_key_pair */
 	char *seal_ring, *formats;
+	char *ocsp_key; /* "" : no OCSP */
 	char *tenant_database, *admin_database, *status_database, *courier_database;
 	int prepare;
 	int64_t database_deadline_ms, database_queue;

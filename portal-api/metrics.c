@@ -6,6 +6,8 @@
 #include "portal-api/http/problem.h"
 
 static const char *const status_classes[] = {"1xx", "2xx", "3xx", "4xx", "5xx", NULL};
+static const char *const ocsp_outcomes[] = {
+    "good", "revoked", "unknown", "malformed", "internal", "try_later", "unauthorized", NULL};
 static const char *refusals[SERVER_REFUSED_COUNT + 1];
 
 static struct metric table[] = {
@@ -29,6 +31,11 @@ static struct metric table[] = {
     [METRIC_PASSWORD_HASHES] = {.name = "firstring_portal_password_hashes_total",
 	.type = METRIC_COUNTER,
 	.help = "Passwords of people hashed, to be checked or stored."},
+    [METRIC_OCSP] = {.name = "firstring_portal_ocsp_total",
+	.type = METRIC_COUNTER,
+	.help = "Certificates asked about by OCSP, by status; requests that got none, by reason.",
+	.label = "outcome",
+	.label_values = ocsp_outcomes},
 };
 
 void portal_metrics_init(void)

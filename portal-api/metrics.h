@@ -8,6 +8,14 @@ enum portal_metric {
 	METRIC_CONNECTIONS_REFUSED, /* by enum server_refusal */
 	METRIC_REQUEST_SECONDS,
 	METRIC_PASSWORD_HASHES,
+	METRIC_OCSP, /* certificates by enum ocsp_verdict, then requests by what went wrong */
+};
+
+enum {
+	METRIC_OCSP_MALFORMED = 3,
+	METRIC_OCSP_INTERNAL,
+	METRIC_OCSP_TRY_LATER,
+	METRIC_OCSP_UNAUTHORIZED,
 };
 
 /* Declares them; once, in the parent, before the first fork. */

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/net/server.h"
 #include "common/pki/tls_policy.h"
+#include "portal-api/ocsp/responder.h"
 
 static enum err bind_sockets(
     const struct portal_config *config, struct portal_sockets *sockets, char *why, size_t why_len)
@@ -39,6 +40,17 @@ static enum err make_tls(
 	    tls, why, why_len);
 }
 
+/* The key is the status worker's to hold; here it is only seen that it can be. */
+static enum err check_ocsp_key(const struct portal_config *config, char *why, size_t why_len)
+{
+	EVP_PKEY *key = NULL;
+	enum err err = ERR_OK;
+	if (config->status_enabled)
+		err = responder_key_read(config->ocsp_key, &key, why, why_len);
+	EVP_PKEY_free(key);
+	return err;
+}
+
 enum err portal_state_load(const char *path, struct portal_sockets *sockets,
     const struct portal_state *previous, struct portal_state **state)
 {
@@ -61,6 +73,8 @@ enum err portal_state_load(const char *path, struct portal_sockets *sockets,
 		made->webhook_ring = seal_ring_derive(made->ring, "firstring webhook secrets v1");
 	if (!err)
 		err = make_tls(&made->config, &made->tls, why, why_len);
+	if (!err)
+		err = check_ocsp_key(&made->config, why, why_len);
 	if (!err)
 		err = bind_sockets(&made->config, sockets, why, why_len);
 	if (err) {

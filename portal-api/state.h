@@ -31,5 +31,7 @@ MUST_CHECK enum err portal_state_load(const char *path, struct portal_sockets *s
  * needing it: the TLS keys and the sealing ring (webhook_ring stays). */
 void portal_state_forget_keys(struct portal_state *state);
 void portal_state_free(struct portal_state *state);
+/* For a worker that must not hold them: drops the sealing keys and the server's TLS keys. */
+void portal_state_forget_keys(struct portal_state *state);
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * The status worker: CRLs and CA certificates over plain HTTP, which is how they are fetched (RFC
- * 5280 sections 4.2.1.13 and 4.2.2.1; they are public and signed).
+ * 5280 sections 4.2.1.13 and 4.2.2.1; they are public and signed), and OCSP (ocsp/responder.h).
  *
- * It reads the Internet, holds no key and a database role that sees published objects only, and
- * serves nothing else on its listener. What it serves was published by factory-ca.
+ * It reads the Internet, holds no key but the OCSP responder's, and a database role that sees
+ * published objects and the status of certificates only, and serves nothing else on its listener.
+ * What it serves was published by factory-ca.
  */
 #include "portal-api/status.h"
 
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/db/pg.h"
 #include "common/db/row.h"
@@ -20,6 +22,7 @@
 #include "common/net/sandbox.h"
 #include "common/net/server.h"
 #include "portal-api/metrics.h"
+#include "portal-api/ocsp/responder.h"
 #include "portal-api/state.h"
 #include "queries_status.h"
 
@@ -58,6 +61,7 @@ struct status_life {
 	struct event_base *base;
 	struct server *server;
 	struct pg *database;
+	struct responder *responder; /* NULL: no key is configured */
 };
 
 static void answer(struct exchange *exchange, int status, const char *content_type,
@@ -136,6 +140,10 @@ static void on_request(struct exchange *exchange, void *ctx)
 	const struct http1_head *head = exchange_head(exchange);
 	struct router_match match;
 	uint64_t shard = 0;
+	if (responder_is_path(head)) {
+		responder_handle(life->responder, exchange);
+		return;
+	}
 	switch (router_match(ROUTES, sizeof ROUTES / sizeof ROUTES[0], head, &match)) {
 	case ROUTER_METHOD:
 		answer(exchange, 405, NULL, NULL, 0, "Allow", match.allow);
@@ -179,12 +187,19 @@ static void on_drain(void *ctx)
 
 int status_worker_run(const struct worker *worker, void *shared)
 {
-	const struct portal_state *state = shared;
+	struct portal_state *state = shared;
 	const struct portal_config *config = &state->config;
 	struct status_life life = {.base = event_base_new()};
+	EVP_PKEY *ocsp_key = NULL;
+	char why[256] = "";
 
 	(void)worker;
 	CHECK(life.base);
+	portal_state_forget_keys(state);
+	if (responder_key_read(config->ocsp_key, &ocsp_key, why, sizeof why) != ERR_OK) {
+		LOG_ERROR("configuration_refused", log_str("reason", why));
+		return EX_CONFIG;
+	}
 	if (sandbox_drop_privileges(config->user) != ERR_OK)
 		return EX_CONFIG;
 	sandbox_harden();
@@ -197,6 +212,8 @@ int status_worker_run(const struct worker *worker, void *shared)
 	    .deadline_ms = (unsigned)config->database_deadline_ms,
 	    .queue_max = (size_t)config->database_queue,
 	    .on_state = on_state});
+	if (ocsp_key)
+		life.responder = responder_new(life.base, life.database, ocsp_key);
 	life.server = server_new(&(struct server_config){.base = life.base,
 	    .name = "status",
 	    .listen_fd = state->sockets->status,
@@ -213,6 +230,7 @@ int status_worker_run(const struct worker *worker, void *shared)
 	event_base_dispatch(life.base);
 	pg_free(life.database);
 	server_free(life.server);
+	responder_free(life.responder);
 	worker_signals_free(signals);
 	event_base_free(life.base);
 	return EX_OK;

@@ -90,7 +90,7 @@ static void begin_linger(struct connection *connection)
 	connection->phase = PHASE_LINGER;
 	connection->deadline_ms = clock_monotonic_ms() + LINGER_MS;
 	if (connection->exchange == NULL) {
-		connection->peer.certificate = NULL;
+		connection->peer.certificate = connection->peer.issuer = NULL;
 		transport_free(connection);
 	}
 }

@@ -46,6 +46,7 @@ struct server_peer {
 	struct sockaddr_storage address; /* from the PROXY header where one is required */
 	char text[SERVER_ADDRESS_TEXT]; /* "192.0.2.7" or "2001:db8::1", without port */
 	X509 *certificate; /* NULL: none presented, or plain transport */
+	X509 *issuer; /* the trust anchor, where it signed the certificate itself; else NULL */
 	long verify_result; /* X509_V_OK only when a certificate was verified */
 	int tls_version; /* TLS1_2_VERSION, TLS1_3_VERSION, 0 for plain */
 };

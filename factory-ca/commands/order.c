@@ -20,7 +20,7 @@ enum { PATH_MAX_LEN = 256 };
 static const char USAGE_OPEN[] =
     "usage: factory-ca [options] order open --reference R --model M --first-mac MAC --quantity N\n"
     "         [--station NAME|any]... [--opens T] [--closes T] [--profile "
-    "device-1|device-1-compat]\n"
+    "device-1|device-1-compat|device-1-encrypt]\n"
     "         [--out FILE] [--url URL] [--server-ca FILE]\n\n"
     "Opens a production order: N MACs from MAC on, for phones of model M, from T to T (RFC 3339; "
     "none:\n"
@@ -29,6 +29,8 @@ static const char USAGE_OPEN[] =
     "--operator-key before \"order\". The identical order again is fine (exit 0); a reference "
     "that\n"
     "names another order, or a range that overlaps with one not closed, exits 65.\n"
+    "Profiles: device-1; device-1-compat, without otherNames; device-1-encrypt, for models whose\n"
+    "answers are encrypted to the phone: its key may be used for that, too.\n"
     "--out writes the signed statement to FILE, for a second operator: see order sign.\n";
 static const char USAGE_EXTEND[] =
     "usage: factory-ca [options] order extend --reference R [--quantity N] [--closes T|none]\n"

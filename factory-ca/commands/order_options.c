@@ -89,7 +89,9 @@ static enum err take_profile(struct parser *parser, const char *value)
 {
 	if (certificate_profile_parse(value, strlen(value), &parser->options->order.profile))
 		return refuse(parser, ERR_SYNTAX,
-		    "--profile %.80s: device-1, or device-1-compat (without otherNames)", value);
+		    "--profile %.80s: device-1, device-1-compat (without otherNames), or "
+		    "device-1-encrypt (for models whose answers are encrypted)",
+		    value);
 	return ERR_OK;
 }
 
@@ -211,9 +213,10 @@ static enum err take_server_ca(struct parser *parser, const char *value)
 
 enum {
 	OF_ORDER = ORDER_OPEN | ORDER_CLOSE | ORDER_SHOW | ORDER_CODE | ORDER_EXTEND | ORDER_REPORT,
-	SIGNED =
-	    ORDER_OPEN | ORDER_CLOSE | ORDER_EXTEND | ORDER_REKEY | ORDER_REVOKE | ORDER_REMOVE,
-	EVERY = OF_ORDER | SIGNED | ORDER_SIGN | ORDER_CRL,
+	/* What can be written to a file instead of being sent, or shown. */
+	MADE = ORDER_OPEN | ORDER_CLOSE | ORDER_EXTEND | ORDER_REKEY | ORDER_REVOKE | ORDER_REMOVE |
+	       ORDER_CRL,
+	EVERY = OF_ORDER | MADE | ORDER_SIGN,
 };
 
 static const struct option {
@@ -237,7 +240,7 @@ static const struct option {
     {"--note", ORDER_REVOKE, 0, 0, take_note},
     {"--statement", ORDER_SIGN, ORDER_SIGN, 0, take_statement},
     {"--format", ORDER_REPORT, 0, 0, take_format},
-    {"--out", SIGNED, 0, 0, take_out},
+    {"--out", MADE, 0, 0, take_out},
     {"--url", EVERY, 0, 0, take_url},
     {"--server-ca", EVERY, 0, 0, take_server_ca},
 };

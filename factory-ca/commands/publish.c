@@ -5,18 +5,16 @@
  * replaces a newer one. It makes nothing.
  */
 #include <errno.h>
-#include <openssl/err.h>
-#include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "common/base/file.h"
 #include "common/db/row.h"
 #include "factory-ca/commands.h"
 #include "factory-ca/commands/command.h"
+#include "factory-ca/crl_files.h"
 #include "factory-ca/signer/authority.h"
 #include "queries_factory-ca.h"
 
@@ -76,10 +74,23 @@ static enum err write_published(
 	return err;
 }
 
+/* The ceremony's is the first one; what the front has published since stays. */
+static enum err write_issuing_crl(const struct factory_config *config, const struct buf *der)
+{
+	enum err err = crl_files_write(config, der);
+
+	if (err == ERR_EXISTS)
+		return ERR_OK;
+	if (err)
+		command_say(
+		    "the CRLs cannot be written to %s: %s", config->published_dir, strerror(errno));
+	return err;
+}
+
 static enum err write_files(const struct factory_config *config, const struct objects *objects)
 {
 	const struct authority *authority = &objects->authority;
-	struct buf root = {0}, issuing = {0}, line_access = {0}, chain = {0}, crls = {0};
+	struct buf root = {0}, issuing = {0}, line_access = {0}, chain = {0};
 	enum err err;
 
 	command_put_pem(&root, "CERTIFICATE", &authority->root);
@@ -87,8 +98,6 @@ static enum err write_files(const struct factory_config *config, const struct ob
 	command_put_pem(&line_access, "CERTIFICATE", &authority->line_access);
 	command_put_pem(&chain, "CERTIFICATE", &authority->issuing);
 	command_put_pem(&chain, "CERTIFICATE", &authority->root);
-	command_put_pem(&crls, "X509 CRL", &objects->issuing_crl);
-	command_put_pem(&crls, "X509 CRL", &objects->root_crl);
 	err = write_published(config, FACTORY_FILE_ROOT, &root);
 	if (!err)
 		err = write_published(config, FACTORY_FILE_ISSUING, &issuing);
@@ -99,14 +108,11 @@ static enum err write_files(const struct factory_config *config, const struct ob
 	if (!err)
 		err = write_published(config, FACTORY_FILE_ROOT_CRL, &objects->root_crl);
 	if (!err)
-		err = write_published(config, FACTORY_FILE_ISSUING_CRL, &objects->issuing_crl);
-	if (!err)
-		err = write_published(config, FACTORY_FILE_CRL_BUNDLE, &crls);
+		err = write_issuing_crl(config, &objects->issuing_crl);
 	buf_free(&root);
 	buf_free(&issuing);
 	buf_free(&line_access);
 	buf_free(&chain);
-	buf_free(&crls);
 	return err;
 }
 
@@ -132,28 +138,6 @@ int command_publish_files(const struct factory_config *config)
 	return command_status(err);
 }
 
-/* cRLNumber and nextUpdate of a CRL of ours. */
-static enum err read_crl(const struct buf *der, int64_t *number, int64_t *next_update_us)
-{
-	const unsigned char *next = der->bytes;
-	X509_CRL *crl = d2i_X509_CRL(NULL, &next, (long)der->len);
-	ASN1_INTEGER *integer = NULL;
-	struct tm tm = {0};
-	enum err err = ERR_SYNTAX;
-
-	if (crl)
-		integer = X509_CRL_get_ext_d2i(crl, NID_crl_number, NULL, NULL);
-	if (integer && ASN1_INTEGER_get_int64(number, integer) == 1 &&
-	    ASN1_TIME_to_tm(X509_CRL_get0_nextUpdate(crl), &tm) == 1) {
-		*next_update_us = (int64_t)timegm(&tm) * 1000000;
-		err = ERR_OK;
-	}
-	ASN1_INTEGER_free(integer);
-	X509_CRL_free(crl);
-	ERR_clear_error();
-	return err;
-}
-
 static void show_outcome(const struct pg_rows *const *rows, size_t count, void *ctx)
 {
 	const char *kind = ctx;
@@ -166,15 +150,15 @@ static enum err put_object(
     const struct factory_config *config, char *kind, const struct buf *content, int is_crl)
 {
 	struct pg_params *params = pg_params_new();
-	int64_t number = 0, next_update_us = 0;
+	struct crl_info info = {0};
 
 	pg_param_text(params, kind);
 	pg_param_int(params, 0);
 	pg_param_bytea(params, content->bytes, content->len);
 	if (is_crl) {
-		CHECK(!read_crl(content, &number, &next_update_us));
-		pg_param_int(params, number);
-		pg_param_time_us(params, next_update_us);
+		CHECK(!crl_info_read(content, &info));
+		pg_param_int(params, info.number);
+		pg_param_time_us(params, info.next_update_unix_s * 1000000);
 	} else {
 		pg_param_null(params);
 		pg_param_null(params);

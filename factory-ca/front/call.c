@@ -25,6 +25,7 @@ static const struct call_target ORDER_OPEN = {OPERATION_ORDER_OPEN, handle_state
 static const struct call_target ORDER_CLOSE = {OPERATION_ORDER_CLOSE, handle_statement, 0};
 static const struct call_target ORDER_EXTEND = {OPERATION_ORDER_EXTEND, handle_statement, 0};
 static const struct call_target STATEMENT = {OPERATION_STATEMENT, handle_statement, 0};
+static const struct call_target CRL = {OPERATION_CRL, handle_crl, 0};
 static const struct call_target REPORT_READ = {OPERATION_RECORDS_READ, handle_report_read, 0};
 static const struct call_target PHONE_READ = {OPERATION_RECORDS_READ, handle_phone_read, 0};
 static const struct call_target CERTIFICATE_READ = {
@@ -47,6 +48,7 @@ static const struct route ROUTES[] = {
     {"POST", "/v1/orders/{order}/extend", &ORDER_EXTEND},
     {"GET", "/v1/orders/{order}/report", &REPORT_READ},
     {"POST", "/v1/statements", &STATEMENT},
+    {"POST", "/v1/crl", &CRL},
     {"GET", "/v1/devices/{mac}", &PHONE_READ},
     {"GET", "/v1/certificates/{serial}", &CERTIFICATE_READ},
     {"GET", "/v1/operators/{name}", &OPERATOR_READ},

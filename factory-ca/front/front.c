@@ -23,6 +23,7 @@
 #include "factory-ca/front/call.h"
 #include "factory-ca/front/front.h"
 #include "factory-ca/front/metrics.h"
+#include "factory-ca/front/publisher.h"
 #include "factory-ca/front/state.h"
 #include "queries_factory-ca.h"
 
@@ -241,8 +242,9 @@ static size_t kinds(void *state, struct worker_kind list[WORKERS_KINDS_MAX])
 	list[0] =
 	    (struct worker_kind){"front", (unsigned)front_state->config.front_workers, run_worker};
 	list[1] = (struct worker_kind){"audit", 1, audit_worker_run};
-	list[2] = (struct worker_kind){"health", 1, run_health};
-	return 3;
+	list[2] = (struct worker_kind){"publisher", 1, publisher_run};
+	list[3] = (struct worker_kind){"health", 1, run_health};
+	return 4;
 }
 
 int command_front(const struct command_context *context, int argc, char **argv)

@@ -13,6 +13,8 @@ call_handler_fn handle_order_read, handle_device_read, handle_model_read;
 /* records_handler.c: what operators look up */
 call_handler_fn handle_report_read, handle_phone_read, handle_certificate_read,
     handle_operator_read;
+/* crl_handler.c */
+call_handler_fn handle_crl;
 /* statement_handler.c: what operators sign */
 call_handler_fn handle_statement;
 

@@ -29,6 +29,7 @@ enum operation {
 	OPERATION_ORDER_CLOSE,
 	OPERATION_ORDER_EXTEND,
 	OPERATION_STATEMENT, /* grants, revocations, removals */
+	OPERATION_CRL,
 	OPERATION_RECORDS_READ, /* reports, phones and certificates of any order, operators */
 	OPERATION_MODEL_READ,
 	OPERATION_COUNT,

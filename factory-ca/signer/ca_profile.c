@@ -160,6 +160,51 @@ enum err access_certificate_make(
 	return err;
 }
 
+static void put_no_check(struct buf *out)
+{
+	/* id-pkix-ocsp-nocheck (RFC 6960 section 4.2.2.2.1), whose value is NULL */
+	static const uint8_t oid[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x05};
+	struct x509_extension extension = x509_extension_begin(out, oid, sizeof(oid), 0);
+
+	der_put(out, DER_NULL, "", 0);
+	x509_extension_end(out, extension);
+}
+
+enum err responder_certificate_make(
+    struct keystore *store, const struct responder_request *request, struct buf *out)
+{
+	uint8_t own_id[X509_KEY_ID_LEN], issuer_id[X509_KEY_ID_LEN];
+	struct buf subject = {0}, extensions = {0};
+	struct x509_tbs fields = {.issuer = request->issuer,
+	    .issuer_len = request->issuer_len,
+	    .not_before_unix_s = request->not_before_unix_s,
+	    .not_after_unix_s = request->not_after_unix_s,
+	    .spki = request->spki,
+	    .spki_len = request->spki_len};
+	enum err err;
+
+	put_name(&subject, request->organisation, "OCSP responder");
+	err = x509_key_id_of_spki(request->spki, request->spki_len, own_id);
+	if (!err)
+		err = key_id_of(store, CA_KEY_ISSUING, issuer_id);
+	if (!err) {
+		x509_put_basic_constraints(&extensions, 0, -1);
+		x509_put_key_usage(&extensions, X509_USAGE_DIGITAL_SIGNATURE);
+		x509_put_extended_key_usage(&extensions, &x509_eku_ocsp_signing, 1);
+		x509_put_subject_key_id(&extensions, own_id);
+		x509_put_authority_key_id(&extensions, issuer_id);
+		put_no_check(&extensions);
+		fields.subject = subject.bytes;
+		fields.subject_len = subject.len;
+		fields.extensions = extensions.bytes;
+		fields.extensions_len = extensions.len;
+		err = make(store, CA_KEY_ISSUING, &fields, out);
+	}
+	buf_free(&subject);
+	buf_free(&extensions);
+	return err;
+}
+
 static void put_crl_entry(struct buf *out, const struct crl_entry *entry)
 {
 	static const uint8_t oid_reason[] = {0x55, 0x1d, 0x15};

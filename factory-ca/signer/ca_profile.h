@@ -1,5 +1,5 @@
 /*
- * What the certificates of CAs, stations and operators look like, and CRLs.
+ * What the certificates of CAs, stations, operators and the OCSP responder look like, and CRLs.
  *
  * Device certificates chain issuing CA -> root. Stations and operators are under a CA of their own
  * that no device chain leads to: else an ITSP that trusts the factory's root would take a station
@@ -43,6 +43,19 @@ struct access_request {
 };
 MUST_CHECK enum err access_certificate_make(
     struct keystore *store, const struct access_request *request, struct buf *out);
+
+/* The OCSP responder's certificate, by the issuing key: a delegated responder (RFC 6960 section
+ * 4.2.2.2) that is not looked up itself (section 4.2.2.2.1), hence short-lived. */
+struct responder_request {
+	const char *organisation;
+	const uint8_t *issuer; /* the issuing CA's subject: a whole Name */
+	size_t issuer_len;
+	const uint8_t *spki;
+	size_t spki_len;
+	int64_t not_before_unix_s, not_after_unix_s;
+};
+MUST_CHECK enum err responder_certificate_make(
+    struct keystore *store, const struct responder_request *request, struct buf *out);
 
 /* A CRL v2 (RFC 5280 section 5) with nothing revoked but what `entries` holds. */
 struct crl_entry {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/pki/der.h"
+#include "factory-ca/signer/public_key.h"
 
 int profile_name_is_valid(const char *text)
 {
@@ -96,23 +97,44 @@ static void put_subject_alt_name(
 	size_t names = der_begin(out, DER_SEQUENCE);
 
 	/* The compatibility profile is for ITSPs whose parsers stumble over otherNames. */
-	if (device->kind == CERTIFICATE_DEVICE_1)
+	if (device->kind != CERTIFICATE_DEVICE_1_COMPAT)
 		put_other_names(out, profile, device);
 	put_device_urn(out, &device->mac);
 	der_end(out, names);
 	x509_extension_end(out, marks);
 }
 
+/* What the phone's key may be used for. Answers are encrypted to an EC key by agreement (RFC 5753),
+ * to an RSA key by encipherment (RFC 5652 section 6.2.1). */
+static enum err key_usage(const struct profile_device *device, unsigned *usage)
+{
+	struct public_key key;
+	const char *why;
+
+	*usage = X509_USAGE_DIGITAL_SIGNATURE;
+	if (device->kind != CERTIFICATE_DEVICE_1_ENCRYPT)
+		return ERR_OK;
+	enum err err = public_key_parse(device->spki, device->spki_len, &key, &why);
+	if (!err)
+		*usage |= key.type == KEY_P256 || key.type == KEY_P384
+			      ? X509_USAGE_KEY_AGREEMENT
+			      : X509_USAGE_KEY_ENCIPHERMENT;
+	return err;
+}
+
 static enum err put_extensions(
     struct buf *out, const struct profile *profile, const struct profile_device *device)
 {
 	uint8_t key_id[X509_KEY_ID_LEN];
+	unsigned usage = 0;
 	enum err err = x509_key_id_of_spki(device->spki, device->spki_len, key_id);
 
+	if (!err)
+		err = key_usage(device, &usage);
 	if (err)
 		return err;
 	x509_put_basic_constraints(out, 0, -1);
-	x509_put_key_usage(out, X509_USAGE_DIGITAL_SIGNATURE);
+	x509_put_key_usage(out, usage);
 	x509_put_extended_key_usage(out, &x509_eku_client_auth, 1);
 	x509_put_subject_key_id(out, key_id);
 	x509_put_authority_key_id(out, profile->issuer_key_id);

@@ -283,7 +283,7 @@ static void check_alternative_names(struct lint *lint, struct cursor *extensions
 	size_t i;
 
 	names = der_enter(&sequence);
-	if (lint->device->kind == CERTIFICATE_DEVICE_1)
+	if (lint->device->kind != CERTIFICATE_DEVICE_1_COMPAT)
 		check_other_names(lint, &names);
 	for (i = 0; i < MAC_LEN; i++) {
 		urn[12 + 2 * i + (i >= 3 ? 4 : 0)] = hex[octets[i] >> 4];
@@ -293,10 +293,34 @@ static void check_alternative_names(struct lint *lint, struct cursor *extensions
 	demand(lint, is_at_end(&in) && is_at_end(&names) && is_url(&uri, urn), why);
 }
 
+/* digitalSignature, and where answers are encrypted to the key: keyAgreement of an EC key,
+ * keyEncipherment of another. */
+static void check_key_usage(struct lint *lint, struct cursor *extensions)
+{
+	static const uint8_t ec_public_key[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
+	static const uint8_t signature[] = {DER_BIT_STRING, 2, 7, 0x80};
+	static const uint8_t agreement[] = {DER_BIT_STRING, 2, 3, 0x88};
+	static const uint8_t encipherment[] = {DER_BIT_STRING, 2, 5, 0xa0};
+	struct cursor in = cursor_of(lint->device->spki, lint->device->spki_len), fields;
+	struct der_element spki = der_read(&in, DER_SEQUENCE), algorithm, oid;
+	const uint8_t *usage = signature;
+
+	if (lint->device->kind == CERTIFICATE_DEVICE_1_ENCRYPT) {
+		fields = der_enter(&spki);
+		algorithm = der_read(&fields, DER_SEQUENCE);
+		fields = der_enter(&algorithm);
+		oid = der_read(&fields, DER_OID);
+		usage = content_is(&oid, ec_public_key, sizeof(ec_public_key)) ? agreement
+									       : encipherment;
+	}
+	check_value(lint, extensions, 15, 1, usage, sizeof(signature),
+	    usage == signature ? "keyUsage is not digitalSignature alone, critical"
+			       : "keyUsage is not what encrypting to this key needs, critical");
+}
+
 static void check_extensions(struct lint *lint, struct cursor *tbs)
 {
 	static const uint8_t not_a_ca[] = {DER_SEQUENCE, 0};
-	static const uint8_t digital_signature[] = {DER_BIT_STRING, 2, 7, 0x80};
 	static const uint8_t client_auth[] = {
 	    DER_SEQUENCE, 10, DER_OID, 8, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02};
 	struct der_element outer = der_read(tbs, DER_CONTEXT_CONSTRUCTED(3)), list;
@@ -306,8 +330,7 @@ static void check_extensions(struct lint *lint, struct cursor *tbs)
 	extensions = der_enter(&list);
 	check_value(lint, &extensions, 19, 1, not_a_ca, sizeof(not_a_ca),
 	    "basicConstraints does not say, critically, that this is no CA");
-	check_value(lint, &extensions, 15, 1, digital_signature, sizeof(digital_signature),
-	    "keyUsage is not digitalSignature alone, critical");
+	check_key_usage(lint, &extensions);
 	check_value(lint, &extensions, 37, 0, client_auth, sizeof(client_auth),
 	    "extKeyUsage is not clientAuth alone");
 	check_key_ids(lint, &extensions);

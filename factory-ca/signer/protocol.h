@@ -50,6 +50,8 @@ enum signer_message {
 	    13, /* the issuing CA's CRL as it is to be published now; signer_crl_encode() */
 	SIGNER_CRL_PART = 14, /* one or more frames; the last is marked; empty: it is known */
 	SIGNER_FAILED = 15, /* the whole request was not done */
+	SIGNER_OCSP_CERTIFICATE = 20, /* protocol_certify.h, as are those up to 39 */
+	SIGNER_OCSP_CERTIFICATE_IS = 21,
 	SIGNER_AUDIT_HEAD = 40, /* where the audit chain ends: protocol_audit.h */
 	SIGNER_AUDIT_HEAD_IS = 41,
 	/* Of the signer's own user only, and heard before a greeting. */

@@ -133,6 +133,8 @@ static enum err start(struct signer *signer, char why[LEDGER_WHY_LEN])
 
 	err = find_peer_user(signer, why);
 	if (!err)
+		err = signer_read_responder_key(signer, why);
+	if (!err)
 		err =
 		    authority_open(config, signer_keys, signer_key_count, &signer->authority, why);
 	if (err == ERR_MORE) {
@@ -181,6 +183,7 @@ static void stop(struct signer *signer)
 	authority_close(&signer->authority);
 	X509_free(signer->line_access_ca);
 	buf_free(&signer->crl);
+	buf_free(&signer->responder_spki);
 	custody_forget(&signer->custody);
 	if (signer->lock_timer)
 		event_free(signer->lock_timer);

@@ -321,6 +321,8 @@ static enum err on_frame(
 		return on_order_state(peer, id, payload);
 	case SIGNER_CRL:
 		return signer_on_crl(peer, id, payload);
+	case SIGNER_OCSP_CERTIFICATE:
+		return signer_on_ocsp_certificate(peer, id, payload);
 	case SIGNER_AUDIT_HEAD:
 		return on_audit_head(peer, id, payload);
 	default:

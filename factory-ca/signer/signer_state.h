@@ -51,6 +51,7 @@ struct signer {
 	struct buf crl; /* the issuing CA's latest, "" before the first was asked for */
 	int64_t crl_made_unix_s; /* its number, too */
 	size_t crl_entries;
+	struct buf responder_spki; /* of the OCSP responder; "" : there is none */
 };
 
 /* What peers send; the context of each connection is its struct peer. */
@@ -83,6 +84,10 @@ MUST_CHECK enum err signer_reply(
 MUST_CHECK enum err signer_reply_failed(
     struct peer *peer, uint32_t id, enum signer_failure failure, const char *detail);
 
+/* signer_ocsp.c; the first before the list of system calls is in force. ERR_IO, ERR_SYNTAX. */
+MUST_CHECK enum err signer_read_responder_key(struct signer *signer, char why[LEDGER_WHY_LEN]);
+MUST_CHECK enum err signer_on_ocsp_certificate(
+    struct peer *peer, uint32_t id, struct cursor payload);
 /* signer_crl.c */
 MUST_CHECK enum err signer_on_crl(struct peer *peer, uint32_t id, struct cursor payload);
 

@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import shlex
 import socket
 import ssl
@@ -29,11 +30,15 @@ def run(*words, stdin=None, check=True):
 
 
 def free_ports(count):
-    """Ports that nobody listens on now."""
+    """Ports that nobody listens on now, below those that the kernel hands out to clients: one of these would be
+    taken by a connection of another test before it is used."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
-            each.bind(("127.0.0.1", 0))
+            while True:
+                with contextlib.suppress(OSError):
+                    each.bind(("127.0.0.1", random.randrange(10240, 32000)))
+                    break
         return [each.getsockname()[1] for each in sockets]
 
 
@@ -217,19 +222,19 @@ class Instance:
         first, self.next_mac = self.next_mac, self.next_mac + count
         return [f"{number:012X}" for number in range(first, first + count)]
 
-    def model(self, name, format_name, key_types=("p256", "rsa2048")):
+    def model(self, name, format_name, key_types=("p256", "rsa2048"), **more):
         answer = self.admin.request("POST", "/v1/admin/models", {
             "name": name, "format": format_name, "key_types": list(key_types),
-            "authentication": "certificate"})
+            "authentication": "certificate", **more})
         assert answer.status in (200, 201), answer
         return name
 
-    def order(self, model, macs):
+    def order(self, model, macs, *more):
         """Opens an order for these consecutive MACs; returns its reference."""
         self.orders += 1
         reference = f"E2E-{os.getpid()}-{self.orders}"
         self.factory_ca("order", "open", "--reference", reference, "--model", model,
-                        "--first-mac", macs[0], "--quantity", str(len(macs)), "--station", "any")
+                        "--first-mac", macs[0], "--quantity", str(len(macs)), "--station", "any", *more)
         return reference
 
     def batch(self, order, rows, timeout=120):

@@ -176,19 +176,20 @@ class Redirector:
         self.itsp, self.profile = itsp, profile
         return itsp, profile
 
-    def model(self, answer_format):
-        self.psql(f"insert into firstring.device_model (name, format, key_types, authentication) values"
-                  f" ('model-{answer_format}', '{answer_format}', '{{p256,rsa2048}}', 'certificate')"
+    def model(self, answer_format, encrypt=False):
+        name = f"model-{answer_format}{'-encrypted' if encrypt else ''}"
+        self.psql(f"insert into firstring.device_model (name, format, key_types, authentication, encrypt_answers)"
+                  f" values ('{name}', '{answer_format}', '{{p256,rsa2048}}', 'certificate', {encrypt})"
                   f" on conflict do nothing")
-        return f"model-{answer_format}"
+        return name
 
-    def phone(self, answer_format="json", key_type="p256", live=True, claimed=True, password=PASSWORD):
+    def phone(self, answer_format="json", key_type="p256", live=True, claimed=True, password=PASSWORD, encrypt=False):
         """A new phone on record."""
         mac = f"{self.next_mac:012X}"
         self.next_mac += 1
         phone = Phone(self, mac, key_type)
         self.psql(f"insert into firstring.device (mac, serial_number, model, source) values"
-                  f" ('{mac}', '{phone.serial}', '{self.model(answer_format)}', 'import')")
+                  f" ('{mac}', '{phone.serial}', '{self.model(answer_format, encrypt)}', 'import')")
         if live:
             self.psql(f"insert into firstring.certificate (fingerprint, mac) values"
                       f" ('\\x{phone.fingerprint}', '{mac}')")

@@ -29,6 +29,7 @@ pki:
   oid_arc: 1.3.6.1.4.1.32473
   crl_base_url: http://pki.example/crl
   aia_base_url: http://pki.example/ca
+  ocsp_public_key: {var}/ocsp.pub
 signer:
   socket: {var}/signer.socket
 database:
@@ -70,6 +71,7 @@ class Line:
         self.database = run(CLUSTER, "url", self.path("postgres")).stdout.decode().strip()
         run(os.path.join(ROOT, "sql/migrate"), self.database)
         self.make_server_certificate()
+        self.make_ocsp_key()
         self.write_configuration()
         run(PROGRAM, "--config", self.config, "init", "--make-passphrase", self.path("passphrase"))
         self.station_cert, self.station_key = self.add("station", "line-1")
@@ -174,6 +176,12 @@ class Line:
         run("openssl", "x509", "-req", "-in", self.path("server.csr"), "-CA",
             self.path("server-ca.pem"), "-CAkey", self.path("server-ca.key"), "-CAcreateserial",
             "-days", "30", "-extfile", self.path("extensions"), "-out", self.path("server.pem"))
+
+    def make_ocsp_key(self):
+        """What the portal's status worker would hold, and its public half for the signer."""
+        run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out",
+            self.path("ocsp.key"))
+        run("openssl", "pkey", "-in", self.path("ocsp.key"), "-pubout", "-out", self.path("ocsp.pub"))
 
     def add(self, kind, name):
         folder = self.path(kind)

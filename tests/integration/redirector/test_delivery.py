@@ -8,6 +8,7 @@ import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
+from tests.lib.cms import decrypt  # noqa: E402
 from tests.lib.instance import BUILD, run  # noqa: E402
 from tests.lib.redirector import PASSWORD, Redirector, eventually, read  # noqa: E402
 from tests.lib.vendors import VENDORS  # noqa: E402
@@ -66,7 +67,7 @@ class Once(Case):
         first = phone.boot(BOOTSTRAP)
         self.assertEqual(first.json()["admin_password"], PASSWORD)
         self.assertEqual(phone.boot(BOOTSTRAP).same_bytes(), first.same_bytes())
-        self.assertEqual(self.fact(phone, "once_until - once_started_at"), "00:10:00")
+        self.assertEqual(self.fact(phone, "round(extract(epoch from once_until - once_started_at))"), str(GRACE_S))
         self.pass_the_grace(phone)
         self.same_404(phone.boot(BOOTSTRAP))
         self.rearm(phone)
@@ -247,7 +248,13 @@ class Staged(Case):
 
     def test_no_token_is_stored_or_logged(self):
         phone = self.phone()
-        token = self.stage_one(phone, STAGING[-1]).split("/")[2]
+        place = self.stage_one(phone, STAGING[-1])
+        token = place.split("/")[2]
+        self.assertEqual(phone.boot(place).status, 200)
+        self.assertEqual(phone.boot(place.replace("/s/", "/%73/") + "x").status, 404)
+        self.assertNotIn(token, read(redirector.path("log")))
+        self.assertEqual([row["path"] for row in redirector.log() if row.get("mac") == phone.mac][1:],
+                         ["/s/*/", "/s/*/x"])
         rows = redirector.psql("select t::text from firstring.stage_token t")
         self.assertNotIn(token, rows)
         self.assertNotIn(bytes(token, "ascii").hex(), rows)
@@ -302,6 +309,41 @@ class StagedOnce(Case):
         self.assertEqual(phone.boot(BOOTSTRAP).status, 200)
         self.pass_the_grace(phone)
         self.same_404(phone.boot(place))
+        self.same_404(phone.boot(BOOTSTRAP))
+
+
+class Encrypted(Case):
+    """Models whose answers are encrypted to the phone's certificate (ITSPA rule R12)."""
+    policy = {"redelivery": "once"}
+
+    def opened(self, phone, answer):
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/pkcs7-mime"))
+        self.assertNotIn(PASSWORD.encode(), answer.body)
+        return decrypt(answer.body, phone.cert, phone.key)
+
+    def test_what_leaves_opens_with_the_phones_key_alone(self):
+        for key_type in ("p256", "rsa2048"):
+            for vendor in VENDORS:
+                if vendor.then:
+                    continue
+                phone, other = (self.phone(vendor.name, key_type=key_type, encrypt=True) for _ in range(2))
+                path = vendor.paths(phone.mac)
+                answer = phone.boot(path, vendor.agent(phone.mac))
+                self.assertEqual(vendor.read(self.opened(phone, answer))[1], PASSWORD)
+                self.assertNotIn(PASSWORD.encode(), decrypt(answer.body, phone.cert, other.key, check=False))
+                again = phone.boot(path, vendor.agent(phone.mac))
+                self.assertNotEqual(again.body, answer.body, "a new key each time")
+                self.assertEqual(self.opened(phone, again), self.opened(phone, answer), "and the same answer")
+
+    def test_a_master_file_and_the_next(self):
+        phone = self.phone("poly", encrypt=True)
+        vendor, = (each for each in VENDORS if each.name == "poly")
+        master = self.opened(phone, phone.boot(vendor.paths(phone.mac)))
+        settings = self.opened(phone, phone.boot("/" + vendor.then(master)))
+        self.assertEqual(vendor.read(settings)[1], PASSWORD)
+
+    def test_what_is_not_answered_is_not_encrypted(self):
+        phone = self.phone(encrypt=True, claimed=False)
         self.same_404(phone.boot(BOOTSTRAP))
 
 

@@ -212,6 +212,36 @@ START_TEST(the_compatible_profile_has_no_other_names)
 }
 END_TEST
 
+static const struct {
+	const char *key;
+	uint32_t usage;
+} encrypted_to[] = {
+    {"P-256", KU_DIGITAL_SIGNATURE | KU_KEY_AGREEMENT},
+    {"P-384", KU_DIGITAL_SIGNATURE | KU_KEY_AGREEMENT},
+    {"2048", KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT},
+};
+
+START_TEST(a_key_that_answers_are_encrypted_to_says_so)
+{
+	EVP_PKEY *key = test_key(encrypted_to[_i].key);
+	struct buf der = {0}, plain = {0};
+	X509 *certificate;
+
+	put_phone(&der, key, CERTIFICATE_DEVICE_1_ENCRYPT);
+	certificate = test_parse(&der);
+	ck_assert_uint_eq(X509_get_key_usage(certificate), encrypted_to[_i].usage);
+	ck_assert_int_eq(X509_get_ext_count(certificate), EXTENSION_COUNT);
+	X509_free(certificate);
+	put_phone(&plain, key, CERTIFICATE_DEVICE_1);
+	certificate = test_parse(&plain);
+	ck_assert_uint_eq(X509_get_key_usage(certificate), KU_DIGITAL_SIGNATURE);
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+	buf_free(&der);
+	buf_free(&plain);
+}
+END_TEST
+
 /* As an ITSP verifies: strictly, for a client, with CRLs of the whole chain. */
 static int verify(X509 *certificate, X509_CRL *root_crl, X509_CRL *issuing_crl, int *error)
 {
@@ -362,6 +392,8 @@ int main(void)
 	tcase_add_test(tcase, every_field_is_as_the_profile_says);
 	tcase_add_test(tcase, the_other_names_hold_serial_number_and_mac);
 	tcase_add_test(tcase, the_compatible_profile_has_no_other_names);
+	tcase_add_loop_test(tcase, a_key_that_answers_are_encrypted_to_says_so, 0,
+	    sizeof(encrypted_to) / sizeof(encrypted_to[0]));
 	tcase_add_loop_test(tcase, a_strict_verifier_takes_it_and_sees_its_revocation, 0, 4);
 	tcase_add_test(tcase, stations_do_not_chain_to_the_devices_root);
 	tcase_add_test(tcase, cas_have_the_constraints_of_their_rank);

@@ -76,6 +76,14 @@ START_TEST(what_is_built_passes)
 	device.kind = CERTIFICATE_DEVICE_1_COMPAT;
 	build();
 	ck_assert_msg(lint(tbs.bytes, tbs.len) == ERR_OK, "%s", why);
+	device.kind = CERTIFICATE_DEVICE_1_ENCRYPT;
+	ck_assert_int_eq(lint(tbs.bytes, tbs.len), ERR_REFUSED);
+	build();
+	ck_assert_msg(lint(tbs.bytes, tbs.len) == ERR_OK, "%s", why);
+	device.kind = CERTIFICATE_DEVICE_1;
+	ck_assert_int_eq(lint(tbs.bytes, tbs.len), ERR_REFUSED);
+	ck_assert_ptr_nonnull(strstr(why, "digitalSignature alone"));
+	device.kind = CERTIFICATE_DEVICE_1_COMPAT;
 	profile.ocsp_url = "";
 	device.not_before_unix_s = INT64_C(2600000000); /* 2052: a GeneralizedTime */
 	build();

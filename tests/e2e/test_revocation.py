@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""A phone whose key was lost: revoked, refused at once, told of by CRL and OCSP where its certificate says, its claim
+kept; re-keyed, and served again."""
+import re
+import time
+import unittest
+import urllib.request
+
+from tests.lib.instance import Instance, Phone, run
+
+PATH = "/v1/bootstrap"
+
+
+def setUpModule():
+    global firstring
+    firstring = Instance().__enter__()
+    firstring.model("model-json", "json")
+
+
+def tearDownModule():
+    firstring.__exit__(None, None, None)
+
+
+def wait_for(look, what, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.1)
+    return found
+
+
+class Revoked(unittest.TestCase):
+
+    def setUp(self):
+        self.mac, = firstring.macs(1)
+        self.order = firstring.order("model-json", [self.mac])
+        self.phone, = firstring.issue(self.order, [Phone(firstring, self.mac, "SN-1")])
+        self.profile = firstring.profile(firstring.itsp, f"revoked-{self.mac}")
+
+    def text(self, phone):
+        return run("openssl", "x509", "-noout", "-text", "-in", phone.cert).stdout.decode()
+
+    def ocsp(self, phone):
+        """What the responder that the certificate names says, by OpenSSL's client."""
+        url = re.search(r"OCSP - URI:(\S+)", self.text(phone)).group(1)
+        chain = firstring.env["FIRSTRING_DEVICE_CA"]
+
+        def ask():
+            done = run("openssl", "ocsp", "-issuer", chain, "-cert", phone.cert, "-url", url, "-CAfile", chain,
+                       check=False)
+            said = done.stdout.decode() + done.stderr.decode()
+            return said if "trylater" not in said else None
+        return wait_for(ask, "a responder that is ready")
+
+    def crl(self, phone):
+        """The CRL that the certificate names."""
+        url = re.search(r"Full Name:\s+URI:(\S+)", self.text(phone)).group(1)
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return run("openssl", "crl", "-inform", "DER", "-noout", "-text", stdin=answer.read()).stdout.decode()
+
+    def test_it_is_refused_at_once_its_claim_stays_and_a_new_key_is_served(self):
+        firstring.claim(firstring.itsp, self.phone, self.profile)
+        served = self.phone.boot(PATH)
+        self.assertEqual(served.status, 200)
+        self.assertIn("good", self.ocsp(self.phone))
+        common = self.phone.boot("/no-such-file")
+        firstring.factory_ca("revoke", "--mac", self.mac, "--reason", "keyCompromise")
+        refused = self.phone.boot(PATH)
+        self.assertEqual(refused.same_bytes(), common.same_bytes())
+        said = self.ocsp(self.phone)
+        self.assertIn("revoked", said)
+        self.assertIn("keyCompromise", said)
+        self.assertIn("Response verify OK", said)
+        serial = re.search(r"Serial Number:\s+(\S+)", self.text(self.phone)).group(1).replace(":", "").upper()
+        wait_for(lambda: serial in self.crl(self.phone), "the serial in the published CRL")
+
+        claim = firstring.itsp.ok("GET", f"/v1/claims/{self.mac}")
+        self.assertEqual((claim["state"], claim["profile_id"]), ("live", self.profile))
+        firstring.factory_ca("rekey", "--mac", self.mac, "--reason", "new board")
+        again, = firstring.issue(self.order, [Phone(firstring, self.mac, "SN-1", "rsa2048")])
+        self.assertEqual(again.claim_code, self.phone.claim_code)
+        answer = again.boot(PATH)
+        self.assertEqual((answer.status, answer.json()), (200, served.json()))
+        self.assertEqual(self.phone.boot(PATH).same_bytes(), common.same_bytes())
+        self.assertIn("good", self.ocsp(again))
+
+    def test_a_replaced_certificate_is_dead_the_moment_the_new_one_leaves(self):
+        firstring.claim(firstring.itsp, self.phone, self.profile)
+        self.assertEqual(self.phone.boot(PATH).status, 200)
+        firstring.factory_ca("rekey", "--mac", self.mac, "--reason", "new board")
+        self.assertEqual(self.phone.boot(PATH).status, 200)  # the grant alone changes nothing
+        again, = firstring.issue(self.order, [Phone(firstring, self.mac, "SN-1", "rsa2048")])
+        self.assertEqual((self.phone.boot(PATH).status, again.boot(PATH).status), (404, 200))
+        self.assertIn("superseded", self.ocsp(self.phone))
+
+    def test_a_revoked_phone_can_be_claimed_and_is_not_served(self):
+        firstring.factory_ca("revoke", "--mac", self.mac, "--reason", "scrapped")
+        firstring.claim(firstring.itsp, self.phone, self.profile)
+        self.assertEqual(self.phone.boot(PATH).status, 404)
+
+
+if __name__ == "__main__":
+    unittest.main()
