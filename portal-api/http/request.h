@@ -54,6 +54,7 @@ struct request {
 	int etag_version; /* 0: no ETag */
 	char location[192]; /* "": no Location */
 	unsigned retry_after_s; /* 0: no Retry-After */
+	int rate_limited; /* the answer tells of the limit */
 	char set_cookie[SESSION_COOKIE_MAX]; /* "": none */
 	int holds_secret; /* the document is not kept for replays */
 	char effect_object[256 + 1]; /* for operation->rebuild: what the effect was on */

@@ -32,6 +32,7 @@ void user_link_create(struct request *request);
 void token_list(struct request *request);
 void token_create(struct request *request);
 void token_revoke(struct request *request);
+void token_rotate(struct request *request); /* of either audience */
 void admin_token_list(struct request *request);
 void admin_token_create(struct request *request);
 void admin_token_revoke(struct request *request);
@@ -51,6 +52,7 @@ void claim_list(struct request *request);
 void claim_export(struct request *request);
 void claim_get(struct request *request);
 void claim_release(struct request *request);
+void claims_release(struct request *request);
 void claim_rearm(struct request *request);
 void claim_put(struct request *request);
 void claim_patch(struct request *request);
