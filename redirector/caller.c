@@ -8,6 +8,7 @@
 int caller_from_certificate(
     const struct issuers *issuers, const struct server_peer *peer, struct device_id *id)
 {
+	static struct log_gate gate;
 	enum device_id_reason reason = DEVICE_ID_ISSUER;
 
 	if (peer->certificate == NULL || peer->verify_result != X509_V_OK)
@@ -18,8 +19,10 @@ int caller_from_certificate(
 	if (reason == DEVICE_ID_OK)
 		return 1;
 	metrics_add(METRIC_CERTIFICATES_REFUSED, reason, 1);
-	LOG_WARN("certificate_refused", log_str("peer", peer->text),
-	    log_str("reason", device_id_reason_name(reason)));
+	if (log_gate_open(&gate))
+		LOG_WARN("certificate_refused", log_str("peer", peer->text),
+		    log_str("reason", device_id_reason_name(reason)),
+		    log_uint("suppressed", gate.suppressed));
 	return 0;
 }
 

@@ -10,6 +10,7 @@ import ssl
 import sys
 import threading
 import unittest
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
 from tests.lib.instance import BUILD, Answer, Client, free_ports, run  # noqa: E402
@@ -40,7 +41,8 @@ def setUpModule():
         redirector.config.update(
             listeners=[
                 {"name": "phones", "address": f"127.0.0.1:{redirector.port}"},
-                {"name": "password", "address": f"127.0.0.1:{ports['password']}", "authentication": "password"},
+                {"name": "password", "address": f"127.0.0.1:{ports['password']}", "authentication": "password",
+                 "public_url": "https://old.example:9443"},
                 {"name": "compatible", "address": f"127.0.0.1:{ports['compatible']}", "tls_floor": "compatible"},
                 {"name": "own", "address": f"127.0.0.1:{ports['own']}",
                  "key_pairs": [{"certificate": cert, "key": key} for cert, key in other[1]]},
@@ -137,6 +139,19 @@ class Password(unittest.TestCase):
         _, user, password = old_phone(claimed=False)
         common = redirector.phone(claimed=False).boot("/v1/bootstrap")
         self.assertEqual(ask(user, password).same_bytes(), common.same_bytes())
+
+    def test_in_two_stages_it_comes_back_to_the_same_listener(self):
+        itsp = redirector.itsp, redirector.profile
+        redirector.make_itsp(delivery="staged")
+        phone, user, password = old_phone()
+        redirector.itsp, redirector.profile = itsp
+        first = ask(user, password).json()
+        place, = first["provisioning_urls"]
+        self.assertTrue(place.startswith("https://old.example:9443/s/"), place)
+        path = place[len("https://old.example:9443"):]
+        second = ask(user, password, path + "v1/bootstrap")
+        self.assertIn(phone.mac.lower(), second.json()["provisioning_urls"][0])
+        self.assertEqual(ask(user, password + "x", path + "v1/bootstrap", source="127.8.5.1").status, 401)
 
     def test_guesses_are_slowed_by_source_and_told_of_and_never_lock_a_phone_out(self):
         phone, user, password = old_phone()
@@ -295,6 +310,29 @@ class Balancers(unittest.TestCase):
                     return b"".join(iter(lambda: secure.recv(4096), b""))
             except OSError:
                 return b""  # refused, whichever side noticed first
+
+    def test_version_2_and_ipv6(self):
+        phone = redirector.phone()
+        source = socket.inet_pton(socket.AF_INET6, "2001:db8:1:2::7")
+        header = (b"\r\n\r\n\0\r\nQUIT\n\x21\x21" + (36).to_bytes(2, "big") + source + source
+                  + (40000).to_bytes(2, "big") + (443).to_bytes(2, "big"))
+        self.assertIn(b"HTTP/1.1 200", self.ask(phone, ports["balanced"], "127.0.0.9", header))
+        eventually(lambda: redirector.psql(
+            f"select distinct source_ip from firstring.device_event where mac = '{phone.mac}'") == "2001:db8:1:2::7")
+
+    def test_a_ban_of_ipv6_is_of_the_64_and_is_lifted_by_it(self):
+        phone = redirector.phone()
+        header = b"PROXY TCP6 2001:db8:9:9::%d ::1 40000 443\r\n"
+        for number in range(31):
+            self.ask_plain(header % number + b"GET / HTTP/1.1\r\n\r\n")
+        eventually(lambda: self.ask(phone, ports["balanced"], "127.0.0.9", header % 77) == b"")
+        health = f"http://127.0.0.1:{redirector.health_port}/bans"
+        with urllib.request.urlopen(health, timeout=10) as answer:
+            self.assertIn(b'"2001:db8:9:9::/64"', answer.read())
+        with urllib.request.urlopen(urllib.request.Request(
+                health + "/2001:db8:9:9::/64", method="DELETE"), timeout=10) as answer:
+            self.assertEqual(answer.status, 204)
+        self.assertIn(b"HTTP/1.1 200", self.ask(phone, ports["balanced"], "127.0.0.9", header % 77))
 
     def test_only_balancers_name_a_phone(self):
         phone = redirector.phone()
