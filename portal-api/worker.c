@@ -99,7 +99,9 @@ static void on_drained(void *ctx)
 static void on_drain(void *ctx)
 {
 	struct worker_life *life = ctx;
-	metrics_set_ready("accepting", 0);
+	/* When another generation takes over, somebody accepts all the time. */
+	if (worker_is_stopping())
+		metrics_set_ready("accepting", 0);
 	event_streams_end(&life->streams);
 	server_drain(life->server);
 }

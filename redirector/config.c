@@ -8,24 +8,54 @@
 
 static const char *const PROXY_WORDS[] = {"off", "required", NULL};
 
-static const struct conf_field LISTENER_FIELDS[] = {
-    {.name = "name",
-	.type = CONF_STRING,
-	.offset = offsetof(struct listener_config, name),
-	.help = "how the log names this listener"},
-    {.name = "address",
-	.type = CONF_ADDRESS,
-	.offset = offsetof(struct listener_config, address),
-	.help = "address and port, such as *:443"},
-    {.name = "proxy_protocol",
-	.type = CONF_WORD,
-	.offset = offsetof(struct listener_config, proxy),
-	.words = PROXY_WORDS,
-	.default_value = "off",
-	.help = "PROXY protocol v1 or v2 from a balancer: off or required, never guessed"},
-};
-static const struct conf_table LISTENER_TABLE = {LISTENER_FIELDS,
-    sizeof LISTENER_FIELDS / sizeof LISTENER_FIELDS[0], sizeof(struct listener_config), NULL};
+static const char *const AUTHENTICATION_WORDS[] = {"certificate", "password", NULL};
+static const char *const FLOOR_WORDS[] = {"modern", "compatible", NULL};
+static const char *const MAC_IN_WORDS[] = {"CN", "ST", "S", "L", "OU", "serialNumber", "UID", NULL};
+
+static enum err check_count(
+    size_t count, size_t min, size_t max, const char *name, char *why, size_t why_len)
+{
+	if (count >= min && count <= max)
+		return ERR_OK;
+	snprintf(why, why_len, "%s: %zu to %zu are needed, not %zu", name, min, max, count);
+	return ERR_RANGE;
+}
+
+static enum err check_networks(
+    const struct conf_strings *texts, const char *name, char *why, size_t why_len)
+{
+	struct networks networks;
+	char problem[200];
+
+	enum err err = networks_parse(
+	    (const char *const *)texts->items, texts->count, &networks, problem, sizeof problem);
+	if (err != ERR_OK)
+		snprintf(why, why_len, "%s: %s", name, problem);
+	return err;
+}
+
+/* Stage one writes it into a phone's settings with a path of our own behind it. */
+static enum err check_public_url(const char *url, char *why, size_t why_len)
+{
+	static const char SCHEME[] = "https://";
+	const size_t scheme_len = sizeof SCHEME - 1;
+
+	if (*url == '\0' || (strncmp(url, SCHEME, scheme_len) == 0 && url[scheme_len] != '\0' &&
+				strpbrk(url + scheme_len, "/?#@") == NULL))
+		return ERR_OK;
+	snprintf(why, why_len, "public_url: write https://host[:port], with nothing behind it");
+	return ERR_SYNTAX;
+}
+
+static enum err check_listener(const void *values, char *why, size_t why_len)
+{
+	const struct listener_config *listener = values;
+
+	enum err err = check_count(
+	    listener->key_pairs.count, 0, REDIRECTOR_KEY_PAIRS_MAX, "key_pairs", why, why_len);
+	return err == ERR_OK ? check_networks(&listener->balancers, "balancers", why, why_len)
+			     : err;
+}
 
 static const struct conf_field KEY_PAIR_FIELDS[] = {
     {.name = "certificate",
@@ -42,6 +72,91 @@ static const struct conf_field KEY_PAIR_FIELDS[] = {
 static const struct conf_table KEY_PAIR_TABLE = {KEY_PAIR_FIELDS,
     sizeof KEY_PAIR_FIELDS / sizeof KEY_PAIR_FIELDS[0], sizeof(struct key_pair_config), NULL};
 
+static const struct conf_field LISTENER_FIELDS[] = {
+    {.name = "name",
+	.type = CONF_STRING,
+	.offset = offsetof(struct listener_config, name),
+	.help = "how the log names this listener"},
+    {.name = "address",
+	.type = CONF_ADDRESS,
+	.offset = offsetof(struct listener_config, address),
+	.help = "address and port, such as *:443"},
+    {.name = "authentication",
+	.type = CONF_WORD,
+	.offset = offsetof(struct listener_config, authentication),
+	.words = AUTHENTICATION_WORDS,
+	.default_value = "certificate",
+	.reloadable = 1,
+	.help = "certificate, or password: user and password of a phone that has no certificate "
+		"on record"},
+    {.name = "tls_floor",
+	.type = CONF_WORD,
+	.offset = offsetof(struct listener_config, floor),
+	.words = FLOOR_WORDS,
+	.default_value = "modern",
+	.reloadable = 1,
+	.help = "modern, or compatible: TLS 1.2 with wider suites, for models marked so only"},
+    {.name = "proxy_protocol",
+	.type = CONF_WORD,
+	.offset = offsetof(struct listener_config, proxy),
+	.words = PROXY_WORDS,
+	.default_value = "off",
+	.help = "PROXY protocol v1 or v2 from a balancer: off or required, never guessed"},
+    {.name = "balancers",
+	.type = CONF_STRINGS,
+	.offset = offsetof(struct listener_config, balancers),
+	.default_value = "127.0.0.0/8 ::1",
+	.reloadable = 1,
+	.help = "where proxy_protocol is required: networks that may connect; never banned"},
+    {.name = "key_pairs",
+	.type = CONF_SECTIONS,
+	.offset = offsetof(struct listener_config, key_pairs),
+	.section = &KEY_PAIR_TABLE,
+	.default_value = "",
+	.reloadable = 1,
+	.help = "this listener's own server certificates; none: those of the whole file"},
+    {.name = "public_url",
+	.type = CONF_URL,
+	.offset = offsetof(struct listener_config, public_url),
+	.default_value = "",
+	.reloadable = 1,
+	.help = "https://host[:port] where phones find this listener again; \"\": the file's"},
+};
+static const struct conf_table LISTENER_TABLE = {LISTENER_FIELDS,
+    sizeof LISTENER_FIELDS / sizeof LISTENER_FIELDS[0], sizeof(struct listener_config),
+    check_listener};
+
+static const struct conf_field ISSUER_FIELDS[] = {
+    {.name = "certificates",
+	.type = CONF_PATH,
+	.offset = offsetof(struct issuer_config, certificates),
+	.reloadable = 1,
+	.help = "PEM of issuing CAs; each is trusted by itself"},
+    {.name = "mac_in",
+	.type = CONF_WORD,
+	.offset = offsetof(struct issuer_config, mac_in),
+	.words = MAC_IN_WORDS,
+	.default_value = "CN",
+	.reloadable = 1,
+	.help = "the attribute of their subjects that holds the MAC: CN, ST (also written S), L, "
+		"OU, serialNumber, UID"},
+    {.name = "mac_after",
+	.type = CONF_STRING,
+	.offset = offsetof(struct issuer_config, mac_after),
+	.default_value = "",
+	.reloadable = 1,
+	.help = "what stands before the MAC in it, such as SEP; the MAC is the rest"},
+};
+static const struct conf_table ISSUER_TABLE = {ISSUER_FIELDS,
+    sizeof ISSUER_FIELDS / sizeof ISSUER_FIELDS[0], sizeof(struct issuer_config), NULL};
+
+const char *issuer_config_attribute(const struct issuer_config *issuer)
+{
+	const char *word = MAC_IN_WORDS[issuer->mac_in];
+
+	return strcmp(word, "S") == 0 ? "ST" : word;
+}
+
 #define FIELD(member) .offset = offsetof(struct redirector_config, member)
 
 static const struct conf_field FIELDS[] = {
@@ -54,13 +169,24 @@ static const struct conf_field FIELDS[] = {
 	.type = CONF_SECTIONS,
 	FIELD(key_pairs),
 	.section = &KEY_PAIR_TABLE,
+	.default_value = "",
 	.reloadable = 1,
-	.help = "server certificates: one ECDSA, one RSA, or both side by side"},
+	.help = "server certificates: one ECDSA, one RSA, or both side by side, for each set of "
+		"names; a client's SNI chooses, and the first are for those that name none"},
     {.name = "device_ca",
 	.type = CONF_PATH,
 	FIELD(device_ca),
+	.default_value = "",
 	.reloadable = 1,
 	.help = "PEM of the issuing CAs whose phones are known; each is trusted by itself"},
+    {.name = "issuing_cas",
+	.type = CONF_SECTIONS,
+	FIELD(issuers),
+	.section = &ISSUER_TABLE,
+	.default_value = "",
+	.reloadable = 1,
+	.help = "more of them: of phones made elsewhere, imported by the fingerprints of their "
+		"certificates"},
     {.name = "formats",
 	.type = CONF_PATH,
 	FIELD(formats_dir),
@@ -275,38 +401,28 @@ static const struct conf_field FIELDS[] = {
 	.help = "the time that gives a certificate one of them back"},
 };
 
-static enum err check_count(size_t count, size_t max, const char *name, char *why, size_t why_len)
+/* What each kind of listener needs of the whole file. */
+static enum err check_listeners(const struct redirector_config *config, char *why, size_t why_len)
 {
-	if (count >= 1 && count <= max)
-		return ERR_OK;
-	snprintf(why, why_len, "%s: 1 to %zu are needed, not %zu", name, max, count);
-	return ERR_RANGE;
-}
+	const struct listener_config *listeners = config->listeners.items;
+	int has_cas = config->device_ca[0] != '\0' || config->issuers.count > 0;
 
-static enum err check_networks(
-    const struct conf_strings *texts, const char *name, char *why, size_t why_len)
-{
-	struct networks networks;
-	char problem[200];
-
-	enum err err = networks_parse(
-	    (const char *const *)texts->items, texts->count, &networks, problem, sizeof problem);
-	if (err != ERR_OK)
-		snprintf(why, why_len, "%s: %s", name, problem);
-	return err;
-}
-
-/* Stage one writes it into a phone's settings with a path of our own behind it. */
-static enum err check_public_url(const char *url, char *why, size_t why_len)
-{
-	static const char SCHEME[] = "https://";
-	const size_t scheme_len = sizeof SCHEME - 1;
-
-	if (*url == '\0' || (strncmp(url, SCHEME, scheme_len) == 0 && url[scheme_len] != '\0' &&
-				strpbrk(url + scheme_len, "/?#@") == NULL))
-		return ERR_OK;
-	snprintf(why, why_len, "public_url: write https://host[:port], with nothing behind it");
-	return ERR_SYNTAX;
+	for (size_t i = 0; i < config->listeners.count; i++) {
+		if (listeners[i].key_pairs.count == 0 && config->key_pairs.count == 0) {
+			snprintf(why, why_len,
+			    "listeners[%zu]: key_pairs: there are none here and none in the file",
+			    i);
+			return ERR_NOT_FOUND;
+		}
+		if (listeners[i].authentication == LISTENER_CERTIFICATE && !has_cas) {
+			snprintf(why, why_len,
+			    "device_ca: this key or issuing_cas is needed: listeners[%zu] asks for "
+			    "certificates",
+			    i);
+			return ERR_NOT_FOUND;
+		}
+	}
+	return ERR_OK;
 }
 
 static enum err check(const void *values, char *why, size_t why_len)
@@ -315,13 +431,18 @@ static enum err check(const void *values, char *why, size_t why_len)
 	char problem[160];
 
 	enum err err = check_count(
-	    config->listeners.count, REDIRECTOR_LISTENERS_MAX, "listeners", why, why_len);
+	    config->listeners.count, 1, REDIRECTOR_LISTENERS_MAX, "listeners", why, why_len);
+	if (err == ERR_OK)
+		err = check_count(config->key_pairs.count, 0, REDIRECTOR_KEY_PAIRS_MAX, "key_pairs",
+		    why, why_len);
 	if (err == ERR_OK)
 		err = check_count(
-		    config->key_pairs.count, REDIRECTOR_KEY_PAIRS_MAX, "key_pairs", why, why_len);
+		    config->issuers.count, 0, REDIRECTOR_ISSUERS_MAX, "issuing_cas", why, why_len);
 	if (err == ERR_OK)
-		err = check_count(
-		    config->databases.count, REDIRECTOR_DATABASES_MAX, "databases", why, why_len);
+		err = check_listeners(config, why, why_len);
+	if (err == ERR_OK)
+		err = check_count(config->databases.count, 1, REDIRECTOR_DATABASES_MAX, "databases",
+		    why, why_len);
 	if (err == ERR_OK)
 		err = check_public_url(config->public_url, why, why_len);
 	for (size_t i = 0; err == ERR_OK && i < config->databases.count; i++) {

@@ -10,12 +10,31 @@
 #include "common/conf/conf.h"
 #include "common/net/server.h"
 
-enum { REDIRECTOR_LISTENERS_MAX = 8, REDIRECTOR_DATABASES_MAX = 8, REDIRECTOR_KEY_PAIRS_MAX = 4 };
+enum {
+	REDIRECTOR_LISTENERS_MAX = 8,
+	REDIRECTOR_DATABASES_MAX = 8,
+	REDIRECTOR_KEY_PAIRS_MAX = 16,
+	REDIRECTOR_ISSUERS_MAX = 16,
+};
+
+enum listener_authentication { LISTENER_CERTIFICATE, LISTENER_PASSWORD };
 
 struct listener_config {
 	char *name;
 	struct conf_address address;
+	int authentication; /* enum listener_authentication */
+	int floor; /* enum tls_floor */
 	int proxy; /* enum server_proxy */
+	struct conf_strings balancers; /* networks */
+	struct conf_sections key_pairs; /* struct key_pair_config; none: those of the file */
+	char *public_url; /* "": that of the file */
+};
+
+/* CAs of another maker, whose certificates hold the MAC elsewhere. */
+struct issuer_config {
+	char *certificates; /* PEM */
+	int mac_in; /* index into the words of config.c */
+	char *mac_after;
 };
 
 struct key_pair_config {
@@ -25,7 +44,8 @@ struct key_pair_config {
 struct redirector_config {
 	struct conf_sections listeners; /* struct listener_config */
 	struct conf_sections key_pairs; /* struct key_pair_config */
-	char *device_ca; /* PEM of the issuing CAs */
+	char *device_ca; /* PEM of the issuing CAs; "": none */
+	struct conf_sections issuers; /* struct issuer_config */
 	char *formats_dir;
 	char *seal_ring;
 	char *public_url; /* https://host[:port]; "": no staged delivery */
@@ -49,5 +69,8 @@ struct redirector_config {
 };
 
 extern const struct conf_table redirector_config_table;
+
+/* The OpenSSL name of the attribute that `mac_in` chose: "CN", "ST", ... */
+const char *issuer_config_attribute(const struct issuer_config *issuer);
 
 #endif

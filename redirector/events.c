@@ -474,3 +474,12 @@ void events_free(struct events *events)
 	event_free(events->timer);
 	free(events);
 }
+
+size_t events_queued(const struct events *events)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < QUEUES; i++)
+		count += events->fresh.queues[i].count;
+	return count;
+}

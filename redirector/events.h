@@ -32,6 +32,9 @@ void events_free(struct events *events);
  * more can be done. */
 void events_drain(struct events *events, void (*done)(void *ctx), void *ctx);
 
+/* Events in memory that are not known to be written or spooled. */
+size_t events_queued(const struct events *events);
+
 /* A contact of a known phone. `kind`: "contacted", "delivered", "refused". Texts are copied;
  * claim_id may be NULL; `detail` is a short literal such as the format's name or the reason. */
 struct device_event {

@@ -9,11 +9,15 @@
 #include "common/answer/request_mac.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/secret.h"
 #include "common/base/text.h"
 #include "common/net/metrics.h"
 #include "common/pki/device_id.h"
 #include "common/pki/envelope.h"
+#include "common/pki/tls_policy.h"
 #include "redirector/answer.h"
+#include "redirector/caller.h"
+#include "redirector/handshake_cause.h"
 #include "redirector/metrics.h"
 
 enum { RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 25, ANSWER_MAX = 256 * 1024 };
@@ -30,8 +34,9 @@ struct holder {
  */
 struct call {
 	const struct handler *handler;
+	const struct listener *listener;
 	struct exchange *exchange;
-	struct device_id id;
+	struct caller caller;
 	char path[HTTP1_TARGET_MAX + 1]; /* decoded; as sent when it does not decode */
 	int64_t begun_us;
 	unsigned lookups;
@@ -49,20 +54,8 @@ static void call_free(void *data)
 	struct call *call = data;
 
 	buf_wipe(&call->body);
+	bytes_wipe(&call->caller, sizeof call->caller);
 	free(call);
-}
-
-static const struct device_id *peer_identity(const struct server_peer *peer, struct device_id *id)
-{
-	enum device_id_reason reason =
-	    device_id_from_certificate(peer->certificate, peer->verify_result, id);
-
-	if (reason == DEVICE_ID_OK)
-		return id;
-	metrics_add(METRIC_CERTIFICATES_REFUSED, reason, 1);
-	LOG_WARN("certificate_refused", log_str("peer", peer->text),
-	    log_str("reason", device_id_reason_name(reason)));
-	return NULL;
 }
 
 /* Decodes segment by segment: a "%2F" is no separator and no part of a name that we know. What does
@@ -92,6 +85,7 @@ static void log_request(
     const struct call *call, enum decide_reason reason, int status, const char *format)
 {
 	const struct http1_head *head = exchange_head(call->exchange);
+	const struct server_peer *peer = exchange_peer(call->exchange);
 	struct span agent = {"", 0}, path = head->path;
 	const char *token = NULL, *behind = decide_path_behind_token(call->path, &token);
 	char hidden[HTTP1_TARGET_MAX + 1];
@@ -104,39 +98,43 @@ static void log_request(
 	if (http1_field(head, "User-Agent", &agent) != ERR_OK)
 		agent = (struct span){"", 0};
 	LOG_INFO("request", log_str("id", exchange_request_id(call->exchange)),
-	    log_str("peer", exchange_peer(call->exchange)->text), log_mac("mac", &call->id.mac),
+	    log_str("listener", call->listener->config->name), log_str("peer", peer->text),
+	    log_str("tls", peer->tls_version == TLS1_3_VERSION ? "1.3" : "1.2"),
+	    log_mac("mac", &call->caller.id.mac),
 	    log_bytes("method", head->method.text, head->method.len),
 	    log_bytes("path", path.text, path.len), log_bytes("user_agent", agent.text, agent.len),
 	    log_int("status", status), log_str("reason", decide_reason_name(reason)),
 	    log_str("format", format), log_int("us", clock_unix_us() - call->begun_us));
 }
 
-/* What the outcome says of who asked: a failure, a phone of ours, or nothing. */
+/* What the outcome says of who asked. */
 static void note_outcome(const struct call *call, enum decide_reason reason)
 {
-	const struct abuse *abuse = &call->handler->abuse;
-	const struct server_peer *peer = exchange_peer(call->exchange);
 	const struct http1_head *head = exchange_head(call->exchange);
-	struct mac probed = call->id.mac;
+	struct mac named;
+	int is_named =
+	    reason == DECIDE_OTHER_MAC && request_names_other_mac(&call->caller.id.mac, call->path,
+					      head->query.text, head->query.len, &named);
 
-	switch (reason) {
-	case DECIDE_METHOD: /* some phones upload by themselves */
-	case DECIDE_UNAVAILABLE:
-		return;
-	case DECIDE_OTHER_MAC:
-		(void)request_names_other_mac(
-		    &call->id.mac, call->path, head->query.text, head->query.len, &probed);
-		abuse_note_failure(
-		    abuse, peer, &call->id.fingerprint, &probed, decide_reason_name(reason));
-		return;
-	case DECIDE_NOT_LIVE:
-	case DECIDE_OTHER_DEVICE:
-	case DECIDE_WEAK_LISTENER:
-		abuse_note_failure(
-		    abuse, peer, &call->id.fingerprint, &probed, decide_reason_name(reason));
-		return;
+	caller_note_outcome(&call->caller, &call->handler->abuse, exchange_peer(call->exchange),
+	    reason, is_named ? &named : NULL);
+}
+
+static const struct http1_field NO_STORE = {{"Cache-Control", 13}, {"no-store", 8}};
+
+static const char *refusal_text(int status)
+{
+	switch (status) {
+	case 401:
+		return "Unauthorized\n";
+	case 403:
+		return "Forbidden\n";
+	case 405:
+		return "Method Not Allowed\n";
+	case 503:
+		return "Service Unavailable\n";
 	default:
-		abuse_note_verified(abuse, peer, &call->id.fingerprint, &call->id.mac);
+		return "Not Found\n";
 	}
 }
 
@@ -144,23 +142,22 @@ static void note_outcome(const struct call *call, enum decide_reason reason)
 static void answer(struct call *call, enum decide_reason reason, const struct format *format,
     const struct buf *body)
 {
-	static const char *const TEXTS[] = {[0] = "Not Found\n",
-	    [1] = "Forbidden\n",
-	    [2] = "Method Not Allowed\n",
-	    [3] = "Service Unavailable\n"};
 	int status = decide_status(reason);
 	CHECK(status != 200 || body != NULL);
-	const char *text = TEXTS[status == 403 ? 1 : status == 405 ? 2 : status == 503 ? 3 : 0];
+	const char *text = refusal_text(status);
 	struct server_answer reply = {.status = status,
 	    .content_type = status != 200        ? "text/plain"
 			    : call->is_encrypted ? "application/pkcs7-mime"
 						 : format_content_type(format),
-	    .headers = {{{"Cache-Control", 13}, {"no-store", 8}}},
+	    .headers = {NO_STORE},
 	    .header_count = 1,
 	    .body = status == 200 ? (const char *)body->bytes : text,
 	    .body_len = status == 200 ? body->len : strlen(text)};
 	char seconds[16];
 
+	if (status == 401)
+		reply.headers[reply.header_count++] = (struct http1_field){
+		    {"WWW-Authenticate", 16}, {"Basic realm=\"provisioning\"", 26}};
 	if (status == 405)
 		reply.headers[reply.header_count++] =
 		    (struct http1_field){{"Allow", 5}, {"GET, HEAD", 9}};
@@ -180,15 +177,16 @@ static void answer(struct call *call, enum decide_reason reason, const struct fo
 static void tell_security(const struct call *call, enum decide_reason reason)
 {
 	const char *kind = decide_security_kind(reason);
+	const struct fingerprint *shown = caller_fingerprint(&call->caller);
 
 	if (kind == NULL)
 		return;
-	events_add_security(
-	    call->handler->events, &(struct security_event){.kind = kind,
-				       .source = exchange_peer(call->exchange)->text,
-				       .detail = decide_reason_name(reason),
-				       .mac = call->id.mac,
-				       .fingerprint = call->id.fingerprint});
+	events_add_security(call->handler->events,
+	    &(struct security_event){.kind = kind,
+		.source = exchange_peer(call->exchange)->text,
+		.detail = decide_reason_name(reason),
+		.mac = call->caller.id.mac,
+		.fingerprint = shown != NULL ? *shown : (struct fingerprint){{0}}});
 }
 
 static void tell_owner(const struct call *call, const char *kind, enum decide_reason reason)
@@ -197,7 +195,7 @@ static void tell_owner(const struct call *call, const char *kind, enum decide_re
 	int delivered = strcmp(kind, "delivered") == 0;
 
 	events_add(call->handler->events,
-	    &(struct device_event){.mac = call->id.mac,
+	    &(struct device_event){.mac = call->caller.id.mac,
 		.kind = kind,
 		.source = exchange_peer(call->exchange)->text,
 		.detail = decide_reason_name(reason),
@@ -230,6 +228,7 @@ static void device_from_row(
 	    .serial_number = row->serial_number,
 	    .model = row->model,
 	    .format = format_set_find(formats, row->format),
+	    .has_certificate = row->has_certificate,
 	    .tls_compatible = row->tls_compatible,
 	    .claimed = row->is_claimed};
 	if (!row->is_claimed)
@@ -258,7 +257,7 @@ static enum err render(struct call *call, const struct lookup_row *row)
 	if (call->decision.stage == STAGE_ONE) {
 		random_fill(token, sizeof token);
 		hex_encode_lower(token, sizeof token, call->token);
-		buf_put_str(&url, state->config.public_url);
+		buf_put_str(&url, call->listener->public_url);
 		buf_put_str(&url, "/s/");
 		buf_put_str(&url, call->token);
 		buf_put_str(&url, "/");
@@ -286,7 +285,7 @@ static enum err encrypt(struct call *call)
 	if (err != ERR_OK) {
 		LOG_ERROR("answer_not_encrypted",
 		    log_str("id", exchange_request_id(call->exchange)),
-		    log_mac("mac", &call->id.mac), log_err(err));
+		    log_mac("mac", &call->caller.id.mac), log_err(err));
 		buf_free(&sealed);
 		return err;
 	}
@@ -301,7 +300,7 @@ static struct decision decide(const struct call *call, const struct decide_devic
 	const struct http1_head *head = exchange_head(call->exchange);
 	const struct redirector_config *config = &call->handler->state->config;
 
-	return decide_answer(&(struct decide_request){.mac = &call->id.mac,
+	return decide_answer(&(struct decide_request){.mac = &call->caller.id.mac,
 				 .path = call->path,
 				 .query = head->query.text,
 				 .query_len = head->query.len,
@@ -309,15 +308,16 @@ static struct decision decide(const struct call *call, const struct decide_devic
 				 .token_is_refused = call->token_is_refused},
 	    device,
 	    &(struct decide_policy){
-		.can_stage = config->public_url[0] != '\0', .once_grace_s = config->once_grace_s},
+		.listener_compatible = call->listener->config->floor == TLS_FLOOR_COMPATIBLE,
+		.can_stage = call->listener->public_url[0] != '\0',
+		.once_grace_s = config->once_grace_s},
 	    clock_unix_us());
 }
 
 static void finish(struct call *call)
 {
 	tell_security(call, call->decision.reason);
-	if (call->decision.reason != DECIDE_NOT_LIVE)
-		tell_contact(call);
+	tell_contact(call);
 	answer(call, call->decision.reason, call->format, &call->body);
 }
 
@@ -358,7 +358,7 @@ static void ask_leave(struct call *call, const struct lookup_row *row)
 	    .password_version = row->password_version,
 	    .is_once = strcmp(row->redelivery, "once") == 0,
 	    .grace_s = call->handler->state->config.once_grace_s,
-	    .fingerprint = &call->id.fingerprint,
+	    .fingerprint = &call->caller.id.fingerprint,
 	    .source = exchange_peer(call->exchange)->text};
 
 	if (decision->stage == STAGE_ONE) {
@@ -368,6 +368,37 @@ static void ask_leave(struct call *call, const struct lookup_row *row)
 		request.token = decision->stage == STAGE_TWO ? decision->token : NULL;
 		grant_delivery(call->handler->grants, &request, on_grant, call);
 	}
+}
+
+static void refuse(struct call *call, enum decide_reason reason)
+{
+	tell_security(call, reason);
+	answer(call, reason, NULL, NULL);
+}
+
+static void refuse_unknown(struct call *call, enum lookup_result result)
+{
+	if (call->caller.by_credentials)
+		refuse(call, DECIDE_WRONG_CREDENTIALS);
+	else if (result == LOOKUP_DEAD)
+		refuse(call, DECIDE_DEAD_CERTIFICATE);
+	else
+		refuse(call, decide(call, NULL).reason);
+}
+
+/* Now that it is known which phone has these credentials: does it ask for another? 0: it did, and
+ * is answered. */
+static int recognise(struct call *call, const struct lookup_row *row)
+{
+	const struct http1_head *head = exchange_head(call->exchange);
+
+	call->caller.id.mac = row->mac;
+	enum decide_reason reason = decide_before_lookup(head->method.text, head->method.len,
+	    &call->caller.id.mac, call->path, head->query.text, head->query.len);
+	if (reason == DECIDE_ANSWER)
+		return 1;
+	refuse(call, reason);
+	return 0;
 }
 
 static void on_lookup(enum lookup_result result, const struct lookup_row *row, void *ctx)
@@ -380,10 +411,11 @@ static void on_lookup(enum lookup_result result, const struct lookup_row *row, v
 		return;
 	}
 	if (row == NULL) {
-		call->decision = decide(call, NULL);
-		finish(call);
+		refuse_unknown(call, result);
 		return;
 	}
+	if (call->caller.by_credentials && !recognise(call, row))
+		return;
 	device_from_row(row, call->handler->state->formats, &device);
 	call->format = device.format;
 	call->holder.is_claimed = row->is_claimed;
@@ -402,62 +434,101 @@ static void on_lookup(enum lookup_result result, const struct lookup_row *row, v
 static void look_up(struct call *call)
 {
 	call->lookups++;
-	lookup_request(call->handler->lookup, &call->id.fingerprint, on_lookup, call);
+	lookup_request(call->handler->lookup, &call->caller.id.fingerprint, on_lookup, call);
 }
 
 static void on_request(struct exchange *exchange, void *ctx)
 {
+	const struct entrance *entrance = ctx;
 	struct call *call = calloc(1, sizeof *call);
 	const struct http1_head *head = exchange_head(exchange);
+	struct caller *caller = &call->caller;
 
 	CHECK(call != NULL);
-	call->handler = ctx;
+	call->handler = entrance->handler;
+	call->listener = entrance->listener;
 	call->exchange = exchange;
 	call->begun_us = clock_unix_us();
 	exchange_set_data(exchange, call, call_free);
 	/* The handshake was let through on these same checks; without an identity nothing is said.
 	 */
-	CHECK(peer_identity(exchange_peer(exchange), &call->id) != NULL);
+	caller->by_credentials = call->listener->config->authentication == LISTENER_PASSWORD;
+	CHECK(caller->by_credentials || caller_from_certificate(call->handler->state->issuers,
+					    exchange_peer(exchange), &caller->id));
 	decode_path(head->path, call->path);
 	enum decide_reason reason = decide_before_lookup(head->method.text, head->method.len,
-	    &call->id.mac, call->path, head->query.text, head->query.len);
-	if (reason != DECIDE_ANSWER) {
-		tell_security(call, reason);
-		answer(call, reason, NULL, NULL);
-		return;
-	}
-	look_up(call);
+	    caller->by_credentials ? NULL : &caller->id.mac, call->path, head->query.text,
+	    head->query.len);
+	if (reason == DECIDE_ANSWER && caller->by_credentials)
+		reason = caller_from_credentials(head, caller);
+	if (reason == DECIDE_ANSWER)
+		look_up(call);
+	else
+		refuse(call, reason);
 }
 
 static int on_connect(const struct server_peer *peer, void *ctx)
 {
-	const struct handler *handler = ctx;
+	const struct entrance *entrance = ctx;
 
-	return abuse_admits(&handler->abuse, peer);
+	return abuse_admits(&entrance->handler->abuse, peer);
 }
 
-static int on_handshake(const struct server_peer *peer, void *ctx)
+static enum server_verdict on_handshake(const struct server_peer *peer, void *ctx)
 {
-	const struct handler *handler = ctx;
+	const struct entrance *entrance = ctx;
+	const struct handler *handler = entrance->handler;
 	struct device_id id;
 
-	return peer_identity(peer, &id) != NULL &&
-	       abuse_admits_certificate(&handler->abuse, peer, &id.fingerprint);
+	if (entrance->listener->config->authentication == LISTENER_PASSWORD)
+		return SERVER_LET_IN;
+	if (!caller_from_certificate(handler->state->issuers, peer, &id))
+		return SERVER_TURN_AWAY;
+	return abuse_admits_certificate(&handler->abuse, peer, &id.fingerprint) ? SERVER_LET_IN
+										: SERVER_BAN;
+}
+
+/* Whether a connection that came to nothing speaks against its source. Time may run out because we
+ * are slow, a reset is a phone switched off, an alert says that the phone does not like us, and who
+ * is banned pays no more: none of these may shut an office out. */
+static int is_failure(enum server_refusal refusal, enum handshake_cause cause)
+{
+	switch (refusal) {
+	case SERVER_REFUSED_HANDSHAKE:
+	case SERVER_REFUSED_CERTIFICATE:
+		return cause != HANDSHAKE_ALERT_TRUST && cause != HANDSHAKE_ALERT_CERTIFICATE &&
+		       cause != HANDSHAKE_ALERT_OTHER;
+	case SERVER_REFUSED_SYNTAX:
+	case SERVER_REFUSED_PROXY:
+		return 1;
+	default:
+		return 0;
+	}
 }
 
 static void on_refusal(
     enum server_refusal refusal, const char *detail, const struct server_peer *peer, void *ctx)
 {
-	const struct handler *handler = ctx;
+	const struct entrance *entrance = ctx;
+	enum handshake_cause cause = handshake_cause_of(detail);
 
-	(void)detail;
 	metrics_add(METRIC_CONNECTIONS_REFUSED, refusal, 1);
-	/* A reset is a phone switched off; who is banned already pays no more. */
-	if (refusal != SERVER_REFUSED_RESET && refusal != SERVER_REFUSED_BANNED)
-		abuse_note_failure(&handler->abuse, peer, NULL, NULL, server_refusal_name(refusal));
+	if (refusal == SERVER_REFUSED_HANDSHAKE || refusal == SERVER_REFUSED_CERTIFICATE)
+		metrics_add(METRIC_HANDSHAKES_FAILED, cause, 1);
+	if (is_failure(refusal, cause))
+		abuse_note_failure(
+		    &entrance->handler->abuse, peer, NULL, NULL, server_refusal_name(refusal));
+}
+
+/* What the server itself answers is not kept by anybody either. */
+static void on_error(int status, const char *reason, struct server_answer *answer, void *ctx)
+{
+	(void)status, (void)reason, (void)ctx;
+	answer->headers[answer->header_count++] = NO_STORE;
 }
 
 const struct server_handler redirector_handler = {.on_request = on_request,
     .on_connect = on_connect,
     .on_handshake = on_handshake,
+    .on_error = on_error,
     .on_refusal = on_refusal};

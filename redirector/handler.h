@@ -13,13 +13,19 @@
 #include "redirector/lookup.h"
 #include "redirector/state.h"
 
-/* What a handler works with: the ctx of redirector_handler. */
+/* What a handler works with. */
 struct handler {
 	const struct state *state;
 	struct lookup *lookup;
 	struct grants *grants;
 	struct events *events;
 	struct abuse abuse;
+};
+
+/* Where a request came in: the ctx of redirector_handler. */
+struct entrance {
+	const struct handler *handler;
+	const struct listener *listener;
 };
 
 extern const struct server_handler redirector_handler;

@@ -13,7 +13,8 @@
 #include "redirector/config.h"
 #include "redirector/metrics.h"
 
-enum { BATCH_MAX = 256, QUEUE_MAX = 1024, CONNECT_MS = 2000, SLOW_MS = 5000 };
+/* A batch goes at the end of a turn, or when it is full: in a storm turns are long. */
+enum { BATCH_MAX = 64, QUEUE_MAX = 1024, CONNECT_MS = 2000, SLOW_MS = 5000 };
 
 struct request {
 	struct fingerprint fingerprint;
@@ -48,6 +49,7 @@ struct lookup {
 	struct database databases[REDIRECTOR_DATABASES_MAX];
 	size_t database_count;
 	int64_t standby_age_ms; /* a standby whose replay is older does not answer */
+	size_t waiting; /* requests */
 	struct batch *gathering; /* NULL: nothing since the last turn */
 	struct event *flush;
 };
@@ -106,14 +108,24 @@ static void take_claim(const struct pg_rows *rows, size_t at, struct lookup_row 
 	    rows, at, row_column(rows, has_pending ? "pending_version" : "password_version"));
 }
 
+static int is_dead(const struct pg_rows *rows, size_t at)
+{
+	const char *status = row_text(rows, at, row_column(rows, "certificate_status"));
+
+	return strcmp(status, "revoked") == 0 || strcmp(status, "superseded") == 0;
+}
+
 static void take_row(const struct pg_rows *rows, size_t at, struct lookup_row *row)
 {
+	const char *status = row_text(rows, at, row_column(rows, "certificate_status"));
+
 	row_mac(rows, at, row_column(rows, "mac"), &row->mac);
 	take_text(rows, at, "serial_number", row->serial_number, sizeof row->serial_number);
 	take_text(rows, at, "model", row->model, sizeof row->model);
 	take_text(rows, at, "format", row->format, sizeof row->format);
 	take_text(rows, at, "admin_user", row->admin_user, sizeof row->admin_user);
 	row->encrypt_answers = row_bool(rows, at, row_column(rows, "encrypt_answers"));
+	row->has_certificate = strcmp(status, "has_certificate") == 0;
 	row->tls_compatible =
 	    strcmp(row_text(rows, at, row_column(rows, "tls_floor")), "compatible") == 0;
 	row->is_claimed = !row_is_null(rows, at, row_column(rows, "claim_id"));
@@ -129,6 +141,7 @@ static void batch_fail(struct batch *batch)
 		LOG_ERROR("lookup_unavailable", log_uint("phones", batch->count),
 		    log_uint("suppressed", gate.suppressed));
 	metrics_add(METRIC_LOOKUPS_FAILED, 0, batch->count);
+	batch->lookup->waiting -= batch->count;
 	for (size_t i = 0; i < batch->count; i++)
 		batch->requests[i].done(LOOKUP_UNAVAILABLE, NULL, batch->requests[i].ctx);
 	free(batch);
@@ -156,6 +169,8 @@ static int request_tell(
 		is_told = 0;
 	else if (place == 0)
 		request->done(LOOKUP_NOT_LIVE, NULL, request->ctx);
+	else if (is_dead(rows, place - 1))
+		request->done(LOOKUP_DEAD, NULL, request->ctx);
 	else
 		request->done(LOOKUP_FOUND, &row, request->ctx);
 	row_free(&row);
@@ -180,6 +195,7 @@ static void batch_tell(struct batch *batch, const struct pg_rows *rows)
 			batch->requests[kept++] = batch->requests[i];
 	}
 	batch->count = kept;
+	batch->lookup->waiting -= count - kept;
 	if (is_standby)
 		metrics_add(METRIC_LOOKUPS_STANDBY, 0, count - kept);
 }
@@ -315,6 +331,7 @@ void lookup_request(
 		lookup->gathering = batch;
 		event_active(lookup->flush, EV_TIMEOUT, 0);
 	}
+	lookup->waiting++;
 	batch->requests[batch->count++] =
 	    (struct request){.fingerprint = *fingerprint, .done = done, .ctx = ctx};
 }
@@ -385,4 +402,9 @@ int lookup_is_ready(const struct lookup *lookup)
 			return 1;
 	}
 	return 0;
+}
+
+size_t lookup_waiting(const struct lookup *lookup)
+{
+	return lookup->waiting;
 }

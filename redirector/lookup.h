@@ -26,6 +26,7 @@ struct lookup_row {
 	char serial_number[LOOKUP_TEXT_MAX], model[LOOKUP_TEXT_MAX], format[LOOKUP_TEXT_MAX];
 	char admin_user[LOOKUP_TEXT_MAX];
 	int encrypt_answers; /* the model takes them encrypted to its certificate */
+	int has_certificate; /* it was looked up by its credentials, and could do better */
 	int tls_compatible; /* the model may come to a listener of the compatible floor */
 	int is_claimed; /* the rest only then */
 	uint8_t claim_id[16];
@@ -43,7 +44,8 @@ struct lookup_row {
 
 enum lookup_result {
 	LOOKUP_FOUND,
-	LOOKUP_NOT_LIVE, /* no such certificate is live on record */
+	LOOKUP_NOT_LIVE, /* no such certificate or credentials are on record */
+	LOOKUP_DEAD, /* the certificate was ours once: revoked or replaced */
 	LOOKUP_UNAVAILABLE, /* no database answered, or only one that may not have heard of it yet
 			     */
 };
@@ -63,9 +65,12 @@ struct lookup *lookup_new(struct event_base *base, const struct lookup_config *c
 /* Callbacks that are due get LOOKUP_UNAVAILABLE. */
 void lookup_free(struct lookup *lookup);
 /* Never calls back before it returns; exactly once. */
+/* `fingerprint`: of a certificate, or the key of credentials. */
 void lookup_request(
     struct lookup *lookup, const struct fingerprint *fingerprint, lookup_fn *done, void *ctx);
 
+/* Requests that have not been called back. */
+size_t lookup_waiting(const struct lookup *lookup);
 /* 1 when some database can be asked. */
 int lookup_is_ready(const struct lookup *lookup);
 

@@ -6,6 +6,7 @@
 #include "common/net/server.h"
 #include "common/pki/device_id.h"
 #include "redirector/abuse/abuse.h"
+#include "redirector/handshake_cause.h"
 
 static const char *answer_labels[DECIDE_REASON_COUNT + 1];
 static const char *refusal_labels[SERVER_REFUSED_COUNT + 1];
@@ -13,6 +14,7 @@ static const char *certificate_labels[DEVICE_ID_REASON_COUNT + 1];
 
 static const char *alarm_labels[ABUSE_ALARM_COUNT + 1];
 
+static const char *handshake_labels[HANDSHAKE_CAUSE_COUNT + 1];
 static const char *const ABUSE_LABELS[] = {"source", "network", "certificate", NULL};
 
 static const struct metric METRICS[METRIC_COUNT] = {
@@ -45,6 +47,19 @@ static const struct metric METRICS[METRIC_COUNT] = {
 	.help = "Scans, bans, busy networks and suspected clones.",
 	.label = "kind",
 	.label_values = alarm_labels},
+    [METRIC_HANDSHAKES_FAILED] = {.name = "firstring_redirector_handshakes_failed_total",
+	.help = "TLS handshakes that failed, and certificates that did not verify.",
+	.label = "cause",
+	.label_values = handshake_labels},
+    [METRIC_CONNECTIONS_OPEN] = {.name = "firstring_redirector_connections_open",
+	.type = METRIC_GAUGE_SUM,
+	.help = "Connections of phones."},
+    [METRIC_LOOKUPS_WAITING] = {.name = "firstring_redirector_lookups_waiting",
+	.type = METRIC_GAUGE_SUM,
+	.help = "Phones whose record is being looked up."},
+    [METRIC_EVENTS_QUEUED] = {.name = "firstring_redirector_events_queued",
+	.type = METRIC_GAUGE_SUM,
+	.help = "Events in memory, neither written nor spooled."},
     [METRIC_ABUSE_RECORDS] = {.name = "firstring_redirector_abuse_records",
 	.type = METRIC_GAUGE,
 	.help = "Sources, networks and certificates that are kept in mind.",
@@ -65,6 +80,8 @@ void redirector_metrics_init(void)
 		refusal_labels[i] = server_refusal_name((enum server_refusal)i);
 	for (unsigned i = 0; i < DEVICE_ID_REASON_COUNT; i++)
 		certificate_labels[i] = device_id_reason_name((enum device_id_reason)i);
+	for (unsigned i = 0; i < HANDSHAKE_CAUSE_COUNT; i++)
+		handshake_labels[i] = handshake_cause_name((enum handshake_cause)i);
 	for (unsigned i = 0; i < ABUSE_ALARM_COUNT; i++)
 		alarm_labels[i] = abuse_alarm_name((enum abuse_alarm)i);
 	metrics_init(METRICS, METRIC_COUNT);

@@ -15,6 +15,10 @@ enum redirector_metric {
 	METRIC_ABUSE_RECORDS, /* 0 sources, 1 networks, 2 certificates */
 	METRIC_BANS, /* 0 sources, 1 networks, 2 certificates */
 	METRIC_EVENTS_SPOOLED,
+	METRIC_HANDSHAKES_FAILED, /* by enum handshake_cause */
+	METRIC_CONNECTIONS_OPEN,
+	METRIC_LOOKUPS_WAITING,
+	METRIC_EVENTS_QUEUED,
 	METRIC_COUNT,
 };
 

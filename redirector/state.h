@@ -11,6 +11,7 @@
 #include "common/pki/seal.h"
 #include "redirector/abuse/abuse.h"
 #include "redirector/config.h"
+#include "redirector/issuers.h"
 
 /* The sockets of the process: bound with the first state, shared by all generations. */
 struct sockets {
@@ -19,9 +20,18 @@ struct sockets {
 	int are_bound;
 };
 
+/* A listener as it is served. */
+struct listener {
+	const struct listener_config *config;
+	const char *public_url; /* "": none, and nothing is staged */
+	SSL_CTX *tls;
+	struct networks balancers;
+};
+
 struct state {
 	struct redirector_config config;
-	SSL_CTX *tls;
+	struct listener listeners[REDIRECTOR_LISTENERS_MAX]; /* as many as in the config */
+	struct issuers *issuers;
 	struct seal_ring *ring;
 	struct format_set *formats;
 	const struct sockets *sockets;

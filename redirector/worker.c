@@ -11,17 +11,33 @@
 #include "common/net/metrics.h"
 #include "common/net/sandbox.h"
 #include "redirector/handler.h"
+#include "redirector/metrics.h"
 
-enum { WRITE_DEADLINE_MS = 5000 };
+enum { WRITE_DEADLINE_MS = 5000, CALLBACKS_PER_LOOK = 32, PRIORITY_OF_PHONES = 1 };
 
 struct worker_life {
 	struct event_base *base;
 	struct handler handler;
 	struct primary *primary;
 	struct spool *spool; /* NULL: none */
+	struct entrance entrances[REDIRECTOR_LISTENERS_MAX];
 	struct server *servers[REDIRECTOR_LISTENERS_MAX];
 	size_t server_count, serving;
 };
+
+/* What is a moment's state, for whoever watches. */
+static void on_gauges(evutil_socket_t fd, short what, void *ctx)
+{
+	const struct worker_life *life = ctx;
+	size_t open = 0;
+
+	(void)fd, (void)what;
+	for (size_t i = 0; i < life->server_count; i++)
+		open += server_connections(life->servers[i]);
+	metrics_set(METRIC_CONNECTIONS_OPEN, 0, (int64_t)open);
+	metrics_set(METRIC_LOOKUPS_WAITING, 0, (int64_t)lookup_waiting(life->handler.lookup));
+	metrics_set(METRIC_EVENTS_QUEUED, 0, (int64_t)events_queued(life->handler.events));
+}
 
 static void on_events_written(void *ctx)
 {
@@ -42,7 +58,9 @@ static void on_drain(void *ctx)
 {
 	struct worker_life *life = ctx;
 
-	metrics_set_ready("accepting", 0);
+	/* When another generation takes over, somebody accepts all the time. */
+	if (worker_is_stopping())
+		metrics_set_ready("accepting", 0);
 	for (size_t i = 0; i < life->server_count; i++)
 		server_drain(life->servers[i]);
 }
@@ -50,24 +68,44 @@ static void on_drain(void *ctx)
 static void serve(struct worker_life *life, const struct state *state, size_t at)
 {
 	const struct redirector_config *config = &state->config;
-	const struct listener_config *listeners = config->listeners.items;
+	const struct listener *listener = &state->listeners[at];
 
+	life->entrances[at] = (struct entrance){&life->handler, listener};
 	life->servers[at] = server_new(&(struct server_config){.base = life->base,
-	    .name = listeners[at].name,
+	    .name = listener->config->name,
 	    .listen_fd = state->sockets->listeners[at],
 	    .transport = SERVER_TLS,
-	    .tls = state->tls,
-	    .proxy = (enum server_proxy)listeners[at].proxy,
+	    .tls = listener->tls,
+	    .proxy = (enum server_proxy)listener->config->proxy,
+	    .balancers = &listener->balancers,
 	    .limits = {.handshake_ms = (unsigned)config->handshake_ms,
 		.head_ms = (unsigned)config->head_ms,
 		.request_ms = (unsigned)config->request_ms,
 		.idle_ms = (unsigned)config->idle_ms,
 		.connections = (unsigned)config->connections},
 	    .handler = &redirector_handler,
-	    .ctx = &life->handler});
+	    .ctx = &life->entrances[at]});
 	server_on_drained(life->servers[at], on_server_drained, life);
 	life->server_count++;
 	life->serving++;
+}
+
+/* In a storm thousands of handshakes are ready at once: seconds of work. What the databases say,
+ * and what is to be asked of them, comes in between: nobody's deadline passes because nobody
+ * looked. */
+static struct event_base *base_new(void)
+{
+	struct event_config *config = event_config_new();
+
+	CHECK(config != NULL);
+	CHECK(event_config_set_max_dispatch_interval(
+		  config, NULL, CALLBACKS_PER_LOOK, PRIORITY_OF_PHONES) == 0);
+	struct event_base *base = event_base_new_with_config(config);
+	CHECK(base != NULL);
+	/* Events are of the lower one if nothing else is said of them. */
+	CHECK(event_base_priority_init(base, PRIORITY_OF_PHONES + 1) == 0);
+	event_config_free(config);
+	return base;
 }
 
 /* Opened by whom the worker has become. Without it events wait in memory. */
@@ -110,10 +148,10 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 {
 	const struct state *state = shared;
 	const struct redirector_config *config = &state->config;
-	struct worker_life life = {.base = event_base_new()};
+	static const struct timeval GAUGES_EVERY = {0, 500 * 1000};
+	struct worker_life life = {.base = base_new()};
 
 	(void)worker;
-	CHECK(life.base != NULL);
 	if (sandbox_drop_privileges(config->user) != ERR_OK)
 		return EX_CONFIG;
 	sandbox_harden();
@@ -123,6 +161,8 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	    .shared = state->abuse, .policy = &state->abuse_policy, .events = life.handler.events};
 	for (size_t i = 0; i < config->listeners.count; i++)
 		serve(&life, state, i);
+	struct event *gauges = event_new(life.base, -1, EV_PERSIST, on_gauges, &life);
+	CHECK(gauges != NULL && event_add(gauges, &GAUGES_EVERY) == 0);
 	struct worker_signals *signals = worker_signals_new(life.base, on_drain, &life);
 	event_base_dispatch(life.base);
 	for (size_t i = 0; i < life.server_count; i++)
@@ -133,6 +173,7 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	events_free(life.handler.events);
 	spool_free(life.spool);
 	worker_signals_free(signals);
+	event_free(gauges);
 	event_base_free(life.base);
 	return EX_OK;
 }

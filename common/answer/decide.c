@@ -13,7 +13,10 @@ static const struct {
     [DECIDE_ANSWER] = {"answer", 200, NULL},
     [DECIDE_METHOD] = {"method", 405, NULL},
     [DECIDE_OTHER_MAC] = {"other_mac", 403, "mac_mismatch"},
-    [DECIDE_NOT_LIVE] = {"not_live", 404, "certificate_not_live"},
+    [DECIDE_NO_CREDENTIALS] = {"no_credentials", 401, NULL},
+    [DECIDE_WRONG_CREDENTIALS] = {"wrong_credentials", 401, "wrong_credentials"},
+    [DECIDE_NOT_LIVE] = {"not_live", 404, "certificate_unknown"},
+    [DECIDE_DEAD_CERTIFICATE] = {"dead_certificate", 404, "certificate_not_live"},
     [DECIDE_OTHER_DEVICE] = {"other_device", 404, "certificate_mac_differs"},
     [DECIDE_WEAK_LISTENER] = {"weak_listener", 404, "weak_listener"},
     [DECIDE_UNKNOWN_FILE] = {"unknown_file", 404, NULL},
@@ -58,7 +61,7 @@ enum decide_reason decide_before_lookup(const char *method, size_t method_len,
 {
 	if (!method_is(method, method_len, "GET") && !method_is(method, method_len, "HEAD"))
 		return DECIDE_METHOD;
-	if (request_names_other_mac(mac, path, query, query_len, NULL))
+	if (mac != NULL && request_names_other_mac(mac, path, query, query_len, NULL))
 		return DECIDE_OTHER_MAC;
 	return DECIDE_ANSWER;
 }
@@ -165,7 +168,7 @@ struct decision decide_answer(const struct decide_request *request,
 		decision.reason = DECIDE_OTHER_DEVICE;
 		return decision;
 	}
-	if (policy->listener_compatible && !device->tls_compatible) {
+	if (device->has_certificate || (policy->listener_compatible && !device->tls_compatible)) {
 		decision.reason = DECIDE_WEAK_LISTENER;
 		return decision;
 	}

@@ -22,8 +22,12 @@ enum decide_reason {
 	/* 405 and 403: from the request and the certificate alone (decide_before_lookup). */
 	DECIDE_METHOD,
 	DECIDE_OTHER_MAC,
+	/* 401: on a listener that asks for user and password. */
+	DECIDE_NO_CREDENTIALS,
+	DECIDE_WRONG_CREDENTIALS,
 	/* The common 404. */
-	DECIDE_NOT_LIVE, /* the certificate verifies and is not live on record */
+	DECIDE_NOT_LIVE, /* the certificate verifies and was never on record */
+	DECIDE_DEAD_CERTIFICATE, /* it was ours once: revoked or replaced */
 	DECIDE_OTHER_DEVICE, /* on record for another MAC than it says */
 	DECIDE_WEAK_LISTENER, /* the phone can do better than this listener */
 	DECIDE_UNKNOWN_FILE,
@@ -44,13 +48,13 @@ enum decide_reason {
 
 /* A stable snake_case name such as "not_live", for logs, counters and event details. */
 const char *decide_reason_name(enum decide_reason reason);
-/* 200, 403, 404, 405 or 503. */
+/* 200, 401, 403, 404, 405 or 503. */
 int decide_status(enum decide_reason reason);
 /* The kind of security event that a refusal for this reason is, or NULL. */
 const char *decide_security_kind(enum decide_reason reason);
 
 /* Before any lookup: DECIDE_ANSWER means go on. Method first, so that an upload is refused whatever
- * it names. `path` is decoded, `query` is not. */
+ * it names. `mac` NULL: not known yet. `path` is decoded, `query` is not. */
 MUST_CHECK enum decide_reason decide_before_lookup(const char *method, size_t method_len,
     const struct mac *mac, const char *path, const char *query, size_t query_len);
 
@@ -63,6 +67,7 @@ struct decide_device {
 	const char *serial_number;
 	const char *model;
 	const struct format *format; /* NULL: not among ours */
+	int has_certificate; /* known by its credentials, and it could do better */
 	int tls_compatible; /* the model is allowed on a listener of the compatible floor */
 	int claimed; /* 0: nothing below is set */
 	int suspended;

@@ -257,6 +257,10 @@ static void connected(struct pg_link *link)
 	link->readable = event_new(pg->base, fd, EV_READ | EV_PERSIST, on_socket, link);
 	link->writable = event_new(pg->base, fd, EV_WRITE, on_socket, link);
 	CHECK(link->readable != NULL && link->writable != NULL);
+	/* Before the rest, where a loop knows a before: a deadline must not pass over an answer
+	 * that is there. */
+	CHECK(event_priority_set(link->readable, 0) == 0);
+	CHECK(event_priority_set(link->writable, 0) == 0);
 	event_add(link->readable, NULL);
 	if (pg->prepare && pg->statements != NULL && pg->statements[0] != NULL)
 		send_prepares(link);

@@ -90,7 +90,7 @@ static void begin_linger(struct connection *connection)
 	connection->phase = PHASE_LINGER;
 	connection->deadline_ms = clock_monotonic_ms() + LINGER_MS;
 	if (connection->exchange == NULL) {
-		connection->peer.certificate = NULL;
+		connection->peer.certificate = connection->peer.issuer = NULL;
 		transport_free(connection);
 	}
 }
@@ -284,13 +284,17 @@ static int step_handshake(struct connection *connection)
 	if (result == TRANSPORT_WAIT)
 		return 0;
 	if (result == TRANSPORT_DONE) {
-		if (handler->on_handshake == NULL ||
-		    handler->on_handshake(&connection->peer, connection->server->config.ctx)) {
+		enum server_verdict verdict = SERVER_LET_IN;
+		if (handler->on_handshake != NULL)
+			verdict = handler->on_handshake(
+			    &connection->peer, connection->server->config.ctx);
+		if (verdict == SERVER_LET_IN) {
 			connection->phase = PHASE_OPEN;
 			return 1;
 		}
-		refusal = SERVER_REFUSED_CERTIFICATE;
-		detail = "profile";
+		refusal =
+		    verdict == SERVER_BAN ? SERVER_REFUSED_BANNED : SERVER_REFUSED_CERTIFICATE;
+		detail = verdict == SERVER_BAN ? "banned" : "profile";
 	}
 	server_note_refusal(connection->server, refusal, detail, &connection->peer);
 	connection_finish(connection);

@@ -11,13 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/net/metrics.h"
 
 struct health {
 	const struct health_more *more; /* never NULL */
+	struct event_base *base;
 	struct server *server;
+	struct event *wait;
+	pid_t parent;
 	int draining;
 };
 
@@ -102,11 +106,27 @@ static void on_request(struct exchange *exchange, void *ctx)
 	exchange_answer(exchange, &refusal);
 }
 
-static void on_drain(void *ctx)
+/* While others of the daemon finish what they have begun, whoever asks is told so. Once they are
+ * gone there is nothing left to tell; without the parent nobody would say when. */
+static void on_wait(evutil_socket_t fd, short what, void *ctx)
 {
 	struct health *health = ctx;
-	health->draining = 1;
-	server_drain(health->server);
+	(void)fd;
+	(void)what;
+	if (!metrics_has_ready_parts() || getppid() != health->parent)
+		event_base_loopbreak(health->base);
+}
+
+static void on_drain(void *ctx)
+{
+	static const struct timeval EACH = {0, 20 * 1000};
+	struct health *health = ctx;
+	/* Another generation tells for itself. */
+	health->draining = worker_is_stopping();
+	if (worker_is_stopping() && metrics_has_ready_parts() && getppid() == health->parent)
+		CHECK(event_add(health->wait, &EACH) == 0);
+	else
+		server_drain(health->server);
 }
 
 int health_run(const struct worker *worker, int listen_fd, const struct health_more *more)
@@ -128,10 +148,15 @@ int health_run(const struct worker *worker, int listen_fd, const struct health_m
 	CHECK(base != NULL);
 	config.limits.connections = 64;
 	health.server = server_new(&config);
+	health.base = base;
+	health.parent = getppid();
+	health.wait = event_new(base, -1, EV_PERSIST, on_wait, &health);
+	CHECK(health.wait != NULL);
 	struct worker_signals *signals = worker_signals_new(base, on_drain, &health);
 	event_base_dispatch(base);
 	worker_signals_free(signals);
 	server_free(health.server);
+	event_free(health.wait);
 	event_base_free(base);
 	return EX_OK;
 }

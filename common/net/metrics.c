@@ -15,6 +15,7 @@
 
 enum {
 	READY_SLOTS = 256,
+	SHARES = 512, /* processes that may be alive at once, draining ones too */
 	PART_LEN = 24,
 	BUCKETS = 16, /* with the one for everything above the last bound */
 	/* A histogram's cells: its buckets (not cumulative), then the sum of microseconds. */
@@ -36,6 +37,9 @@ static size_t table_count;
 static size_t *first_cell; /* of each metric */
 static _Atomic uint64_t *cells;
 static struct ready_slot *ready_slots;
+static _Atomic int *share_pids; /* 0: free */
+static _Atomic int64_t *shares; /* SHARES times as many as there are cells */
+static size_t cell_total;
 
 static size_t label_count(const struct metric *metric)
 {
@@ -72,6 +76,9 @@ void metrics_init(const struct metric *metrics, size_t count)
 	first_cell[count] = cell_count;
 	cells = map_shared((cell_count + 1) * sizeof(*cells));
 	ready_slots = map_shared(READY_SLOTS * sizeof(*ready_slots));
+	share_pids = map_shared(SHARES * sizeof(*share_pids));
+	shares = map_shared(SHARES * (cell_count + 1) * sizeof(*shares));
+	cell_total = cell_count;
 	table = metrics;
 	table_count = count;
 }
@@ -104,10 +111,51 @@ void metrics_add(unsigned metric, unsigned label, uint64_t count)
 		add(cell, count);
 }
 
+/* This process's share of a cell; NULL when there are too many processes. */
+static _Atomic int64_t *own_share(const _Atomic uint64_t *cell)
+{
+	int pid = getpid();
+	size_t slot = 0;
+	while (slot < SHARES && atomic_load(&share_pids[slot]) != pid)
+		slot++;
+	for (size_t i = 0; slot == SHARES && i < SHARES; i++) {
+		int nobody = 0;
+		if (atomic_compare_exchange_strong(&share_pids[i], &nobody, pid))
+			slot = i;
+	}
+	return slot < SHARES ? &shares[slot * cell_total + (size_t)(cell - cells)] : NULL;
+}
+
+static int64_t sum_of_shares(const _Atomic uint64_t *cell)
+{
+	int64_t sum = 0;
+	for (size_t slot = 0; slot < SHARES; slot++) {
+		if (atomic_load(&share_pids[slot]) != 0)
+			sum += atomic_load(&shares[slot * cell_total + (size_t)(cell - cells)]);
+	}
+	return sum;
+}
+
+static void forget_shares(pid_t pid)
+{
+	for (size_t slot = 0; slot < SHARES; slot++) {
+		if (atomic_load(&share_pids[slot]) != pid)
+			continue;
+		for (size_t i = 0; i < cell_total; i++)
+			atomic_store(&shares[slot * cell_total + i], 0);
+		atomic_store(&share_pids[slot], 0);
+	}
+}
+
 void metrics_set(unsigned metric, unsigned label, int64_t value)
 {
 	_Atomic uint64_t *cell = cell_of(metric, label);
-	if (cell != NULL)
+	_Atomic int64_t *share = NULL;
+	if (cell != NULL && table[metric].type == METRIC_GAUGE_SUM)
+		share = own_share(cell);
+	if (share != NULL)
+		atomic_store_explicit(share, value, memory_order_relaxed);
+	else if (cell != NULL)
 		atomic_store_explicit(cell, (uint64_t)value, memory_order_relaxed);
 }
 
@@ -191,7 +239,7 @@ static void write_histogram(
 
 static void write_metric(struct buf *out, size_t index)
 {
-	static const char *const TYPES[] = {"counter", "gauge", "histogram"};
+	static const char *const TYPES[] = {"counter", "gauge", "histogram", "gauge"};
 	const struct metric *metric = &table[index];
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name,
 	    TYPES[metric->type]);
@@ -204,7 +252,9 @@ static void write_metric(struct buf *out, size_t index)
 		} else {
 			buf_put_str(out, metric->name);
 			write_labels(out, metric, label, NULL);
-			buf_printf(out, " %lld\n", (long long)(int64_t)value_of(cell));
+			int64_t value = metric->type == METRIC_GAUGE_SUM ? sum_of_shares(cell)
+									 : (int64_t)value_of(cell);
+			buf_printf(out, " %lld\n", (long long)value);
 		}
 	}
 }
@@ -258,8 +308,19 @@ int metrics_is_ready(struct buf *why)
 	return all_ready;
 }
 
+int metrics_has_ready_parts(void)
+{
+	for (size_t i = 0; ready_slots != NULL && i < READY_SLOTS; i++) {
+		if (ready_slots[i].pid > 0)
+			return 1;
+	}
+	return 0;
+}
+
 void metrics_forget_process(pid_t pid)
 {
+	if (share_pids != NULL)
+		forget_shares(pid);
 	for (size_t i = 0; ready_slots != NULL && i < READY_SLOTS; i++) {
 		int of_pid = pid;
 		atomic_compare_exchange_strong(&ready_slots[i].pid, &of_pid, 0);

@@ -14,7 +14,12 @@
 
 #include "common/base/buf.h"
 
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+enum metric_type {
+	METRIC_COUNTER,
+	METRIC_GAUGE,
+	METRIC_HISTOGRAM,
+	METRIC_GAUGE_SUM, /* each process sets its own share, which goes with it */
+};
 
 struct metric {
 	const char *name; /* "firstring_redirector_answers_total" */
@@ -42,6 +47,8 @@ void metrics_write(struct buf *out);
 void metrics_set_ready(const char *part, int ready);
 /* Names in `why` (may be NULL) the parts that are not ready. */
 int metrics_is_ready(struct buf *why);
+/* 1 while some process that said so lives. */
+int metrics_has_ready_parts(void);
 /* What a process that is gone said of itself no longer counts. Called by the parent. */
 void metrics_forget_process(pid_t pid);
 

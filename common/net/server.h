@@ -46,6 +46,7 @@ struct server_peer {
 	struct sockaddr_storage address; /* from the PROXY header where one is required */
 	char text[SERVER_ADDRESS_TEXT]; /* "192.0.2.7" or "2001:db8::1", without port */
 	X509 *certificate; /* NULL: none presented, or plain transport */
+	X509 *issuer; /* the trust anchor, where it signed the certificate itself; else NULL */
 	long verify_result; /* X509_V_OK only when a certificate was verified */
 	int tls_version; /* TLS1_2_VERSION, TLS1_3_VERSION, 0 for plain */
 };
@@ -70,10 +71,16 @@ enum server_refusal {
 	SERVER_REFUSED_PROXY, /* the PROXY header is missing, wrong, forbidden or not a balancer's
 			       */
 	SERVER_REFUSED_RESET,
-	SERVER_REFUSED_BANNED, /* on_connect let it in no further */
+	SERVER_REFUSED_BANNED, /* on_connect or on_handshake knew it */
 	SERVER_REFUSED_COUNT,
 };
 const char *server_refusal_name(enum server_refusal refusal);
+
+enum server_verdict {
+	SERVER_TURN_AWAY, /* SERVER_REFUSED_CERTIFICATE, detail "profile" */
+	SERVER_LET_IN,
+	SERVER_BAN, /* SERVER_REFUSED_BANNED */
+};
 
 struct server_handler {
 	/* A head is complete. Answer, or call exchange_read_body / exchange_stream_body, or keep
@@ -83,9 +90,9 @@ struct server_handler {
 	 * header where one is required). Return 0 to close it before the handshake, without a byte.
 	 */
 	int (*on_connect)(const struct server_peer *peer, void *ctx);
-	/* Optional: a TLS peer has finished its handshake. Return 0 to close without any HTTP: the
-	 * place for checks on the certificate that OpenSSL does not make. */
-	int (*on_handshake)(const struct server_peer *peer, void *ctx);
+	/* Optional: a TLS peer has finished its handshake: the place for checks on the certificate
+	 * that OpenSSL does not make. Whoever is not let in gets no HTTP. */
+	enum server_verdict (*on_handshake)(const struct server_peer *peer, void *ctx);
 	/* Optional: the document of an error that the server itself answers (400, 408, 413, ...).
 	 * Default: an empty body. Must not keep pointers. */
 	void (*on_error)(int status, const char *reason, struct server_answer *answer, void *ctx);

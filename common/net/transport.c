@@ -98,6 +98,9 @@ static void note_peer(struct connection *connection)
 	/* With no certificate OpenSSL says X509_V_OK, which here means one was verified. */
 	peer->verify_result = peer->certificate != NULL ? SSL_get_verify_result(connection->ssl)
 							: X509_V_ERR_UNSPECIFIED;
+	const STACK_OF(X509) *chain = SSL_get0_verified_chain(connection->ssl);
+	peer->issuer =
+	    peer->certificate != NULL && sk_X509_num(chain) == 2 ? sk_X509_value(chain, 1) : NULL;
 	peer->tls_version = SSL_version(connection->ssl);
 }
 

@@ -10,6 +10,12 @@
 
 enum { SERIAL_OCTETS_MAX = 20 };
 
+/* Text inside a certificate. */
+struct device_text {
+	const char *text;
+	size_t len;
+};
+
 static const char *const REASONS[DEVICE_ID_REASON_COUNT] = {
     [DEVICE_ID_OK] = "ok",
     [DEVICE_ID_NO_CERTIFICATE] = "no_certificate",
@@ -20,6 +26,7 @@ static const char *const REASONS[DEVICE_ID_REASON_COUNT] = {
     [DEVICE_ID_SERIAL] = "serial",
     [DEVICE_ID_COMMON_NAME] = "common_name",
     [DEVICE_ID_WEAK_KEY] = "weak_key",
+    [DEVICE_ID_ISSUER] = "issuer",
 };
 
 const char *device_id_reason_name(enum device_id_reason reason)
@@ -65,20 +72,43 @@ static int has_good_serial(X509 *certificate)
 	return 0;
 }
 
-/* The MAC of the one CN, in its canonical spelling, in a string type that is what it looks like. */
-static enum err common_name_mac(X509 *certificate, struct mac *mac)
+/* The one value of an attribute, in a string type that is what it looks like. */
+static enum err only_value(X509 *certificate, int nid, struct device_text *value)
 {
 	const X509_NAME *subject = X509_get_subject_name(certificate);
-	int place = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+	int place = X509_NAME_get_index_by_NID(subject, nid, -1);
 
-	if (place < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, place) >= 0)
+	if (place < 0 || X509_NAME_get_index_by_NID(subject, nid, place) >= 0)
 		return ERR_SYNTAX;
 	const ASN1_STRING *name = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, place));
 	if (ASN1_STRING_type(name) != V_ASN1_PRINTABLESTRING &&
 	    ASN1_STRING_type(name) != V_ASN1_UTF8STRING)
 		return ERR_SYNTAX;
-	return mac_parse_canonical(
-	    (const char *)ASN1_STRING_get0_data(name), (size_t)ASN1_STRING_length(name), mac);
+	value->text = (const char *)ASN1_STRING_get0_data(name);
+	value->len = (size_t)ASN1_STRING_length(name);
+	return ERR_OK;
+}
+
+/* The MAC of the one CN, in its canonical spelling; or where the layout says. */
+static enum err subject_mac(
+    X509 *certificate, const struct device_id_layout *layout, struct mac *mac)
+{
+	struct device_text value;
+	size_t prefix_len = layout != NULL ? strlen(layout->prefix) : 0;
+
+	if (only_value(certificate, layout != NULL ? layout->nid : NID_commonName, &value) !=
+	    ERR_OK)
+		return ERR_SYNTAX;
+	if (layout == NULL)
+		return mac_parse_canonical(value.text, value.len, mac);
+	if (prefix_len == 0)
+		return mac_parse(value.text, value.len, mac);
+	/* The last one: a model's name may hold it too. */
+	for (size_t at = value.len; at >= prefix_len; at--) {
+		if (memcmp(value.text + at - prefix_len, layout->prefix, prefix_len) == 0)
+			return mac_parse(value.text + at, value.len - at, mac);
+	}
+	return ERR_SYNTAX;
 }
 
 static int has_accepted_key(X509 *certificate)
@@ -103,7 +133,8 @@ enum err fingerprint_of_certificate(X509 *certificate, struct fingerprint *finge
 										     : ERR_CRYPTO;
 }
 
-static enum device_id_reason judge(X509 *certificate, long verify_result, struct device_id *found)
+static enum device_id_reason judge(X509 *certificate, long verify_result,
+    const struct device_id_layout *layout, struct device_id *found)
 {
 	if (certificate == NULL)
 		return DEVICE_ID_NO_CERTIFICATE;
@@ -120,7 +151,7 @@ static enum device_id_reason judge(X509 *certificate, long verify_result, struct
 		return DEVICE_ID_KEY_USAGE;
 	if (!has_good_serial(certificate))
 		return DEVICE_ID_SERIAL;
-	if (common_name_mac(certificate, &found->mac) != ERR_OK)
+	if (subject_mac(certificate, layout, &found->mac) != ERR_OK)
 		return DEVICE_ID_COMMON_NAME;
 	if (!has_accepted_key(certificate))
 		return DEVICE_ID_WEAK_KEY;
@@ -129,15 +160,21 @@ static enum device_id_reason judge(X509 *certificate, long verify_result, struct
 	return DEVICE_ID_OK;
 }
 
-enum device_id_reason device_id_from_certificate(
-    X509 *certificate, long verify_result, struct device_id *id)
+enum device_id_reason device_id_with_layout(X509 *certificate, long verify_result,
+    const struct device_id_layout *layout, struct device_id *id)
 {
 	struct device_id found;
-	enum device_id_reason reason = judge(certificate, verify_result, &found);
+	enum device_id_reason reason = judge(certificate, verify_result, layout, &found);
 
 	/* What OpenSSL had to say would break the next connection's SSL_get_error(). */
 	ERR_clear_error();
 	if (reason == DEVICE_ID_OK)
 		*id = found;
 	return reason;
+}
+
+enum device_id_reason device_id_from_certificate(
+    X509 *certificate, long verify_result, struct device_id *id)
+{
+	return device_id_with_layout(certificate, verify_result, NULL, id);
 }

@@ -22,9 +22,19 @@ enum device_id_reason {
 	DEVICE_ID_IS_CA, /* basicConstraints absent or CA true */
 	DEVICE_ID_KEY_USAGE, /* keyUsage absent or without digitalSignature */
 	DEVICE_ID_SERIAL, /* not positive, or over 20 octets (RFC 5280 section 4.1.2.2) */
-	DEVICE_ID_COMMON_NAME, /* not exactly one CN, or not 12 upper-case hex digits */
+	DEVICE_ID_COMMON_NAME, /* not exactly one CN, or not 12 upper-case hex digits; or not what
+				  the layout says */
 	DEVICE_ID_WEAK_KEY, /* not one of enum key_type */
+	DEVICE_ID_ISSUER, /* not signed by a pinned CA itself (the caller's check) */
 	DEVICE_ID_REASON_COUNT,
+};
+
+/* Where the MAC stands in the subject of another maker's certificates. */
+struct device_id_layout {
+	int nid; /* of the attribute, of which there must be exactly one: NID_commonName, ... */
+	/* What stands before the MAC, such as "SEP" of "CP-8841-SEP001122334455"; "": nothing. The
+	 * MAC is the rest, in any usual spelling. */
+	const char *prefix;
 };
 
 struct device_id {
@@ -40,6 +50,10 @@ struct device_id {
  */
 MUST_CHECK enum device_id_reason device_id_from_certificate(
     X509 *certificate, long verify_result, struct device_id *id);
+
+/* The same for a certificate of another layout; NULL is our own. */
+MUST_CHECK enum device_id_reason device_id_with_layout(X509 *certificate, long verify_result,
+    const struct device_id_layout *layout, struct device_id *id);
 
 /* A stable snake_case name for logs and counters, such as "not_client". */
 const char *device_id_reason_name(enum device_id_reason reason);

@@ -1,7 +1,8 @@
 /*
  * The TLS that Firstring speaks: one place that makes every SSL_CTX.
  *
- * TLS 1.2 and 1.3, ECDHE with AEAD, groups X25519, P-256, P-384; no renegotiation, compression,
+ * TLS 1.2 and 1.3, ECDHE with AEAD (enum tls_floor says where it is less), groups X25519, P-256,
+ * P-384; no renegotiation, compression,
  * tickets or session cache: a resumed session would carry an identity without its certificate
  * being shown (see tests/integration). Files are read here and nowhere later, so that a worker
  * that dropped its privileges needs none of them.
@@ -25,12 +26,23 @@ struct tls_key_pair {
 	const char *key_path; /* PEM, not encrypted, owner-only like any credential */
 };
 
+enum tls_floor {
+	TLS_FLOOR_MODERN,
+	/* For phones of old: TLS 1.2 still, ECDHE still; with CBC suites as well. */
+	TLS_FLOOR_COMPATIBLE,
+};
+
 struct tls_server_policy {
-	const struct tls_key_pair *pairs; /* one RSA and one ECDSA may stand side by side */
+	/* For each set of names one RSA and one ECDSA may stand side by side; the client's SNI
+	 * chooses, and one that names nobody gets the first pair's. */
+	const struct tls_key_pair *pairs;
 	size_t pair_count;
+	enum tls_floor floor;
 	enum tls_client_auth client_auth;
 	const char *client_ca_path; /* PEM of issuing CAs; each is a trust anchor of its own
-				     * (X509_V_FLAG_PARTIAL_CHAIN). NULL with TLS_CLIENT_NONE. */
+				     * (X509_V_FLAG_PARTIAL_CHAIN). NULL: none of its own. */
+	const char *const *more_client_ca_paths; /* the same */
+	size_t more_client_ca_count;
 	int check_client_purpose; /* 1: clientAuth EKU by OpenSSL as well as by our own checks */
 };
 

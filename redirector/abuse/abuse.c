@@ -25,6 +25,7 @@ static const char *const ALARM_KINDS[ABUSE_ALARM_COUNT] = {
     [ABUSE_SOURCE_BANNED] = "source_banned",
     [ABUSE_CERTIFICATE_BANNED] = "certificate_banned",
     [ABUSE_NETWORK] = "network_abuse",
+    [ABUSE_GUESSING] = "credential_guessing",
     [ABUSE_CLONE] = "clone_suspected",
 };
 
@@ -258,6 +259,21 @@ void abuse_note_failure(const struct abuse *abuse, const struct server_peer *pee
 	charge_network(abuse, source, reason, now);
 	if (fingerprint != NULL)
 		charge_certificate(abuse, &subject, reason, now);
+}
+
+void abuse_note_guess(const struct abuse *abuse, const struct server_peer *peer,
+    const struct fingerprint *user, const struct mac *mac)
+{
+	int64_t now = now_ms();
+	struct abuse_record *record =
+	    abuse_table_take(abuse->shared->certificates, abuse_certificate_key(user), now);
+	const struct mac *probed = mac_to_uint(mac) != 0 ? mac : NULL;
+	struct subject subject = {.source = peer->text, .mac = probed};
+
+	abuse_note_failure(abuse, peer, NULL, probed, "wrong_credentials");
+	if (charge(record, &abuse->policy->certificate, now) &&
+	    alarm_is_due(&record->alarm_ms, now, ALARM_EVERY_MS))
+		raise_alarm(abuse, ABUSE_GUESSING, &subject, "wrong_credentials");
 }
 
 /* The same certificate in two networks in turn. */

@@ -34,6 +34,7 @@ enum abuse_alarm {
 	ABUSE_SOURCE_BANNED,
 	ABUSE_CERTIFICATE_BANNED,
 	ABUSE_NETWORK, /* many failures in a /24 or /48 */
+	ABUSE_GUESSING, /* one user's password, tried again and again, from wherever */
 	ABUSE_CLONE, /* one certificate in two networks in turn */
 	ABUSE_ALARM_COUNT,
 };
@@ -60,6 +61,10 @@ int abuse_admits_certificate(const struct abuse *abuse, const struct server_peer
  * for) may be NULL; `reason` is a literal. */
 void abuse_note_failure(const struct abuse *abuse, const struct server_peer *peer,
     const struct fingerprint *fingerprint, const struct mac *probed, const char *reason);
+/* Wrong credentials. `user` is a hash of the user name; `mac` is zeros when it is none. The source
+ * is charged; a user that is guessed at from many is only told of, as a ban would lock it out. */
+void abuse_note_guess(const struct abuse *abuse, const struct server_peer *peer,
+    const struct fingerprint *user, const struct mac *mac);
 /* A phone of ours was answered. `fingerprint` NULL: it showed no certificate. */
 void abuse_note_verified(const struct abuse *abuse, const struct server_peer *peer,
     const struct fingerprint *fingerprint, const struct mac *mac);

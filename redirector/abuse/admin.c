@@ -103,12 +103,15 @@ static enum err find_record(
 /* The bucket is filled as well: else the next failure would ban again. */
 static void answer_lift(struct exchange *exchange, const struct router_match *match, void *ctx)
 {
-	static const char USAGE[] = "not a source: 192.0.2.7, 2001:db8::1, 2001:db8::%2F64 or "
+	static const char USAGE[] = "not a source: 192.0.2.7, 2001:db8::1, 2001:db8::/64 or "
 				    "certificate:<16 hex digits>\n";
+	char name[2 * ROUTER_PARAM_LEN];
 	struct abuse_record *record = NULL;
 	struct server_answer answer = {.status = 204};
 
-	if (find_record(ctx, match->params[0], &record) != ERR_OK) {
+	snprintf(name, sizeof(name), "%s%s%s", match->params[0], match->param_count > 1 ? "/" : "",
+	    match->param_count > 1 ? match->params[1] : "");
+	if (find_record(ctx, name, &record) != ERR_OK) {
 		answer = (struct server_answer){.status = 400,
 		    .content_type = "text/plain",
 		    .body = USAGE,
@@ -120,7 +123,7 @@ static void answer_lift(struct exchange *exchange, const struct router_match *ma
 		atomic_store(&record->full_at_ms, 0);
 		atomic_store(&record->failures, 0);
 		atomic_store(&record->banned_until_ms, 0);
-		LOG_INFO("ban_lifted", log_str("source", match->params[0]));
+		LOG_INFO("ban_lifted", log_str("source", name));
 	}
 	exchange_answer(exchange, &answer);
 }
@@ -142,8 +145,8 @@ struct health_more abuse_admin(struct abuse_shared *shared)
 {
 	static const struct health_operation LIST = {answer_list}, LIFT = {answer_lift};
 	static const struct route ROUTES[] = {
-	    {"GET", "/bans", &LIST},
-	    {"DELETE", "/bans/{source}", &LIFT},
+	    {"GET", "/bans", &LIST}, {"DELETE", "/bans/{source}", &LIFT},
+	    {"DELETE", "/bans/{source}/{bits}", &LIFT}, /* the slash of a /64 is one of the path */
 	};
 
 	return (struct health_more){.routes = ROUTES,

@@ -9,7 +9,7 @@
 #include "common/base/buf.h"
 
 static const uint64_t IPV4 = UINT64_C(0xffffffff00000000);
-/* ::/64, where loopback is: 0 is taken. Documentation addresses connect from nowhere. */
+/* ::/64, where loopback is: 0 is taken. */
 static const uint64_t ZERO_PREFIX = UINT64_C(0xfffffffe00000000);
 
 static uint64_t source_of_ipv6(const uint8_t address[16])
@@ -17,6 +17,9 @@ static uint64_t source_of_ipv6(const uint8_t address[16])
 	struct cursor cursor = cursor_of(address, 8);
 	uint64_t prefix = cursor_u64(&cursor);
 
+	/* Multicast is nobody's address. */
+	if (address[0] == 0xff)
+		return 0;
 	return prefix != 0 ? prefix : ZERO_PREFIX;
 }
 
@@ -71,21 +74,24 @@ enum err source_parse(const char *text, uint64_t *source)
 {
 	const char *slash = strchr(text, '/');
 	size_t len = slash != NULL ? (size_t)(slash - text) : strlen(text);
-	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_storage v4 = {.ss_family = AF_INET};
+	void *any = &v4;
 	char address[INET6_ADDRSTRLEN];
 	uint8_t v6[16];
+	uint64_t found = 0;
 
 	if (len >= sizeof(address))
 		return ERR_SYNTAX;
 	memcpy(address, text, len);
 	address[len] = '\0';
-	if (slash == NULL && inet_pton(AF_INET, address, &v4.sin_addr) == 1 &&
-	    v4.sin_addr.s_addr != INADDR_BROADCAST)
-		*source = IPV4 | ntohl(v4.sin_addr.s_addr);
+	if (slash == NULL &&
+	    inet_pton(AF_INET, address, &((struct sockaddr_in *)any)->sin_addr) == 1)
+		found = source_of_address(&v4);
 	else if ((slash == NULL || strcmp(slash, "/64") == 0) &&
 		 inet_pton(AF_INET6, address, v6) == 1)
-		*source = source_of_ipv6(v6);
-	else
+		found = source_of_ipv6(v6);
+	if (found == 0)
 		return ERR_SYNTAX;
+	*source = found;
 	return ERR_OK;
 }

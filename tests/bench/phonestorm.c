@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -488,6 +489,7 @@ int main(int argc, char **argv)
 	char end;
 
 	read_options(argc, argv, &storm.options);
+	(void)signal(SIGPIPE, SIG_IGN); /* a server that cuts is counted */
 	load_fleet(&storm);
 	make_tls(&storm);
 	storm.visit_count = storm.options.rate > 0 || storm.options.hold

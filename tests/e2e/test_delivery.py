@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """From an ITSP's profile to what the phone at the desk gets: once, purged and re-armed; in stages; encrypted."""
-import time
 import unittest
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.lib.cms import decrypt
 from tests.lib.instance import Instance, Phone, run
+from tests.lib.redirector import eventually
 from tests.lib.vendors import VENDORS
 
 BOOTSTRAP = "/v1/bootstrap"
@@ -20,16 +20,6 @@ def setUpModule():
 
 def tearDownModule():
     firstring.__exit__(None, None, None)
-
-
-def eventually(condition, seconds=20, what="it never came true"):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(what)
 
 
 def claimed(name, model="model-json", key_type="p256", order=(), **profile):
@@ -81,6 +71,29 @@ class Once(unittest.TestCase):
         self.assertEqual(reveal(phone).json()["admin_password"], second)
         eventually(lambda: sorted(kind for kind in events(phone) if kind != "contacted")
                    == ["delivered", "delivered", "purged", "refused"])
+
+
+class Passwords(unittest.TestCase):
+
+    def test_a_pending_one_is_delivered_by_the_next_answer(self):
+        phone = claimed("passwords")
+        first = reveal(phone).json()
+        self.assertIsNone(first["delivered_at"])
+        self.assertEqual(phone.boot(BOOTSTRAP).json()["admin_password"], first["admin_password"])
+        eventually(lambda: reveal(phone).json()["delivered_at"])
+        for change in (lambda: firstring.itsp.ok("POST", f"/v1/claims/{phone.mac}/rotate"),
+                       lambda: firstring.itsp.ok("PATCH", f"/v1/claims/{phone.mac}",
+                                                 {"admin_password": "Correct7HorseBat"})):
+            before = reveal(phone).json()["admin_password"]
+            change()
+            shown = reveal(phone).json()
+            self.assertEqual(shown["admin_password"], before, "what the phone has")
+            pending = shown["pending_password"]
+            self.assertEqual(phone.boot(BOOTSTRAP).json()["admin_password"], pending)
+            eventually(lambda: reveal(phone).json()["admin_password"] == pending)
+            self.assertNotIn("pending_password", reveal(phone).json())
+            self.assertEqual(phone.boot(BOOTSTRAP).json()["admin_password"], pending)
+        self.assertEqual(pending, "Correct7HorseBat")
 
 
 class Staged(unittest.TestCase):

@@ -140,6 +140,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *target = value + strlen(value) + 1;
 	buf_init(&out, 1 << 20);
 	if (format_parse("t", text, strlen(text), &format, why, sizeof(why)) == ERR_OK) {
+		must(format_body_delivers(format, format_settings_body(format)));
+		for (unsigned i = 0; i < format_body_count(format); i++)
+			must(format_body_delivers(format, format_stage_one_body(format, i)) ==
+			     format_body_delivers(format, i));
 		(void)render(format, "harmless", &out);
 		(void)render(format, value, &out);
 		check_path(format, target);

@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import shlex
 import socket
 import ssl
@@ -29,11 +30,15 @@ def run(*words, stdin=None, check=True):
 
 
 def free_ports(count):
-    """Ports that nobody listens on now."""
+    """Ports that nobody listens on now, below those that the kernel hands out to clients: one of these would be
+    taken by a connection of another test before it is used."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
-            each.bind(("127.0.0.1", 0))
+            while True:
+                with contextlib.suppress(OSError):
+                    each.bind(("127.0.0.1", random.randrange(10240, 32000)))
+                    break
         return [each.getsockname()[1] for each in sockets]
 
 

@@ -1,10 +1,12 @@
--- Everything that deciding an answer needs, for the phones of one loop turn. No row for a
--- certificate that is not live on record; an unclaimed phone's row has claim_id null.
+-- Everything that deciding an answer needs, for the phones of one loop turn. No row for what is not
+-- on record; an unclaimed phone's row has claim_id null.
 -- caller: redirector worker
 -- role: firstring_redirector
--- $1 fingerprints bytea[]: SHA-256 of the certificates, up to 256
+-- $1 fingerprints bytea[]: SHA-256 of the certificates, or credential keys, up to 256
 -- -> ordinal bigint: 1 is the first fingerprint
--- -> certificate_status text: live
+-- -> certificate_status text: live; credential (by user and password, no certificate on record);
+--    has_certificate (by user and password, but it has a certificate); revoked, superseded (dead);
+--    no claim is told with the last three
 -- -> mac macaddr
 -- -> serial_number text
 -- -> model text
@@ -37,7 +39,7 @@
 -- -> pending_key_id integer
 -- -> pending_version integer: what to say as password_version in the delivered event
 -- rows: at most one per input fingerprint, in any order
--- plan: index scans of certificate_pkey, device_pkey, device_model_pkey, claim_one_live_per_mac,
+-- plan: index scans of certificate_pkey, device_credential_key_idx, device_pkey, device_model_pkey, claim_one_live_per_mac,
 --   itsp_pkey, provisioning_profile_pkey; never a sequential scan
 select *
 from firstring.device_lookup($1::bytea[]);

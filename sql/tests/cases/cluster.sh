@@ -65,8 +65,8 @@ kill -9 "$pid"
 # A port on request, and a clear word when it is taken.
 "$cluster" stop "$work/b"
 coproc HOLDER { python3 -uc '
-import socket, sys
-s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()[1]); sys.stdin.read()'; }
+import random, socket, sys
+s = socket.socket(); s.bind(("127.0.0.1", random.randrange(10240, 32000))); s.listen(); print(s.getsockname()[1]); sys.stdin.read()'; }
 holder=$HOLDER_PID # unset by bash as soon as it ends
 read -r port <&"${HOLDER[0]}"
 expect 1 "port $port of 127.0.0.1 is taken" "$cluster" start "$work/b" --port "$port"

@@ -96,7 +96,8 @@ who = "'test', 'test', null, null"
 # query, parameters, indexes that the plan must use
 CASES = [
     ("redirector/device_lookup", "t.digests('c')",
-     ["certificate_pkey", "device_pkey", "claim_one_live_per_mac", "provisioning_profile_pkey"]),
+     ["certificate_pkey", "device_credential_key_idx", "device_pkey", "claim_one_live_per_mac",
+      "provisioning_profile_pkey"]),
     ("redirector/events_insert", "t.times(clock_timestamp()), t.ids(), t.macs(x'102030000000'::bigint), "
      "t.times('delivered'::text), t.times(null::uuid), t.times(null::bigint), t.times(null::text), t.times(null::text)",
      ["device_pkey", "claim_mac_idx"]),

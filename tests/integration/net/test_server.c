@@ -194,7 +194,7 @@ static void on_request(struct exchange *exchange, void *ctx)
 		answer_text(exchange, 404, "");
 }
 
-static int on_handshake(const struct server_peer *peer, void *ctx)
+static enum server_verdict on_handshake(const struct server_peer *peer, void *ctx)
 {
 	const struct daemon *daemon = ctx;
 	(void)peer;

@@ -8,16 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import unittest  # noqa: E402
 
 from portal import Case  # noqa: E402
-
-
-def eventually(check, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = check()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it did not happen")
+from tests.lib.redirector import eventually  # noqa: E402
 
 
 class Delivery(Case):

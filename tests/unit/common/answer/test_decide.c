@@ -150,6 +150,9 @@ START_TEST(a_weak_listener_is_for_weak_phones)
 	device.tls_compatible = 1;
 	ck_assert_int_eq(reason_of(&device, OWN, 1), DECIDE_ANSWER);
 	ck_assert_int_eq(reason_of(&device, OWN, 0), DECIDE_ANSWER);
+	/* Known by its password, although it has a certificate. */
+	device.has_certificate = 1;
+	ck_assert_int_eq(reason_of(&device, OWN, 0), DECIDE_WEAK_LISTENER);
 }
 END_TEST
 
@@ -294,8 +297,8 @@ START_TEST(every_reason_has_a_name_and_a_status)
 	for (int i = 0; i < DECIDE_REASON_COUNT; i++) {
 		int status = decide_status((enum decide_reason)i);
 		ck_assert_str_ne(decide_reason_name((enum decide_reason)i), "");
-		ck_assert(status == 200 || status == 403 || status == 404 || status == 405 ||
-			  status == 503);
+		ck_assert(status == 200 || status == 401 || status == 403 || status == 404 ||
+			  status == 405 || status == 503);
 	}
 	ck_assert_str_eq(decide_security_kind(DECIDE_OTHER_MAC), "mac_mismatch");
 	ck_assert_ptr_null(decide_security_kind(DECIDE_UNCLAIMED));

@@ -10,18 +10,19 @@
 #include "common/net/metrics.h"
 #include "tests/lib/unit.h"
 
-enum { ANSWERS, OPEN, LATENCY };
+enum { ANSWERS, OPEN, LATENCY, WAITING };
 
 static const char *const OUTCOMES[] = {"given", "refused", NULL};
 static const struct metric METRICS[] = {
     [ANSWERS] = {"t_answers_total", METRIC_COUNTER, "Answers.", "outcome", OUTCOMES},
     [OPEN] = {"t_open", METRIC_GAUGE, "Open connections.", NULL, NULL},
     [LATENCY] = {"t_latency_seconds", METRIC_HISTOGRAM, "Time to answer.", "outcome", OUTCOMES},
+    [WAITING] = {"t_waiting", METRIC_GAUGE_SUM, "Waiting.", "outcome", OUTCOMES},
 };
 
 static void set_up(void)
 {
-	metrics_init(METRICS, 3);
+	metrics_init(METRICS, 4);
 }
 
 static void in_child(void (*work)(void))
@@ -50,6 +51,50 @@ START_TEST(test_processes_count_together)
 	in_child(count_some);
 	ck_assert_uint_eq(metrics_value(ANSWERS, 1), 2005);
 	ck_assert_uint_eq(metrics_value(ANSWERS, 0), 0);
+}
+END_TEST
+
+static void wait_for_some(void)
+{
+	metrics_set(WAITING, 1, 30);
+	metrics_set(WAITING, 1, 4);
+	metrics_set(WAITING, 0, 1);
+}
+
+static pid_t child_of(void (*work)(void))
+{
+	pid_t pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		work();
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	return pid;
+}
+
+static int text_has(const char *line)
+{
+	struct buf text = {0};
+	metrics_write(&text);
+	int has = strstr((const char *)text.bytes, line) != NULL;
+	buf_free(&text);
+	return has;
+}
+
+START_TEST(test_a_share_goes_with_its_process)
+{
+	metrics_set(WAITING, 1, 3);
+	pid_t first = child_of(wait_for_some), second = child_of(wait_for_some);
+	ck_assert(text_has("# TYPE t_waiting gauge\n"));
+	ck_assert(text_has("t_waiting{outcome=\"refused\"} 11\n"));
+	ck_assert(text_has("t_waiting{outcome=\"given\"} 2\n"));
+	metrics_forget_process(first);
+	ck_assert(text_has("t_waiting{outcome=\"refused\"} 7\n"));
+	metrics_forget_process(second);
+	metrics_set(WAITING, 1, -1);
+	ck_assert(text_has("t_waiting{outcome=\"refused\"} -1\n"));
+	ck_assert(text_has("t_waiting{outcome=\"given\"} 0\n"));
 }
 END_TEST
 
@@ -142,6 +187,7 @@ int main(void)
 	TCase *tcase = tcase_create("with a table");
 	tcase_add_checked_fixture(tcase, set_up, NULL);
 	tcase_add_test(tcase, test_processes_count_together);
+	tcase_add_test(tcase, test_a_share_goes_with_its_process);
 	tcase_add_test(tcase, test_the_text_is_prometheus);
 	tcase_add_test(tcase, test_ready_is_what_all_processes_say);
 	tcase_add_test_raise_signal(tcase, test_a_label_beyond_the_table_aborts, SIGABRT);

@@ -207,6 +207,42 @@ START_TEST(a_malformed_extension_is_refused)
 }
 END_TEST
 
+static const struct {
+	const char *common_name;
+	int nid;
+	const char *prefix;
+	enum device_id_reason reason;
+} LAYOUTS[] = {
+    {"001565AABBCC", NID_commonName, "", DEVICE_ID_OK},
+    {"00:15:65:aa:bb:cc", NID_commonName, "", DEVICE_ID_OK},
+    {"CP-8841-SEP001565AABBCC", NID_commonName, "SEP", DEVICE_ID_OK},
+    {"SEP001565aabbcc", NID_commonName, "SEP", DEVICE_ID_OK},
+    {"SEPIA-SEP001565AABBCC", NID_commonName, "SEP", DEVICE_ID_OK},
+    {"CP-8841-SEP001565AABBCC", NID_commonName, "", DEVICE_ID_COMMON_NAME},
+    {"CP-8841-001565AABBCC", NID_commonName, "SEP", DEVICE_ID_COMMON_NAME},
+    {"CP-SEP001565AABBCC-x", NID_commonName, "SEP", DEVICE_ID_COMMON_NAME},
+    {"SEP", NID_commonName, "SEP", DEVICE_ID_COMMON_NAME},
+    {"SE", NID_commonName, "SEP", DEVICE_ID_COMMON_NAME},
+    {"001565AABBCC", NID_stateOrProvinceName, "", DEVICE_ID_COMMON_NAME},
+    {"001565AABBCC", NID_organizationName, "", DEVICE_ID_COMMON_NAME}, /* "Example" */
+};
+
+START_TEST(another_layout_says_where_the_mac_stands)
+{
+	const struct device_id_layout layout = {LAYOUTS[_i].nid, LAYOUTS[_i].prefix};
+	X509 *certificate = sent(
+	    &(struct recipe){.common_names = {LAYOUTS[_i].common_name}, PHONE_EXTENSIONS}, P256);
+	struct device_id id;
+
+	enum device_id_reason reason = device_id_with_layout(certificate, X509_V_OK, &layout, &id);
+	ck_assert_msg(reason == LAYOUTS[_i].reason, "%s: %s", LAYOUTS[_i].common_name,
+	    device_id_reason_name(reason));
+	if (reason == DEVICE_ID_OK)
+		ck_assert_uint_eq(mac_to_uint(&id.mac), 0x001565aabbcc);
+	X509_free(certificate);
+}
+END_TEST
+
 START_TEST(every_reason_has_a_name)
 {
 	for (int i = 0; i < DEVICE_ID_REASON_COUNT; i++) {
@@ -229,6 +265,7 @@ int main(void)
 	tcase_add_test(tests, a_phone_is_its_mac_and_fingerprint);
 	tcase_add_test(tests, nothing_is_a_phone_that_was_not_verified);
 	tcase_add_test(tests, a_malformed_extension_is_refused);
+	tcase_add_loop_test(tests, another_layout_says_where_the_mac_stands, 0, COUNT(LAYOUTS));
 	tcase_add_test(tests, every_reason_has_a_name);
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);

@@ -98,11 +98,12 @@ static struct tls_key_pair pair_of(const char *certificate, const char *key)
 }
 
 /* A server with both of its key pairs. */
-static SSL_CTX *server_new(enum tls_client_auth client_auth)
+static SSL_CTX *server_of_floor(enum tls_client_auth client_auth, enum tls_floor floor)
 {
 	struct tls_key_pair pairs[] = {pair_of("ec.pem", "ec.key"), pair_of("rsa.pem", "rsa.key")};
 	struct tls_server_policy policy = {.pairs = pairs,
 	    .pair_count = 2,
+	    .floor = floor,
 	    .client_auth = client_auth,
 	    .client_ca_path = client_auth != TLS_CLIENT_NONE ? in_folder("issuing.pem") : NULL,
 	    .check_client_purpose = 1};
@@ -111,6 +112,11 @@ static SSL_CTX *server_new(enum tls_client_auth client_auth)
 
 	ck_assert_msg(tls_server_context(&policy, &context, why, sizeof why) == ERR_OK, "%s", why);
 	return context;
+}
+
+static SSL_CTX *server_new(enum tls_client_auth client_auth)
+{
+	return server_of_floor(client_auth, TLS_FLOOR_MODERN);
 }
 
 /* A client that would agree to anything OpenSSL knows. */
@@ -252,31 +258,107 @@ END_TEST
 static const struct {
 	int version;
 	const char *suites;
-	int answered;
+	int modern, compatible; /* answered on a listener of that floor */
 } SUITES[] = {
-    {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", 1},
-    {TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384", 1},
-    {TLS1_2_VERSION, "ECDHE-RSA-CHACHA20-POLY1305", 1},
-    {TLS1_2_VERSION, "ECDHE-RSA-AES128-SHA256", 0}, /* CBC */
-    {TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA", 0},
-    {TLS1_2_VERSION, "AES128-GCM-SHA256", 0}, /* no forward secrecy */
-    {TLS1_2_VERSION, "DHE-RSA-AES128-GCM-SHA256", 0},
-    {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-CCM8", 0},
-    {TLS1_2_VERSION, "ECDHE-ECDSA-NULL-SHA", 0},
-    {TLS1_2_VERSION, "AECDH-AES128-SHA", 0},
-    {TLS1_1_VERSION, "ALL:@SECLEVEL=0", 0},
-    {TLS1_VERSION, "ALL:@SECLEVEL=0", 0},
+    {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", 1, 1},
+    {TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384", 1, 1},
+    {TLS1_2_VERSION, "ECDHE-RSA-CHACHA20-POLY1305", 1, 1},
+    {TLS1_2_VERSION, "ECDHE-RSA-AES128-SHA256", 0, 1}, /* CBC */
+    {TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA", 0, 1},
+    {TLS1_2_VERSION, "AES128-GCM-SHA256", 0, 0}, /* no forward secrecy */
+    {TLS1_2_VERSION, "ECDHE-RSA-AES256-SHA384", 0, 1},
+    {TLS1_2_VERSION, "DHE-RSA-AES128-GCM-SHA256", 0, 0},
+    {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-CCM8", 0, 0},
+    {TLS1_2_VERSION, "ECDHE-ECDSA-NULL-SHA", 0, 0},
+    {TLS1_2_VERSION, "AECDH-AES128-SHA", 0, 0},
+    {TLS1_1_VERSION, "ALL:@SECLEVEL=0", 0, 0},
+    {TLS1_VERSION, "ALL:@SECLEVEL=0", 0, 0},
 };
 
 START_TEST(tls_1_2_is_ecdhe_with_aead_and_nothing_is_older)
 {
-	SSL_CTX *server = server_new(TLS_CLIENT_NONE), *client = client_new(NULL, NULL);
+	for (int floor = TLS_FLOOR_MODERN; floor <= TLS_FLOOR_COMPATIBLE; floor++) {
+		SSL_CTX *server = server_of_floor(TLS_CLIENT_NONE, (enum tls_floor)floor);
+		SSL_CTX *client = client_new(NULL, NULL);
+		ck_assert_int_eq(SSL_CTX_set_cipher_list(client, SUITES[_i].suites), 1);
+		SSL_CTX_set_security_level(client, 0);
+		SSL_CTX_set_max_proto_version(client, SUITES[_i].version);
+		ck_assert_int_eq(is_answered(server, client),
+		    floor == TLS_FLOOR_MODERN ? SUITES[_i].modern : SUITES[_i].compatible);
+		SSL_CTX_free(server);
+	}
+}
+END_TEST
 
-	ck_assert_int_eq(SSL_CTX_set_cipher_list(client, SUITES[_i].suites), 1);
-	SSL_CTX_set_security_level(client, 0);
-	SSL_CTX_set_max_proto_version(client, SUITES[_i].version);
-	ck_assert_int_eq(is_answered(server, client), SUITES[_i].answered);
+/* The server that a client who asks for `name` meets; NULL asks for none. */
+static X509 *met(SSL_CTX *server, const char *name, const char *algorithms)
+{
+	SSL_CTX *client = client_new(phone, phone_key);
+	struct connection connection = {.server = SSL_new(server), .client = SSL_new(client)};
+	BIO *near = NULL, *far = NULL;
+
+	ck_assert_int_eq(SSL_set1_sigalgs_list(connection.client, algorithms), 1);
+	if (name != NULL)
+		ck_assert_int_eq(SSL_set_tlsext_host_name(connection.client, name), 1);
+	ck_assert_int_eq(BIO_new_bio_pair(&near, 65536, &far, 65536), 1);
+	SSL_set_bio(connection.server, near, near);
+	SSL_set_bio(connection.client, far, far);
+	SSL_set_accept_state(connection.server);
+	SSL_set_connect_state(connection.client);
+	connection_pump(&connection);
+	ck_assert_int_eq(connection.answered, 1);
+	/* Whichever name it asked for, its own certificate was verified. */
+	ck_assert_int_eq(SSL_get_verify_result(connection.server), X509_V_OK);
+	ck_assert_ptr_nonnull(SSL_get0_peer_certificate(connection.server));
+	X509 *seen = SSL_get1_peer_certificate(connection.client);
+	connection_close(&connection);
+	SSL_CTX_free(client);
+	return seen;
+}
+
+START_TEST(the_name_that_is_asked_for_chooses_the_certificate)
+{
+	X509 *old_ec =
+	    certificate_make(&(struct recipe){.common_names = {"old"},
+				 .basic_constraints = "critical,CA:FALSE",
+				 .key_usage = "critical,digitalSignature",
+				 .ext_key_usage = "serverAuth",
+				 .subject_alt_name = "DNS:prov.old.example,DNS:*.fleet.example",
+				 .key = server_ec_key},
+		root, root_key);
+	certificate_write(in_folder("old.pem"), old_ec, NULL);
+	struct tls_key_pair pairs[] = {pair_of("ec.pem", "ec.key"), pair_of("old.pem", "ec.key"),
+	    pair_of("rsa.pem", "rsa.key")};
+	struct tls_server_policy policy = {.pairs = pairs,
+	    .pair_count = 3,
+	    .client_auth = TLS_CLIENT_REQUIRED,
+	    .client_ca_path = in_folder("issuing.pem"),
+	    .check_client_purpose = 1};
+	const struct {
+		const char *name, *algorithms;
+		X509 *expected;
+	} CLIENTS[] = {
+	    {NULL, "ECDSA+SHA256", server_ec},
+	    {NULL, "RSA-PSS+SHA256:RSA+SHA256:ECDSA+SHA256", server_ec},
+	    {"redirector.example", "ECDSA+SHA256", server_ec},
+	    {"prov.old.example", "ECDSA+SHA256", old_ec},
+	    {"PROV.OLD.EXAMPLE", "ECDSA+SHA256", old_ec},
+	    {"a.fleet.example", "ECDSA+SHA256", old_ec},
+	    {"a.b.fleet.example", "ECDSA+SHA256", server_ec},
+	    {"unheard.example", "ECDSA+SHA256", server_ec},
+	};
+	SSL_CTX *server = NULL;
+	char why[256] = "";
+
+	ck_assert_msg(tls_server_context(&policy, &server, why, sizeof why) == ERR_OK, "%s", why);
+	for (size_t i = 0; i < COUNT(CLIENTS); i++) {
+		X509 *seen = met(server, CLIENTS[i].name, CLIENTS[i].algorithms);
+		ck_assert_msg(X509_cmp(seen, CLIENTS[i].expected) == 0, "%s",
+		    CLIENTS[i].name != NULL ? CLIENTS[i].name : "none");
+		X509_free(seen);
+	}
 	SSL_CTX_free(server);
+	X509_free(old_ec);
 }
 END_TEST
 
@@ -584,6 +666,7 @@ int main(void)
 	tcase_add_loop_test(
 	    tests, tls_1_2_is_ecdhe_with_aead_and_nothing_is_older, 0, COUNT(SUITES));
 	tcase_add_test(tests, rsa_and_ecdsa_stand_side_by_side);
+	tcase_add_test(tests, the_name_that_is_asked_for_chooses_the_certificate);
 	tcase_add_loop_test(tests, no_session_is_resumed, 0, COUNT(VERSIONS));
 	tcase_add_test(tests, an_invented_session_is_not_resumed);
 	tcase_add_test(tests, nobody_renegotiates);

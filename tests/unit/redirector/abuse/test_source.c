@@ -62,6 +62,7 @@ START_TEST(neighbours)
 	ck_assert_uint_ne(
 	    source_network(source_of("192.0.2.7")), source_network(source_of("192.0.3.7")));
 	ck_assert_uint_eq(source_of("255.255.255.255"), 0);
+	ck_assert_uint_eq(source_of("ffff:ffff:ffff:ffff::1"), 0);
 	ck_assert_uint_eq(source_of_address(&(struct sockaddr_storage){.ss_family = AF_UNIX}), 0);
 }
 END_TEST
@@ -69,8 +70,8 @@ END_TEST
 START_TEST(refuses_what_is_no_source)
 {
 	static const char *const TEXTS[] = {"", "x", "192.0.2", "192.0.2.7/32", "192.0.2.0/24",
-	    "2001:db8::/48", "2001:db8::/64 ", "2001:db8::/", "255.255.255.255",
-	    "1111:2222:3333:4444:5555:6666:7777:8888:9999"};
+	    "2001:db8::/48", "2001:db8::/64 ", "2001:db8::/", "255.255.255.255", "ff02::1",
+	    "ffff:ffff:ffff:ffff::1", "1111:2222:3333:4444:5555:6666:7777:8888:9999"};
 
 	for (size_t i = 0; i < COUNT(TEXTS); i++) {
 		uint64_t source = 1;
