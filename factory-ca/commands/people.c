@@ -84,6 +84,7 @@ static enum err certify(
 		return err;
 	factory_oid(config, is_station ? FACTORY_OID_STATION : FACTORY_OID_OPERATOR, usage);
 	CHECK(!oid_parse(usage, &request.usage));
+	request.may_agree_keys = is_station;
 	CHECK(!certificate_subject(authority.line_access.bytes, authority.line_access.len,
 	    &request.issuer, &request.issuer_len));
 	err = make_pair(person);

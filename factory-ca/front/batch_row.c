@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/text.h"
+#include "common/pki/key_type.h"
 #include "factory-ca/front/armor.h"
 #include "factory-ca/front/json_text.h"
 #include "factory-ca/signer/csr.h"
@@ -91,15 +92,53 @@ static void read_csr(const json_t *value, struct enrolment *enrolment)
 		look_inside(enrolment);
 }
 
-static const struct {
+/* "server": the signer makes the key. */
+static void read_key(const json_t *value, struct enrolment *enrolment)
+{
+	enrolment->server_key = strcmp(json_string_value(value), "server") == 0;
+	enrolment->key_type = KEY_TYPE_COUNT;
+	if (!enrolment->server_key)
+		enrolment_refuse(enrolment, ENROLMENT_BAD_ROW,
+		    "key: only \"server\" can stand there; a phone's own key comes as csr");
+}
+
+static void read_key_type(const json_t *value, struct enrolment *enrolment)
+{
+	const char *text = json_string_value(value);
+	enum key_type type;
+
+	if (key_type_parse(text, json_string_length(value), &type) != ERR_OK)
+		enrolment_refuse(
+		    enrolment, ENROLMENT_BAD_ROW, "key_type: p256, p384, rsa2048 or rsa3072");
+	else
+		enrolment->key_type = type;
+}
+
+struct binding {
 	const char *key;
 	void (*read)(const json_t *value, struct enrolment *enrolment);
-} BINDINGS[] = {
-    {"mac", read_mac},
-    {"serial_number", read_serial_number},
-    {"csr", read_csr},
+	int optional;
 };
-enum { BINDING_COUNT = sizeof(BINDINGS) / sizeof(BINDINGS[0]) };
+static const struct binding WITH_CSR[] = {
+    {"mac", read_mac, 0},
+    {"serial_number", read_serial_number, 0},
+    {"csr", read_csr, 0},
+};
+static const struct binding WITH_SERVER_KEY[] = {
+    {"mac", read_mac, 0},
+    {"serial_number", read_serial_number, 0},
+    {"key", read_key, 0},
+    {"key_type", read_key_type, 1},
+};
+struct shape {
+	const struct binding *bindings;
+	size_t count;
+};
+static const struct shape CSR_SHAPE = {WITH_CSR, sizeof(WITH_CSR) / sizeof(WITH_CSR[0])};
+static const struct shape SERVER_KEY_SHAPE = {
+    WITH_SERVER_KEY, sizeof(WITH_SERVER_KEY) / sizeof(WITH_SERVER_KEY[0])};
+
+#define ROW_SHAPE "a row is {\"mac\",\"serial_number\",\"csr\"}"
 
 /* Makes a foreign key fit for a one-line detail: cut, and nothing but printable ASCII. */
 static void printable_key(const char *key, char text[32])
@@ -111,12 +150,12 @@ static void printable_key(const char *key, char text[32])
 	text[i] = '\0';
 }
 
-static int is_known(const char *key)
+static int is_known(const struct shape *shape, const char *key)
 {
 	size_t i;
 
-	for (i = 0; i < BINDING_COUNT; i++)
-		if (strcmp(key, BINDINGS[i].key) == 0)
+	for (i = 0; i < shape->count; i++)
+		if (strcmp(key, shape->bindings[i].key) == 0)
 			return 1;
 	return 0;
 }
@@ -124,32 +163,34 @@ static int is_known(const char *key)
 /* The MAC is read first and whatever else is wrong, so that the answer can name the phone. */
 static void bind(json_t *object, struct enrolment *enrolment)
 {
+	const struct shape *shape = json_object_get(object, "key") ? &SERVER_KEY_SHAPE : &CSR_SHAPE;
 	const char *key;
 	json_t *value;
 	size_t i;
 
-	for (i = 0; i < BINDING_COUNT && enrolment->status != ENROLMENT_ERROR; i++) {
-		value = json_object_get(object, BINDINGS[i].key);
-		if (value == NULL)
-			enrolment_refuse(enrolment, ENROLMENT_BAD_ROW,
-			    "%s: missing; a row is {\"mac\",\"serial_number\",\"csr\"}",
-			    BINDINGS[i].key);
-		else if (!json_is_string(value))
+	for (i = 0; i < shape->count && enrolment->status != ENROLMENT_ERROR; i++) {
+		const struct binding *binding = &shape->bindings[i];
+
+		value = json_object_get(object, binding->key);
+		if (value == NULL && !binding->optional)
 			enrolment_refuse(
-			    enrolment, ENROLMENT_BAD_ROW, "%s: not a string", BINDINGS[i].key);
-		else
-			BINDINGS[i].read(value, enrolment);
+			    enrolment, ENROLMENT_BAD_ROW, "%s: missing; " ROW_SHAPE, binding->key);
+		else if (value != NULL && !json_is_string(value))
+			enrolment_refuse(
+			    enrolment, ENROLMENT_BAD_ROW, "%s: not a string", binding->key);
+		else if (value != NULL)
+			binding->read(value, enrolment);
 	}
 	if (enrolment->status == ENROLMENT_ERROR)
 		return;
 	json_object_foreach(object, key, value) {
 		char shown[32];
 
-		if (is_known(key))
+		if (is_known(shape, key))
 			continue;
 		printable_key(key, shown);
-		enrolment_refuse(enrolment, ENROLMENT_BAD_ROW,
-		    "unknown key \"%s\"; a row is {\"mac\",\"serial_number\",\"csr\"}", shown);
+		enrolment_refuse(
+		    enrolment, ENROLMENT_BAD_ROW, "unknown key \"%s\"; " ROW_SHAPE, shown);
 		return;
 	}
 }
@@ -167,8 +208,7 @@ void batch_row_read(const char *line, size_t len, struct enrolment *enrolment)
 			enrolment_refuse(enrolment, ENROLMENT_BAD_ROW,
 			    "not JSON (at byte %d of the line)", error.position);
 	} else if (!json_is_object(root)) {
-		enrolment_refuse(enrolment, ENROLMENT_BAD_ROW,
-		    "not a JSON object; a row is {\"mac\",\"serial_number\",\"csr\"}");
+		enrolment_refuse(enrolment, ENROLMENT_BAD_ROW, "not a JSON object; " ROW_SHAPE);
 	} else {
 		bind(root, enrolment);
 	}
@@ -188,6 +228,11 @@ static void put_certificate(struct buf *out, const struct enrolment *enrolment)
 	json_put_string(out, "certificate", (const char *)pem.bytes);
 	buf_put_u8(out, ',');
 	json_put_string(out, "claim_code", enrolment->claim_code);
+	if (enrolment->encrypted_key.len > 0) {
+		buf_put_str(out, ",\"encrypted_key\":\"");
+		base64_encode(out, enrolment->encrypted_key.bytes, enrolment->encrypted_key.len, 0);
+		buf_put_str(out, "\"");
+	}
 	buf_free(&pem);
 }
 

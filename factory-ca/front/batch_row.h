@@ -19,7 +19,8 @@ enum { BATCH_LINE_MAX = 16 * 1024, BATCH_ROWS_MAX = 10000 };
 int batch_row_is_blank(const char *line, size_t len);
 
 /*
- * Reads {"mac","serial_number","csr"}: all three, nothing else, none twice. On anything wrong
+ * Reads {"mac","serial_number","csr"}: all three, nothing else, none twice; or, for a key that the
+ * signer makes, {"mac","serial_number","key":"server"} and perhaps "key_type". On anything wrong
  * the enrolment becomes an error (bad_row; bad_csr or weak_key for what the CSR holds) with a
  * detail; as much of the MAC as could be read is kept for the answer.
  */

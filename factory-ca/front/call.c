@@ -18,6 +18,8 @@
 static const struct call_target CACERTS = {OPERATION_CACERTS, handle_cacerts, 1};
 static const struct call_target CSRATTRS = {OPERATION_CSRATTRS, handle_csrattrs, 1};
 static const struct call_target ENROLL = {OPERATION_ENROLL, handle_enroll, 1};
+static const struct call_target KEYGEN = {OPERATION_KEYGEN, handle_enroll, 1};
+static const struct call_target REENROLL = {OPERATION_REENROLL, handle_reenroll, 1};
 static const struct call_target BATCH = {OPERATION_BATCH, handle_batch, 0};
 static const struct call_target ORDER_READ = {OPERATION_ORDER_READ, handle_order_read, 0};
 static const struct call_target DEVICE_READ = {OPERATION_DEVICE_READ, handle_device_read, 0};
@@ -40,6 +42,9 @@ static const struct route ROUTES[] = {
     {"GET", "/.well-known/est/csrattrs", &CSRATTRS},
     {"GET", "/.well-known/est/{order}/csrattrs", &CSRATTRS},
     {"POST", "/.well-known/est/{order}/simpleenroll", &ENROLL},
+    {"POST", "/.well-known/est/{order}/serverkeygen", &KEYGEN},
+    {"POST", "/.well-known/est/simplereenroll", &REENROLL},
+    {"POST", "/.well-known/est/{order}/simplereenroll", &REENROLL},
     {"POST", "/v1/orders/{order}/certificates", &BATCH},
     {"GET", "/v1/orders/{order}", &ORDER_READ},
     {"GET", "/v1/orders/{order}/devices/{mac}", &DEVICE_READ},

@@ -12,4 +12,7 @@
 MUST_CHECK enum err certificate_serial(
     const void *der, size_t len, uint8_t serial[SIGNER_SERIAL_LEN]);
 
+/* notAfter of any certificate; ERR_SYNTAX. */
+MUST_CHECK enum err certificate_not_after(const void *der, size_t len, int64_t *unix_s);
+
 #endif

@@ -1,6 +1,8 @@
 /* The steps of a group. See enrol.h. */
 #include "factory-ca/front/enrol.h"
 
+#include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +14,7 @@
 #include "factory-ca/front/certificate.h"
 #include "factory-ca/front/metrics.h"
 #include "factory-ca/front/outcome.h"
+#include "factory-ca/signer/protocol_certify.h"
 #include "queries_factory-ca.h"
 
 enum { RETRY_MS = 300 };
@@ -19,6 +22,8 @@ enum { RETRY_MS = 300 };
 /* What the signer made for one row, until it is on record. */
 struct signed_row {
 	struct buf certificate;
+	struct buf encrypted_key; /* where the signer made the key */
+	uint8_t spki_sha256[SHA256_LEN];
 	uint8_t serial[SIGNER_SERIAL_LEN];
 	uint8_t claim_code_hash[SHA256_LEN];
 	int64_t not_before_unix_s;
@@ -43,6 +48,7 @@ struct enrol {
 
 static void start_find(struct enrol *enrol);
 static void start_issue(struct enrol *enrol);
+static void start_generate(struct enrol *enrol);
 static void start_store(struct enrol *enrol);
 static void start_codes(struct enrol *enrol);
 
@@ -53,12 +59,24 @@ static void set_timer(struct enrol *enrol, unsigned ms)
 	CHECK(evtimer_add(enrol->timer, &delay) == 0);
 }
 
-static void forget_made(struct enrol *enrol)
+/* A CSR is signed again the same; a key that the signer made is kept, for it makes few of them. */
+static void forget_signed(struct enrol *enrol)
 {
 	size_t i;
 
 	for (i = 0; i < enrol->count; i++)
+		if (!enrol->rows[i].server_key)
+			buf_free(&enrol->made[i].certificate);
+}
+
+static void forget_made(struct enrol *enrol)
+{
+	size_t i;
+
+	for (i = 0; i < enrol->count; i++) {
 		buf_free(&enrol->made[i].certificate);
+		buf_free(&enrol->made[i].encrypted_key);
+	}
 }
 
 /* The caller hears of it from the loop: it may free everything. */
@@ -120,7 +138,7 @@ static void try_again(struct enrol *enrol, const char *what, enum err err)
 		LOG_WARN("group_delayed",
 		    log_str("request", exchange_request_id(enrol->call->exchange)),
 		    log_str("what", what), log_err(err), log_uint("suppressed", gate.suppressed));
-	forget_made(enrol);
+	forget_signed(enrol);
 	if (err == ERR_CLOSED || clock_monotonic_ms() - enrol->begun_ms > ENROL_PATIENCE_MS) {
 		end(enrol, ERR_UNAVAILABLE);
 		return;
@@ -230,17 +248,17 @@ static void on_found(
 		if (strcmp(outcome, "none") != 0)
 			take_existing(&enrol->rows[enrol->asked[i]], rows[0], i, outcome);
 	}
-	enrol->next = 0;
 	start_issue(enrol);
 }
 
-static void ask_for_pending(struct enrol *enrol)
+/* Adds those that are pending, of one kind. */
+static void ask_for_pending(struct enrol *enrol, int server_key)
 {
 	size_t i;
 
-	enrol->asked_count = 0;
 	for (i = 0; i < enrol->count; i++)
-		if (enrol->rows[i].status == ENROLMENT_PENDING)
+		if (enrol->rows[i].status == ENROLMENT_PENDING &&
+		    enrol->rows[i].server_key == server_key)
 			enrol->asked[enrol->asked_count++] = i;
 }
 
@@ -249,9 +267,12 @@ static void start_find(struct enrol *enrol)
 	struct pg_call query = {.statement = &query_certificates_existing};
 	size_t i;
 
-	ask_for_pending(enrol);
+	/* A key that is yet to be made is on no record. */
+	enrol->asked_count = 0;
+	ask_for_pending(enrol, 0);
+	enrol->next = 0;
 	if (enrol->asked_count == 0) {
-		start_codes(enrol);
+		start_issue(enrol);
 		return;
 	}
 	query.params = pg_params_new();
@@ -278,6 +299,7 @@ static void take_issued(
 	}
 	buf_put(&made->certificate, issued->certificate, issued->certificate_len);
 	memcpy(made->serial, issued->serial, sizeof(made->serial));
+	memcpy(made->spki_sha256, issued->spki_sha256, SHA256_LEN);
 	memcpy(made->claim_code_hash, issued->claim_code_hash, SHA256_LEN);
 	made->not_before_unix_s = issued->not_before_unix_s;
 	made->claim_code_epoch = issued->claim_code_epoch;
@@ -326,7 +348,7 @@ static void start_issue(struct enrol *enrol)
 		    .csr = row->csr.bytes,
 		    .csr_len = row->csr.len};
 
-		if (row->status != ENROLMENT_PENDING)
+		if (row->status != ENROLMENT_PENDING || row->server_key)
 			continue;
 		err = signer_issue_add(&frame, &ask);
 		if (err == ERR_FULL)
@@ -338,7 +360,77 @@ static void start_issue(struct enrol *enrol)
 		signer_client_call(
 		    enrol->call->front->signer, SIGNER_ISSUE, &frame, on_issued, enrol);
 	else
+		start_generate(enrol);
+	buf_free(&frame);
+}
+
+/* --- generate ------------------------------------------------------------------------------- */
+
+static enum err on_generated(enum err err, uint16_t type, struct cursor payload, void *ctx)
+{
+	struct enrol *enrol = ctx;
+	struct signer_generated generated;
+	enum err result;
+	size_t i;
+
+	if (!answer_is(enrol, err, type, SIGNER_GENERATED, payload, &result))
+		return result;
+	if (signer_generated_decode(payload, &generated) != ERR_OK ||
+	    generated.row_count != enrol->asked_count)
+		return ERR_SYNTAX;
+	for (i = 0; i < generated.row_count; i++) {
+		const struct signer_generated_row *row = &generated.rows[i];
+		struct signed_row *made = &enrol->made[enrol->asked[i]];
+
+		if (!mac_equal(&row->issued.mac, &enrol->rows[enrol->asked[i]].mac))
+			return ERR_SYNTAX;
+		take_issued(&enrol->rows[enrol->asked[i]], made, &row->issued);
+		buf_put(&made->encrypted_key, row->encrypted_key.bytes, row->encrypted_key.len);
+	}
+	start_generate(enrol);
+	return ERR_OK;
+}
+
+static void put_generate(const struct enrol *enrol, struct buf *frame)
+{
+	struct signer_generate ask = {.row_count = enrol->asked_count};
+	unsigned char *der = NULL;
+	int len = i2d_X509(exchange_peer(enrol->call->exchange)->certificate, &der);
+	size_t i;
+
+	CHECK(len > 0);
+	snprintf(ask.order, sizeof(ask.order), "%s", enrol->call->order.terms.reference);
+	snprintf(ask.station, sizeof(ask.station), "%s", enrol->call->caller.name);
+	ask.station_certificate = (struct signer_blob){der, (size_t)len};
+	for (i = 0; i < enrol->asked_count; i++) {
+		const struct enrolment *row = &enrol->rows[enrol->asked[i]];
+
+		ask.rows[i] = (struct signer_generate_row){.mac = row->mac,
+		    .serial_number = {row->serial_number, strlen(row->serial_number)},
+		    .key_type = (uint8_t)row->key_type};
+	}
+	signer_generate_encode(frame, &ask);
+	OPENSSL_free(der);
+}
+
+/* Asks for keys that are not made yet, as many as one frame holds. */
+static void start_generate(struct enrol *enrol)
+{
+	struct buf frame = {0};
+	size_t i;
+
+	enrol->asked_count = 0;
+	for (i = 0; i < enrol->count && enrol->asked_count < SIGNER_GENERATE_ROWS_MAX; i++)
+		if (enrol->rows[i].status == ENROLMENT_PENDING && enrol->rows[i].server_key &&
+		    enrol->made[i].certificate.len == 0)
+			enrol->asked[enrol->asked_count++] = i;
+	if (enrol->asked_count == 0) {
 		start_store(enrol);
+		return;
+	}
+	put_generate(enrol, &frame);
+	signer_client_call(
+	    enrol->call->front->signer, SIGNER_GENERATE, &frame, on_generated, enrol);
 	buf_free(&frame);
 }
 
@@ -356,6 +448,8 @@ static void take_stored(struct enrol *enrol, size_t index, const struct pg_rows 
 		row->certificate = made->certificate;
 		made->certificate = (struct buf){0};
 		memcpy(row->serial, made->serial, sizeof(row->serial));
+		row->encrypted_key = made->encrypted_key;
+		made->encrypted_key = (struct buf){0};
 	} else if (strcmp(outcome, "existing") == 0) {
 		row->status = ENROLMENT_EXISTING;
 		row_bytes(rows, line, row_column(rows, "certificate"), &row->certificate);
@@ -377,16 +471,16 @@ static void on_stored(
     const struct pg_error *error, const struct pg_rows *const *rows, size_t count, void *ctx)
 {
 	struct enrol *enrol = ctx;
-	size_t i;
+	size_t call, i, next = 0;
 
-	(void)count;
 	if (error) {
 		database_failed(enrol, error);
 		return;
 	}
-	CHECK(row_count(rows[0]) == enrol->asked_count);
-	for (i = 0; i < enrol->asked_count; i++)
-		take_stored(enrol, enrol->asked[i], rows[0], i);
+	for (call = 0; call < count; call++)
+		for (i = 0; i < row_count(rows[call]) && next < enrol->asked_count; i++)
+			take_stored(enrol, enrol->asked[next++], rows[call], i);
+	CHECK(next == enrol->asked_count);
 	start_codes(enrol);
 }
 
@@ -420,7 +514,7 @@ static void put_column(struct pg_params *params, enum column column, const struc
 		pg_param_text(params, row->serial_number);
 		break;
 	case COLUMN_SPKI:
-		pg_param_bytea(params, row->spki_sha256, SHA256_LEN);
+		pg_param_bytea(params, made->spki_sha256, SHA256_LEN);
 		break;
 	case COLUMN_SERIAL:
 		pg_param_bytea(params, made->serial, sizeof(made->serial));
@@ -446,30 +540,45 @@ static void put_column(struct pg_params *params, enum column column, const struc
 	}
 }
 
-static void start_store(struct enrol *enrol)
+/* One statement for the rows asked for from `first` on. */
+static struct pg_call store_rows(struct enrol *enrol, size_t first, int server_key)
 {
-	struct pg_call query = {.statement = &query_certificates_store};
+	struct pg_call query = {.statement = &query_certificates_store, .params = pg_params_new()};
 	unsigned column;
 	size_t i;
 
-	ask_for_pending(enrol);
-	if (enrol->asked_count == 0) {
-		start_codes(enrol);
-		return;
-	}
-	query.params = pg_params_new();
 	pg_param_text(query.params, enrol->call->order.terms.reference);
 	pg_param_bytea(query.params, enrol->call->fingerprint.bytes, SHA256_LEN);
 	for (column = 0; column < COLUMN_COUNT; column++) {
 		pg_param_array_begin(query.params, COLUMN_TYPES[column]);
-		for (i = 0; i < enrol->asked_count; i++)
+		for (i = first; i < enrol->asked_count; i++)
 			put_column(query.params, (enum column)column, &enrol->rows[enrol->asked[i]],
 			    &enrol->made[enrol->asked[i]]);
 		pg_param_array_end(query.params);
 	}
 	call_put_actor(enrol->call, query.params);
-	pg_param_bool(query.params, 0);
-	pg_submit(enrol->call->front->pg, &query, 1, on_stored, enrol);
+	pg_param_bool(query.params, server_key);
+	return query;
+}
+
+/* All of the group in one transaction, by who made the keys. */
+static void start_store(struct enrol *enrol)
+{
+	struct pg_call calls[2];
+	size_t count = 0, first;
+	int server_key;
+
+	enrol->asked_count = 0;
+	for (server_key = 0; server_key < 2; server_key++) {
+		first = enrol->asked_count;
+		ask_for_pending(enrol, server_key);
+		if (enrol->asked_count > first)
+			calls[count++] = store_rows(enrol, first, server_key);
+	}
+	if (count == 0)
+		start_codes(enrol);
+	else
+		pg_submit(enrol->call->front->pg, calls, count, on_stored, enrol);
 }
 
 /* --- codes ---------------------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
  * codes. The one path by which a certificate leaves: its record is durable first.
  *
  *     find    certificates_existing: what is on record stays as it is, byte for byte
- *     issue   the signer makes what is new
+ *     issue   the signer makes what is new; where a row asks for it (generate), the key, too
  *     store   certificates_store: one transaction; who lost a race gets the winner's certificate
  *     codes   the signer derives the claim codes of the epochs on record
  *

@@ -52,5 +52,6 @@ void enrolment_free(struct enrolment *enrolment)
 {
 	buf_free(&enrolment->csr);
 	buf_free(&enrolment->certificate);
+	buf_free(&enrolment->encrypted_key);
 	bytes_wipe(enrolment->claim_code, sizeof(enrolment->claim_code));
 }

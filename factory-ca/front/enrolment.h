@@ -48,6 +48,9 @@ struct enrolment {
 	char mac_echo[ENROLMENT_MAC_ECHO_MAX +
 		      1]; /* what stood there, where it is no MAC; "" else */
 	char serial_number[CSR_SERIAL_NUMBER_MAX + 1];
+	int server_key; /* the signer makes the key; there is no CSR then */
+	unsigned
+	    key_type; /* of a server key: enum key_type, or KEY_TYPE_COUNT: the order's first */
 	struct buf csr; /* DER */
 	uint8_t spki_sha256[SHA256_LEN];
 
@@ -56,6 +59,7 @@ struct enrolment {
 	char detail[ENROLMENT_DETAIL_MAX];
 	uint8_t serial[SIGNER_SERIAL_LEN];
 	struct buf certificate; /* DER */
+	struct buf encrypted_key; /* of a server key: CMS EnvelopedData, DER, for the station */
 	uint32_t claim_code_epoch; /* on record */
 	char claim_code[CLAIM_CODE_TEXT_LEN + 1];
 };

@@ -6,6 +6,7 @@
 
 #include "common/base/text.h"
 #include "common/pki/der.h"
+#include "common/pki/key_type.h"
 #include "factory-ca/front/armor.h"
 #include "factory-ca/signer/csr.h"
 
@@ -24,46 +25,93 @@ int est_is_pkcs10(const char *value, size_t len)
 	       value[type_len] == '\t';
 }
 
-/* Who the phone says it is; the batch call has columns for that, EST has only the subject. */
-static void take_subject(struct enrolment *enrolment)
+/* Who the phone says it is; the batch call has columns for that, EST has only the subject. 0: it is
+ * refused. */
+static int take_subject(struct enrolment *enrolment, const struct csr *csr)
 {
-	struct csr csr;
-	char why[CSR_WHY_LEN];
-	enum err err = csr_parse(enrolment->csr.bytes, enrolment->csr.len, &csr, why);
-
-	if (err != ERR_OK) {
-		enrolment_refuse(enrolment,
-		    err == ERR_WEAK_KEY ? ENROLMENT_WEAK_KEY : ENROLMENT_BAD_CSR, "%s", why);
-		return;
-	}
-	if (csr.serial_number[0] == '\0') {
+	if (csr->serial_number[0] == '\0') {
 		enrolment_refuse(enrolment, ENROLMENT_BAD_CSR,
 		    "the CSR's subject needs serialNumber (2.5.4.5), the device's serial number");
-		return;
+		return 0;
 	}
 	enrolment->has_mac = 1;
-	enrolment->mac = csr.mac;
-	memcpy(enrolment->serial_number, csr.serial_number, sizeof(csr.serial_number));
-	memcpy(enrolment->spki_sha256, csr.spki_sha256, sizeof(csr.spki_sha256));
+	enrolment->mac = csr->mac;
+	memcpy(enrolment->serial_number, csr->serial_number, sizeof(csr->serial_number));
+	return 1;
 }
 
-void est_read_enroll(const char *body, size_t len, struct enrolment *enrolment)
+/* The body's DER, kept in the enrolment; 0: it is refused. */
+static int take_body(const char *body, size_t len, struct enrolment *enrolment)
 {
 	enum err err;
 
 	enrolment->csr.max = ENROLMENT_CSR_MAX;
 	err = armor_read_csr(body, len, &enrolment->csr);
-	if (err == ERR_TOO_LONG) {
+	if (err == ERR_TOO_LONG)
 		enrolment_refuse(enrolment, ENROLMENT_BAD_CSR, "the CSR is larger than %d bytes",
 		    ENROLMENT_CSR_MAX);
-		return;
-	}
-	if (err != ERR_OK) {
+	else if (err != ERR_OK)
 		enrolment_refuse(enrolment, ENROLMENT_BAD_CSR,
 		    "the body is not the base64 of a PKCS #10 request");
+	return err == ERR_OK;
+}
+
+void est_read_enroll(const char *body, size_t len, struct enrolment *enrolment)
+{
+	char why[CSR_WHY_LEN];
+	struct csr csr;
+	enum err err;
+
+	if (!take_body(body, len, enrolment))
 		return;
-	}
-	take_subject(enrolment);
+	err = csr_parse(enrolment->csr.bytes, enrolment->csr.len, &csr, why);
+	if (err != ERR_OK)
+		enrolment_refuse(enrolment,
+		    err == ERR_WEAK_KEY ? ENROLMENT_WEAK_KEY : ENROLMENT_BAD_CSR, "%s", why);
+	else if (take_subject(enrolment, &csr))
+		memcpy(enrolment->spki_sha256, csr.spki_sha256, sizeof(csr.spki_sha256));
+}
+
+void est_read_keygen(
+    const char *body, size_t len, uint32_t order_key_types, struct enrolment *enrolment)
+{
+	char why[CSR_WHY_LEN];
+	struct csr csr;
+
+	enrolment->server_key = 1;
+	enrolment->key_type = KEY_TYPE_COUNT;
+	if (!take_body(body, len, enrolment))
+		return;
+	if (csr_parse_subject(enrolment->csr.bytes, enrolment->csr.len, &csr, why) != ERR_OK)
+		enrolment_refuse(enrolment, ENROLMENT_BAD_CSR, "%s", why);
+	else if (take_subject(enrolment, &csr) && csr.key_type < KEY_TYPE_COUNT &&
+		 order_key_types & 1u << csr.key_type)
+		enrolment->key_type = csr.key_type;
+}
+
+static void put_part(
+    struct buf *out, const char *boundary, const char *smime_type, const struct buf *content)
+{
+	buf_printf(out,
+	    "--%s\r\nContent-Type: application/pkcs7-mime; smime-type=%s\r\n"
+	    "Content-Transfer-Encoding: base64\r\n\r\n",
+	    boundary, smime_type);
+	buf_put(out, content->bytes, content->len);
+	buf_put_str(out, "\r\n");
+}
+
+void est_write_keygen(const struct est_certificate *certificate, const struct buf *encrypted_key,
+    const char *boundary, struct buf *out)
+{
+	struct buf content = {0};
+
+	base64_encode(&content, encrypted_key->bytes, encrypted_key->len, 64);
+	put_part(out, boundary, "server-generated-key", &content);
+	buf_clear(&content);
+	est_write_certs_only(certificate, 1, &content);
+	put_part(out, boundary, "certs-only", &content);
+	buf_printf(out, "--%s--\r\n", boundary);
+	buf_free(&content);
 }
 
 void est_write_certs_only(const struct est_certificate *certificates, size_t count, struct buf *out)

@@ -16,6 +16,8 @@
 
 #define EST_CACERTS_TYPE "application/pkcs7-mime"
 #define EST_ENROLL_TYPE "application/pkcs7-mime; smime-type=certs-only"
+/* Followed by the boundary. */
+#define EST_KEYGEN_TYPE "multipart/mixed; boundary="
 #define EST_REASON_TYPE "text/plain; charset=utf-8"
 
 enum { EST_BODY_MAX = 2 * ENROLMENT_CSR_MAX };
@@ -36,6 +38,11 @@ int est_is_pkcs10(const char *value, size_t len);
  */
 void est_read_enroll(const char *body, size_t len, struct enrolment *enrolment);
 
+/* The same for serverkeygen: subject and, where the order has it, the kind of the CSR's key are
+ * what is asked for; the CSR's key and signature do not count (RFC 7030 section 4.4.1). */
+void est_read_keygen(
+    const char *body, size_t len, uint32_t order_key_types, struct enrolment *enrolment);
+
 /*
  * Appends the base64, in lines, of a certs-only message: a SignedData (RFC 5652 section 5.1) of
  * version 1 with certificates and no signer (RFC 7030 section 4.1.3).
@@ -46,5 +53,11 @@ void est_write_certs_only(
 /* The same of every CERTIFICATE in a PEM file's text; ERR_SYNTAX when one does not read or there is
  * none. */
 MUST_CHECK enum err est_write_pem_chain(const char *pem, size_t len, struct buf *out);
+
+enum { EST_BOUNDARY_LEN = 32 };
+/* Appends serverkeygen's two parts (RFC 7030 section 4.4.2): the private key, encrypted to the
+ * client, then the certificate. `boundary` is random: it stands in no base64. */
+void est_write_keygen(const struct est_certificate *certificate, const struct buf *encrypted_key,
+    const char *boundary, struct buf *out);
 
 #endif

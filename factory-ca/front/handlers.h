@@ -5,7 +5,7 @@
 #include "factory-ca/front/call.h"
 
 /* est_handler.c */
-call_handler_fn handle_cacerts, handle_csrattrs, handle_enroll;
+call_handler_fn handle_cacerts, handle_csrattrs, handle_enroll, handle_reenroll;
 /* batch.c */
 call_handler_fn handle_batch;
 /* order_handler.c: what stations and operators read */

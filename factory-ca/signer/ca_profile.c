@@ -241,7 +241,9 @@ enum err access_certificate_make(
 		};
 
 		x509_put_basic_constraints(&extensions, 0, -1);
-		x509_put_key_usage(&extensions, X509_USAGE_DIGITAL_SIGNATURE);
+		x509_put_key_usage(
+		    &extensions, X509_USAGE_DIGITAL_SIGNATURE |
+				     (request->may_agree_keys ? X509_USAGE_KEY_AGREEMENT : 0));
 		x509_put_extended_key_usage(&extensions, usages, 2);
 		x509_put_subject_key_id(&extensions, own_id);
 		x509_put_authority_key_id(&extensions, issuer_id);

@@ -53,6 +53,7 @@ struct access_request {
 	const uint8_t *spki;
 	size_t spki_len;
 	struct oid usage; /* station or operator EKU; clientAuth stands beside it */
+	int may_agree_keys; /* keyAgreement: keys of phones may be encrypted to it */
 	int64_t not_before_unix_s, not_after_unix_s;
 };
 MUST_CHECK enum err access_certificate_make(

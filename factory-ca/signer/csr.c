@@ -216,6 +216,25 @@ enum err csr_parse(const void *der, size_t len, struct csr *csr, char *why)
 	return err;
 }
 
+enum err csr_parse_subject(const void *der, size_t len, struct csr *csr, char *why)
+{
+	struct csr_parts parts = {0};
+	struct csr found = {.key_type = KEY_TYPE_COUNT};
+	struct public_key key = {0};
+	const char *key_why;
+	enum err err;
+
+	if (take_apart(der, len, &parts))
+		return refuse(ERR_SYNTAX, why, "this is no PKCS#10 certification request in DER");
+	err = read_subject(&parts.subject, &found, why);
+	if (err)
+		return err;
+	if (!public_key_parse(parts.spki.whole, parts.spki.whole_len, &key, &key_why))
+		found.key_type = key.type;
+	*csr = found;
+	return ERR_OK;
+}
+
 static enum err verify_possession(const struct csr_parts *parts, EVP_PKEY *pkey)
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();

@@ -38,6 +38,11 @@ MUST_CHECK enum err csr_parse(const void *der, size_t len, struct csr *csr, char
 /* The same, and the proof of possession: ERR_SIGNATURE when it does not verify. */
 MUST_CHECK enum err csr_verify(const void *der, size_t len, struct csr *csr, char *why);
 
+/* Who asks, where the key and the signature do not count (EST serverkeygen, RFC 7030
+ * section 4.4.1): key_type is that of the CSR's key, or KEY_TYPE_COUNT for one that we would not
+ * accept; the key itself is not told. ERR_SYNTAX. */
+MUST_CHECK enum err csr_parse_subject(const void *der, size_t len, struct csr *csr, char *why);
+
 /* 1 when the text can stand as serialNumber in a certificate of ours: 1..64 PrintableString
  * characters without comma, slash, plus (ITSPs parse the one-line subject). */
 int csr_serial_number_is_valid(const char *text, size_t len);

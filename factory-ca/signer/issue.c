@@ -210,24 +210,24 @@ enum err issue_claim_code(
 	return err;
 }
 
-/* Builds and signs one certificate; `out` gets its DER. */
-static enum err sign_row(const struct issuer *issuer, const struct statement_order *order,
-    const struct issue_row *row, struct buf *out)
+/* `out` gets the DER. */
+static enum err make_certificate(const struct issuer *issuer, const struct statement_order *order,
+    const struct issue_phone *phone, struct buf *out)
 {
 	struct profile_device device = {
 	    .kind = order->profile,
 	    .model = order->model,
-	    .serial_number = row->serial_number,
-	    .mac = row->csr.mac,
-	    .spki = row->csr.spki,
-	    .spki_len = row->csr.spki_len,
-	    .not_before_unix_s = row->grant.not_before_unix_s,
+	    .serial_number = phone->serial_number,
+	    .mac = phone->mac,
+	    .spki = phone->spki,
+	    .spki_len = phone->spki_len,
+	    .not_before_unix_s = phone->grant.not_before_unix_s,
 	};
 	struct buf tbs = {0};
 	const char *why = "";
 	enum err err;
 
-	memcpy(device.serial, row->grant.serial, sizeof(device.serial));
+	memcpy(device.serial, phone->grant.serial, sizeof(device.serial));
 	err = profile_put_tbs(&tbs, &issuer->profile, &device);
 	if (!err) {
 		err = profile_lint(&issuer->profile, &device, tbs.bytes, tbs.len, &why);
@@ -240,14 +240,37 @@ static enum err sign_row(const struct issuer *issuer, const struct statement_ord
 	return err;
 }
 
+enum err issue_sign(const struct issuer *issuer, const struct statement_order *order,
+    const struct issue_phone *phone, struct buf *certificate, struct signer_issued_row *answer)
+{
+	struct claim_code code;
+	enum err err = make_certificate(issuer, order, phone, certificate);
+
+	if (!err)
+		err = issue_claim_code(issuer->store, &phone->mac, CLAIM_CODE_FIRST_EPOCH, &code);
+	if (err)
+		return err;
+	answer->certificate = certificate->bytes;
+	answer->certificate_len = certificate->len;
+	memcpy(answer->serial, phone->grant.serial, sizeof(answer->serial));
+	memcpy(answer->spki_sha256, phone->spki_sha256, SHA256_LEN);
+	answer->not_before_unix_s = phone->grant.not_before_unix_s;
+	answer->claim_code_epoch = CLAIM_CODE_FIRST_EPOCH;
+	claim_code_hash(&code, &phone->mac, CLAIM_CODE_FIRST_EPOCH, answer->claim_code_hash);
+	return ERR_OK;
+}
+
 /* Fills in a row of the answer. `certificate` gets the DER and outlives the answer's use of it. */
 static enum err answer_row(const struct issuer *issuer, const struct issue_job *job, size_t i,
     struct buf *certificate, struct signer_issued_row *answer)
 {
 	const struct ledger_order *order = ledger_find_order(issuer->ledger, job->request.order);
 	const struct issue_row *row = &job->rows[i];
-	struct claim_code code;
-	enum err err;
+	struct issue_phone phone = {.mac = row->csr.mac,
+	    .serial_number = row->serial_number,
+	    .spki = row->csr.spki,
+	    .spki_len = row->csr.spki_len,
+	    .grant = row->grant};
 
 	memset(answer, 0, sizeof(*answer));
 	answer->mac = job->request.rows[i].mac;
@@ -256,20 +279,9 @@ static enum err answer_row(const struct issuer *issuer, const struct issue_job *
 	answer->detail.len = strlen(row->detail);
 	if (!issue_outcome_is_success(row->outcome))
 		return ERR_OK;
+	memcpy(phone.spki_sha256, row->csr.spki_sha256, SHA256_LEN);
 	buf_clear(certificate);
-	err = sign_row(issuer, &order->order, row, certificate);
-	if (!err)
-		err = issue_claim_code(issuer->store, &answer->mac, CLAIM_CODE_FIRST_EPOCH, &code);
-	if (err)
-		return err;
-	answer->certificate = certificate->bytes;
-	answer->certificate_len = certificate->len;
-	memcpy(answer->serial, row->grant.serial, sizeof(answer->serial));
-	memcpy(answer->spki_sha256, row->csr.spki_sha256, SHA256_LEN);
-	answer->not_before_unix_s = row->grant.not_before_unix_s;
-	answer->claim_code_epoch = CLAIM_CODE_FIRST_EPOCH;
-	claim_code_hash(&code, &answer->mac, CLAIM_CODE_FIRST_EPOCH, answer->claim_code_hash);
-	return ERR_OK;
+	return issue_sign(issuer, &order->order, &phone, certificate, answer);
 }
 
 /* The rows of a job whose reservations are durable, in as many frames as they need. */

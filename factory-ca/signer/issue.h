@@ -47,6 +47,20 @@ typedef void issue_send_fn(
 void issue_run(const struct issuer *issuer, struct issue_job *const *jobs, size_t count,
     int64_t now_unix_s, issue_send_fn *send, void *ctx);
 
+/* What a certificate is about, once its reservation is durable. Borrowed. */
+struct issue_phone {
+	struct mac mac;
+	const char *serial_number;
+	const uint8_t *spki;
+	size_t spki_len;
+	uint8_t spki_sha256[SHA256_LEN];
+	struct ledger_grant grant;
+};
+/* Builds, reads back and signs the certificate (appended to `certificate`, which outlives the
+ * answer), and fills in the answer's row. */
+MUST_CHECK enum err issue_sign(const struct issuer *issuer, const struct statement_order *order,
+    const struct issue_phone *phone, struct buf *certificate, struct signer_issued_row *answer);
+
 /* The code of a phone's label: HMAC-SHA256 of MAC and epoch under a key of its own. */
 MUST_CHECK enum err issue_claim_code(
     struct keystore *store, const struct mac *mac, uint32_t epoch, struct claim_code *code);

@@ -274,25 +274,30 @@ void signer_issued_begin(struct buf *out)
 	buf_put_u8(out, 0); /* last */
 }
 
+void signer_issued_row_put(struct buf *out, const struct signer_issued_row *row)
+{
+	buf_put(out, row->mac.octets, MAC_LEN);
+	buf_put_u8(out, (uint8_t)row->outcome);
+	if (!issue_outcome_is_success(row->outcome)) {
+		put_text(out, row->detail.text, row->detail.len);
+		return;
+	}
+	CHECK(row->certificate_len > 0 && row->certificate_len <= SIGNER_CERTIFICATE_MAX);
+	buf_put(out, row->serial, sizeof(row->serial));
+	buf_put(out, row->spki_sha256, sizeof(row->spki_sha256));
+	buf_put_u64(out, (uint64_t)row->not_before_unix_s);
+	buf_put(out, row->claim_code_hash, sizeof(row->claim_code_hash));
+	buf_put_u32(out, row->claim_code_epoch);
+	put_blob(out, row->certificate, row->certificate_len);
+}
+
 enum err signer_issued_add(struct buf *out, const struct signer_issued_row *row)
 {
 	size_t before = out->len;
 
 	if (out->bytes[0] == SIGNER_ROWS_MAX)
 		return ERR_FULL;
-	buf_put(out, row->mac.octets, MAC_LEN);
-	buf_put_u8(out, (uint8_t)row->outcome);
-	if (issue_outcome_is_success(row->outcome)) {
-		CHECK(row->certificate_len > 0 && row->certificate_len <= SIGNER_CERTIFICATE_MAX);
-		buf_put(out, row->serial, sizeof(row->serial));
-		buf_put(out, row->spki_sha256, sizeof(row->spki_sha256));
-		buf_put_u64(out, (uint64_t)row->not_before_unix_s);
-		buf_put(out, row->claim_code_hash, sizeof(row->claim_code_hash));
-		buf_put_u32(out, row->claim_code_epoch);
-		put_blob(out, row->certificate, row->certificate_len);
-	} else {
-		put_text(out, row->detail.text, row->detail.len);
-	}
+	signer_issued_row_put(out, row);
 	if (!out->err && out->len > IPC_PAYLOAD_MAX) {
 		out->len = before;
 		out->bytes[before] = 0;
@@ -307,7 +312,7 @@ void signer_issued_mark_last(struct buf *out)
 	out->bytes[1] = 1;
 }
 
-static void get_issued_row(struct cursor *in, struct signer_issued_row *row)
+void signer_issued_row_get(struct cursor *in, struct signer_issued_row *row)
 {
 	uint8_t outcome;
 
@@ -345,7 +350,7 @@ enum err signer_issued_decode(struct cursor in, struct signer_issued *issued)
 		in.err = ERR_SYNTAX;
 	issued->last = last;
 	for (i = 0; i < issued->row_count && !in.err; i++)
-		get_issued_row(&in, &issued->rows[i]);
+		signer_issued_row_get(&in, &issued->rows[i]);
 	return finish(&in);
 }
 

@@ -52,6 +52,10 @@ enum signer_message {
 	SIGNER_FAILED = 15, /* the whole request was not done */
 	SIGNER_OCSP_CERTIFICATE = 20, /* protocol_certify.h, as are those up to 39 */
 	SIGNER_OCSP_CERTIFICATE_IS = 21,
+	SIGNER_STATION_RENEW = 22,
+	SIGNER_STATION_RENEWED = 23,
+	SIGNER_GENERATE = 24,
+	SIGNER_GENERATED = 25,
 	SIGNER_AUDIT_HEAD = 40, /* where the audit chain ends: protocol_audit.h */
 	SIGNER_AUDIT_HEAD_IS = 41,
 	/* Of the signer's own user only, and heard before a greeting. */
@@ -166,6 +170,10 @@ struct signer_issued_row {
 	/* Of a refusal: a sentence that says what is wrong and what would be right. */
 	struct signer_text detail;
 };
+
+/* One row alone, for messages that hold more beside it. */
+void signer_issued_row_put(struct buf *out, const struct signer_issued_row *row);
+void signer_issued_row_get(struct cursor *in, struct signer_issued_row *row);
 
 struct signer_issued {
 	int last; /* no frame of this answer follows */

@@ -88,6 +88,7 @@ static void fill_profile(struct signer *signer)
 
 	factory_oid(config, FACTORY_OID_POLICY, signer->policy);
 	factory_oid(config, FACTORY_OID_OPERATOR, signer->operator_eku);
+	factory_oid(config, FACTORY_OID_STATION, signer->station_eku);
 	factory_oid(config, FACTORY_OID_HARDWARE, signer->hardware);
 	factory_url(config, FACTORY_URL_ISSUING_CRL, signer->crl_url);
 	factory_url(config, FACTORY_URL_ISSUING, signer->issuer_url);
@@ -124,7 +125,8 @@ static enum err find_peer_user(struct signer *signer, char why[LEDGER_WHY_LEN])
 	return ERR_OK;
 }
 
-const enum ca_key signer_keys[] = {CA_KEY_ISSUING, CA_KEY_CLAIM_CODE};
+/* The line-access key renews stations; whom it makes an operator no request can say. */
+const enum ca_key signer_keys[] = {CA_KEY_ISSUING, CA_KEY_CLAIM_CODE, CA_KEY_LINE_ACCESS};
 const size_t signer_key_count = sizeof(signer_keys) / sizeof(signer_keys[0]);
 
 /* Everything that needs a file, a name or a privilege; afterwards none is left. */

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/pki/claim_hash.h"
 #include "factory-ca/signer/ca_profile.h"
+#include "factory-ca/signer/generate.h"
 #include "factory-ca/signer/signer_state.h"
 
 enum {
@@ -136,6 +137,31 @@ static enum err on_issue(struct peer *peer, uint32_t id, struct cursor payload)
 	issue_job_free(job);
 	return signer_reply_failed(
 	    peer, id, SIGNER_FAILURE_UNAVAILABLE, "the signer's queue is full");
+}
+
+static enum err on_generate(struct peer *peer, uint32_t id, struct cursor payload)
+{
+	struct signer *signer = peer->signer;
+	const struct generator generator = {.issuer = &signer->issuer,
+	    .line_access_ca = signer->line_access_ca,
+	    .station_eku = signer->station_eku};
+	struct signer_generate request;
+	struct signer_failed failed = {0};
+	struct buf frame = {0};
+	enum err err = signer_generate_decode(payload, &request);
+
+	if (err)
+		return err;
+	if (signer->locked) {
+		signer_locked_text(signer, failed.detail);
+		return signer_reply_failed(peer, id, SIGNER_FAILURE_UNAVAILABLE, failed.detail);
+	}
+	if (generate_run(&generator, &request, clock_unix_s(), &frame, &failed))
+		err = signer_reply_failed(peer, id, failed.failure, failed.detail);
+	else
+		err = signer_reply(peer, SIGNER_GENERATED, id, &frame);
+	buf_free(&frame);
+	return err;
 }
 
 static enum err on_hello(struct peer *peer, uint32_t id, struct cursor payload)
@@ -321,6 +347,10 @@ static enum err on_frame(
 		return on_order_state(peer, id, payload);
 	case SIGNER_CRL:
 		return signer_on_crl(peer, id, payload);
+	case SIGNER_GENERATE:
+		return on_generate(peer, id, payload);
+	case SIGNER_STATION_RENEW:
+		return signer_on_station_renew(peer, id, payload);
 	case SIGNER_OCSP_CERTIFICATE:
 		return signer_on_ocsp_certificate(peer, id, payload);
 	case SIGNER_AUDIT_HEAD:

@@ -36,7 +36,8 @@ struct signer {
 	struct fingerprint issuing_ca;
 	X509 *line_access_ca;
 	struct ledger_witness *witness;
-	char policy[FACTORY_OID_LEN], operator_eku[FACTORY_OID_LEN], hardware[FACTORY_OID_LEN];
+	char policy[FACTORY_OID_LEN], operator_eku[FACTORY_OID_LEN], station_eku[FACTORY_OID_LEN];
+	char hardware[FACTORY_OID_LEN];
 	char crl_url[FACTORY_URL_MAX], issuer_url[FACTORY_URL_MAX], ocsp_url[FACTORY_URL_MAX];
 	struct ipc_listener *listener;
 	struct event *group, *on_term, *on_int;
@@ -89,6 +90,8 @@ MUST_CHECK enum err signer_reply_failed(
 MUST_CHECK enum err signer_read_responder_key(struct signer *signer, char why[LEDGER_WHY_LEN]);
 MUST_CHECK enum err signer_on_ocsp_certificate(
     struct peer *peer, uint32_t id, struct cursor payload);
+/* signer_renew.c */
+MUST_CHECK enum err signer_on_station_renew(struct peer *peer, uint32_t id, struct cursor payload);
 /* signer_crl.c */
 MUST_CHECK enum err signer_on_crl(struct peer *peer, uint32_t id, struct cursor payload);
 

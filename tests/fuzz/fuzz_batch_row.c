@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	batch_row_read((const char *)data, size, &row);
 	if (row.status == ENROLMENT_PENDING) {
-		CHECK(row.has_mac && row.serial_number[0] != '\0' && row.csr.len > 0);
+		CHECK(row.has_mac && row.serial_number[0] != '\0' &&
+		      (row.csr.len > 0) != row.server_key);
 		enrolment_refuse(&row, ENROLMENT_OUT_OF_RANGE, "as the signer may say");
 	}
 	CHECK(row.status == ENROLMENT_ERROR && row.code != ENROLMENT_CODE_NONE &&

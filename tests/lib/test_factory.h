@@ -207,6 +207,7 @@ static inline X509 *test_person(struct keystore *store, X509 *ca, EVP_PKEY *key,
 {
 	struct access_request request = {.organisation = "Example",
 	    .name = name,
+	    .may_agree_keys = strcmp(usage, TEST_STATION_EKU) == 0,
 	    .not_before_unix_s = not_after - 20000,
 	    .not_after_unix_s = not_after};
 	struct buf spki = {0}, der = {0};
