@@ -114,7 +114,7 @@ static enum err write_share(const struct split *split, unsigned number, char *wh
 	return err;
 }
 
-/* Every key that is here, under the new key. The root's may be kept elsewhere. */
+/* Every key that is here, under the new key. */
 static enum err reseal_keys(const struct split *split, struct keystore *from, char *why)
 {
 	struct keystore *to = keystore_file_new(split->fresh, NULL, KEYSTORE_SCRYPT_LOG2_N);
@@ -124,13 +124,22 @@ static enum err reseal_keys(const struct split *split, struct keystore *from, ch
 	keystore_file_unlock(to, &split->kek);
 	for (i = 0; i < CA_KEY_COUNT && !err; i++) {
 		err = keystore_file_reseal(from, (enum ca_key)i, to, why);
-		if (err == ERR_NOT_FOUND && i == CA_KEY_ROOT) {
-			printf("root: not here; wherever it is, it stays sealed as it was\n");
+		if (err == ERR_NOT_FOUND) {
+			printf("%s: not here; if it is elsewhere, it stays sealed as it was\n",
+			    ca_key_name((enum ca_key)i));
 			err = ERR_OK;
 		}
 	}
 	keystore_free(to);
 	return err;
+}
+
+/* A machine of the root alone has one key, a factory the others. */
+static enum err describe_any(struct keystore *store, struct ca_key_info *info, char *why)
+{
+	enum err err = keystore_describe(store, CA_KEY_ISSUING, info, why);
+
+	return err == ERR_NOT_FOUND ? keystore_describe(store, CA_KEY_ROOT, info, why) : err;
 }
 
 /* The store as it is: under a passphrase, or in custody already. */
@@ -144,7 +153,7 @@ static enum err open_old(const struct split *split, struct keystore **store, cha
 		err = authority_key_store(split->config, &opener, store, why);
 	secret_free(&opener);
 	if (!err)
-		err = keystore_describe(*store, CA_KEY_ISSUING, &info, why);
+		err = describe_any(*store, &info, why);
 	if (!err && info.in_custody) {
 		err = custodians_open(split->config, &opener, why);
 		if (!err)

@@ -6,6 +6,9 @@
 #include "factory-ca/signer/ca_profile.h"
 
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+#include <time.h>
 
 #include "common/pki/der.h"
 
@@ -78,6 +81,42 @@ static void put_ca_extensions(struct buf *out, const struct ca_request *request,
 	}
 }
 
+/* What is signed of a CA's certificate. `issuer` is a whole Name; the serial may be NULL: make()
+ * fills it in. */
+struct ca_fields {
+	struct buf subject, extensions;
+	struct x509_tbs tbs;
+};
+
+static void fill_ca_fields(struct ca_fields *fields, const struct ca_request *request,
+    const struct buf *spki, const uint8_t own_id[X509_KEY_ID_LEN],
+    const uint8_t issuer_id[X509_KEY_ID_LEN])
+{
+	int is_issuing = request->kind == CA_CERTIFICATE_ISSUING;
+
+	memset(fields, 0, sizeof(*fields));
+	put_name(&fields->subject, request->organisation, request->common_name);
+	put_ca_extensions(&fields->extensions, request, own_id, issuer_id);
+	fields->tbs = (struct x509_tbs){
+	    .issuer = is_issuing ? request->issuer : fields->subject.bytes,
+	    .issuer_len = is_issuing ? request->issuer_len : fields->subject.len,
+	    .not_before_unix_s = request->not_before_unix_s,
+	    .not_after_unix_s = X509_NO_END,
+	    .subject = fields->subject.bytes,
+	    .subject_len = fields->subject.len,
+	    .spki = spki->bytes,
+	    .spki_len = spki->len,
+	    .extensions = fields->extensions.bytes,
+	    .extensions_len = fields->extensions.len,
+	};
+}
+
+static void free_ca_fields(struct ca_fields *fields)
+{
+	buf_free(&fields->subject);
+	buf_free(&fields->extensions);
+}
+
 enum err ca_certificate_make(
     struct keystore *store, const struct ca_request *request, struct buf *out)
 {
@@ -88,37 +127,92 @@ enum err ca_certificate_make(
 	    [CA_CERTIFICATE_ISSUING] = {CA_KEY_ISSUING, CA_KEY_ROOT},
 	    [CA_CERTIFICATE_LINE_ACCESS] = {CA_KEY_LINE_ACCESS, CA_KEY_LINE_ACCESS},
 	};
-	enum ca_key own = keys[request->kind].own, signer = keys[request->kind].signer;
+	enum ca_key signer = keys[request->kind].signer;
 	uint8_t own_id[X509_KEY_ID_LEN], issuer_id[X509_KEY_ID_LEN];
-	struct buf subject = {0}, spki = {0}, extensions = {0};
-	enum err err;
+	struct ca_fields fields;
+	struct buf spki = {0};
+	enum err err = ERR_OK;
 
-	put_name(&subject, request->organisation, request->common_name);
-	err = put_spki(&spki, store, own);
+	if (request->spki)
+		buf_put(&spki, request->spki, request->spki_len);
+	else
+		err = put_spki(&spki, store, keys[request->kind].own);
 	if (!err)
-		err = key_id_of(store, own, own_id);
+		err = x509_key_id_of_spki(spki.bytes, spki.len, own_id);
 	if (!err)
 		err = key_id_of(store, signer, issuer_id);
 	if (!err) {
-		struct x509_tbs fields = {
-		    .issuer = own == signer ? subject.bytes : request->issuer,
-		    .issuer_len = own == signer ? subject.len : request->issuer_len,
-		    .not_before_unix_s = request->not_before_unix_s,
-		    .not_after_unix_s = X509_NO_END,
-		    .subject = subject.bytes,
-		    .subject_len = subject.len,
-		    .spki = spki.bytes,
-		    .spki_len = spki.len,
-		};
-
-		put_ca_extensions(&extensions, request, own_id, issuer_id);
-		fields.extensions = extensions.bytes;
-		fields.extensions_len = extensions.len;
-		err = make(store, signer, &fields, out);
+		fill_ca_fields(&fields, request, &spki, own_id, issuer_id);
+		err = make(store, signer, &fields.tbs, out);
+		free_ca_fields(&fields);
 	}
-	buf_free(&subject);
 	buf_free(&spki);
-	buf_free(&extensions);
+	return err;
+}
+
+enum err ca_csr_make(struct keystore *store, const struct ca_request *request, struct buf *out)
+{
+	static const uint8_t version_1[] = {0};
+	struct buf information = {0};
+	size_t whole = der_begin(&information, DER_SEQUENCE);
+	enum err err;
+
+	der_put_uint(&information, version_1, sizeof(version_1));
+	put_name(&information, request->organisation, request->common_name);
+	err = put_spki(&information, store, CA_KEY_ISSUING);
+	der_put(&information, DER_CONTEXT_CONSTRUCTED(0), "", 0); /* no attributes */
+	der_end(&information, whole);
+	if (!err)
+		err = x509_sign(store, CA_KEY_ISSUING, &information, out);
+	buf_free(&information);
+	return err;
+}
+
+/* The TBS that `request` gives with the certificate's own serial number and notBefore. */
+static enum err put_expected(
+    const struct ca_request *request, X509 *root, X509 *certificate, struct buf *out)
+{
+	const ASN1_OCTET_STRING *root_id = X509_get0_subject_key_id(root);
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(certificate);
+	const struct buf spki = {
+	    .bytes = (uint8_t *)(uintptr_t)request->spki, .len = request->spki_len};
+	struct ca_request described = *request;
+	uint8_t own_id[X509_KEY_ID_LEN];
+	struct ca_fields fields;
+	struct tm tm = {0};
+
+	if (!root_id || ASN1_STRING_length(root_id) != X509_KEY_ID_LEN ||
+	    ASN1_STRING_type(serial) != V_ASN1_INTEGER ||
+	    ASN1_STRING_length(serial) != X509_SERIAL_LEN ||
+	    ASN1_TIME_to_tm(X509_get0_notBefore(certificate), &tm) != 1 ||
+	    x509_key_id_of_spki(request->spki, request->spki_len, own_id))
+		return ERR_SYNTAX;
+	described.not_before_unix_s = (int64_t)timegm(&tm);
+	fill_ca_fields(&fields, &described, &spki, own_id, ASN1_STRING_get0_data(root_id));
+	fields.tbs.serial = ASN1_STRING_get0_data(serial);
+	fields.tbs.algorithm = ca_key_algorithm(CA_KEY_ROOT);
+	x509_put_tbs(out, &fields.tbs);
+	free_ca_fields(&fields);
+	return ERR_OK;
+}
+
+enum err ca_issuing_check(const struct ca_request *request, X509 *root, X509 *certificate)
+{
+	struct buf expected = {0};
+	unsigned char *tbs = NULL;
+	int len;
+	enum err err = put_expected(request, root, certificate, &expected);
+
+	if (err)
+		return err;
+	len = i2d_re_X509_tbs(certificate, &tbs);
+	if (len <= 0 || expected.len != (size_t)len ||
+	    memcmp(expected.bytes, tbs, expected.len) != 0)
+		err = ERR_REFUSED;
+	else if (X509_verify(certificate, X509_get0_pubkey(root)) != 1)
+		err = ERR_SIGNATURE;
+	OPENSSL_free(tbs);
+	buf_free(&expected);
 	return err;
 }
 

@@ -9,6 +9,8 @@
 #ifndef FIRSTRING_FACTORY_CA_SIGNER_CA_PROFILE_H
 #define FIRSTRING_FACTORY_CA_SIGNER_CA_PROFILE_H
 
+#include <openssl/x509.h>
+
 #include "common/base/buf.h"
 #include "factory-ca/signer/x509_write.h"
 
@@ -26,10 +28,22 @@ struct ca_request {
 	const uint8_t *issuer; /* the root's subject: a whole Name */
 	size_t issuer_len;
 	int64_t not_before_unix_s;
+	/* Issuing CA only: its public key when the key itself is on another machine; else NULL. */
+	const uint8_t *spki;
+	size_t spki_len;
 };
 /* Appends the certificate of the key that `kind` belongs to. All keys concerned are loaded. */
 MUST_CHECK enum err ca_certificate_make(
     struct keystore *store, const struct ca_request *request, struct buf *out);
+/* Appends the issuing CA's PKCS#10 request (RFC 2986): organisation, common name and key, signed
+ * with it; the root's machine makes all else. */
+MUST_CHECK enum err ca_csr_make(
+    struct keystore *store, const struct ca_request *request, struct buf *out);
+/* Whether the certificate of an issuing CA is `root`'s and, byte for byte but for serial number and
+ * notBefore, what `request` with its spki describes. ERR_SYNTAX, ERR_SIGNATURE, ERR_REFUSED: it
+ * differs. */
+MUST_CHECK enum err ca_issuing_check(
+    const struct ca_request *request, X509 *root, X509 *certificate);
 
 /* A station's or an operator's certificate, by the line-access key. */
 struct access_request {

@@ -222,7 +222,8 @@ class Signals(unittest.TestCase):
         self.assertEqual(line.process.wait(45), 0)
         self.assertEqual([pid for pid in pids if os.path.exists(f"/proc/{pid}")], [])
         ends = {entry["worker"]: entry["status"] for entry in line.log() if entry["event"] == "worker_ended"}
-        self.assertEqual([ends[pid] for pid in pids if pid in ends], [0] * 4)
+        self.assertGreaterEqual(len(ends.keys() & set(pids)), 4)
+        self.assertEqual({ends[pid] for pid in pids if pid in ends}, {0})
         line.serve()
 
     def test_a_port_that_is_taken_is_told(self):

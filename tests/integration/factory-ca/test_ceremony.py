@@ -22,6 +22,7 @@ def setUpModule():
                         line.path("postgres")).stdout.decode().strip()
     run(os.path.join(ROOT, "sql/migrate"), line.database)
     line.write_configuration()
+    line.make_ocsp_key()
     done = factory_ca("init", "--make-passphrase", line.path("passphrase"))
     assert done.returncode == 0, done.stderr
     line.transcript = done.stdout
@@ -243,8 +244,7 @@ class Signer(unittest.TestCase):
             manager.bind(line.path("notify"))
             manager.settimeout(60)
             signer = subprocess.Popen([PROGRAM, "--config", line.config, "signer"], cwd=line.var,
-                                      env={**os.environ, "NOTIFY_SOCKET": line.path("notify")},
-                                      stderr=subprocess.DEVNULL)
+                                      env={**os.environ, "NOTIFY_SOCKET": line.path("notify")})
             self.assertEqual(manager.recv(100), b"READY=1")
             signer.terminate()
             self.assertEqual(manager.recv(100), b"STOPPING=1")
