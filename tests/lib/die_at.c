@@ -1,7 +1,7 @@
 /*
  * For tests of faults: a process that kills itself (SIGKILL) at a system call that the test names.
- * Loaded with LD_PRELOAD. The test writes into the file FIRSTRING_DIE_AT, which every process maps at
- * its start: so the order reaches one that may open no file any more, in the middle of its work.
+ * Loaded with LD_PRELOAD. The test writes into the file FIRSTRING_DIE_AT, which every process maps
+ * at its start: so the order reaches one that may open no file any more, in the middle of its work.
  *
  * The file is the struct below: role ("signer"; "front": a process of it that has accepted a
  * connection), function, "before" or "after", and how many more such calls there are to be.

@@ -120,6 +120,12 @@ class Line:
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait_until_ready()
 
+    def restart(self):
+        """Stopped and started; who was killed often is started without a pause again."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(45)
+        self.serve()
+
     def wait_until_ready(self, seconds=60):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -114,6 +114,7 @@ class EachStep(Kills):
         return killed
 
     def steps(self, role, function, when):
+        line.restart()
         killed = [self.step(role, function, when, number) for number in range(1, STEPS + 1)]
         self.assertTrue(any(killed), f"{role} never came {when} a {function}")
         line.wait_until_ready()
@@ -185,6 +186,8 @@ class RandomPoints(Kills):
             self.recover(name)
             station.join(90)
             self.assertFalse(station.is_alive())
+            if killed % 8 == 0:
+                line.restart()
         final = self.complete(received, order, rows)
         self.check(order, macs, received, final)
         self.check_audit()
