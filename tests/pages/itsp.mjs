@@ -200,6 +200,9 @@ test('events, transfers, tokens, people, one\'s account', async () => {
   await picture(page, '66-user');
   await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
   await page.getByRole('row').filter({ hasText: 'Sam Support' }).getByText('Read only').waitFor();
+  await open(page, 'audit', 'Audit log');
+  await page.getByRole('row').filter({ hasText: 'claim.reveal' }).getByText('Ada Owner').waitFor();
+  await picture(page, '68-audit');
   await open(page, 'account', 'Your account');
   await picture(page, '67-account');
   await page.getByLabel('Present password').fill('wrong');
@@ -232,7 +235,7 @@ test('all of it works from the keyboard', async () => {
 });
 
 test('every control has a name, every page one heading, and words can be read', async () => {
-  for (const place of ['phones', 'phones/new', `phones/${delivered.mac}`, 'jobs', 'profiles', 'profiles/new', 'events', 'transfers', 'transfers/new', 'tokens', 'users', 'account']) {
+  for (const place of ['phones', 'phones/new', `phones/${delivered.mac}`, 'jobs', 'profiles', 'profiles/new', 'events', 'transfers', 'transfers/new', 'tokens', 'users', 'audit', 'account']) {
     await page.goto(`${world.url}/#/${place}`);
     await page.locator(`main[data-view="#/${place}"]`).waitFor();
     for (const details of await page.locator('main details').all()) await details.evaluate((each) => { each.open = true; });

@@ -25,18 +25,29 @@ export async function securityEvents({ query, go, reload }) {
 }
 
 export async function audit({ query, go, reload }) {
+  const own = api.session.kind === 'itsp';
   const objects = [['', t.audit.any], ...Object.entries(t.audit.objects)];
-  const load = api.lister('/v1/admin/audit', 'audit', query);
-  const [rows] = await load(null);
+  const load = api.lister(own ? '/v1/audit' : '/v1/admin/audit', 'audit', query);
+  const [[rows], names] = await Promise.all([load(null), namesOf(own)]);
   const list = await pages(t.audit.title, [
     [t.events.at, (row) => when(row.at)],
     [t.audit.action, (row) => [h('code', {}, row.action), changes(row)]],
-    [t.audit.object, (row) => [h('div', {}, t.audit.objects[row.object_kind] ?? row.object_kind.replaceAll('_', ' ')), objectLink(row)]],
-    [t.audit.actor, (row) => [h('div', {}, t.audit.actors[row.actor_kind] ?? row.actor_kind), h('div', {}, shortId(row.actor_id))]],
+    [t.audit.object, (row) => [h('div', {}, t.audit.objects[row.object_kind] ?? row.object_kind.replaceAll('_', ' ')), objectLink(row, names)]],
+    [t.audit.actor, (row) => [h('div', {}, t.audit.actors[row.actor_kind] ?? row.actor_kind), !WITHOUT_NAME.has(row.actor_kind) && h('div', { class: 'small' }, names.get(row.actor_id) ?? shortId(row.actor_id))]],
     [t.events.from, (row) => row.source_ip ?? t.none],
-    [t.audit.chain, (row) => (row.chain_seq === null ? chip(t.audit.waits) : chip(t.audit.chained(row.chain_seq), 'good'))],
-  ], load, empty(t.audit.none, t.audit.noneText));
-  return [head(t.audit.title, t.audit.text, button(t.refresh, reload)), chainState(rows), filters(query, 'audit', [['object_kind', t.audit.object, objects], ['object_id', t.audit.objectId]], go), list];
+    !own && [t.audit.chain, (row) => (row.chain_seq === null ? chip(t.audit.waits) : chip(t.audit.chained(row.chain_seq), 'good'))],
+  ].filter(Boolean), load, empty(t.audit.none, t.audit.noneText));
+  return [head(t.audit.title, t.audit.text, button(t.refresh, reload), !own && h('a', { class: 'button secondary', href: '/v1/admin/audit:export?format=csv', download: '' }, t.audit.export)),
+    !own && chainState(rows), filters(query, 'audit', [['object_kind', t.audit.object, objects], ['object_id', t.audit.objectId]], go), list];
+}
+
+const WITHOUT_NAME = new Set(['nobody', 'other', 'system']);
+
+/** Names of the people and tokens that there are now, by id. */
+async function namesOf(own) {
+  const path = own ? '/v1' : '/v1/admin';
+  const lists = await Promise.all([api.all(`${path}/users`, 'users'), own && !api.may('tokens:write') ? [] : api.all(`${path}/tokens`, 'tokens')]);
+  return new Map(lists.flat().map((each) => [each.id, each.display_name ?? each.name]));
 }
 
 /** What can be said from the rows at hand: the newest that is chained, and whether any hangs behind. */
@@ -48,7 +59,7 @@ function chainState(rows) {
 }
 
 /** Everything that was done to the same object. */
-const objectLink = (row) => h('a', { href: `#/audit${api.queryText({ object_kind: row.object_kind, object_id: row.object_id })}` }, shortId(row.object_id));
+const objectLink = (row, names) => h('a', { href: `#/audit${api.queryText({ object_kind: row.object_kind, object_id: row.object_id })}` }, names.get(row.object_id) ?? shortId(row.object_id));
 
 function changes(row) {
   if (!row.before && !row.after) return null;
