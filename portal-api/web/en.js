@@ -21,6 +21,7 @@ export const t = {
   copied: 'Copied',
   copyWhat: (what) => `Copy: ${what}`,
   copiedWhat: (what) => `Copied: ${what}`,
+  download: 'Download CSV',
   more: 'Show more',
   moreShown: (number) => `${count(number, 'row', 'rows')} added.`,
   refresh: 'Refresh',
@@ -99,9 +100,11 @@ export const t = {
 
   kinds: {
     manufactured: 'Made', imported: 'Put on record', shipped: 'Shipped to you', claimed: 'Claimed', contacted: 'Contacted us', delivered: 'Got its answer', staged: 'Got its new password', refused: 'Turned away', released: 'Released',
-    password_changed: 'Password changed', suspended: 'Suspended', resumed: 'Resumed', transferred: 'Transferred', password_purged: 'Password forgotten here',
+    certificate_recorded: 'Got its certificate', certificate_revoked: 'Certificate revoked', certificate_superseded: 'Certificate replaced', shipment_cancelled: 'Ship notice cancelled',
+    transfer_requested: 'Transfer asked for', transfer_seen_reset: 'Seen after a factory reset', transfer_objected: 'Transfer objected to', transfer_done: 'Gone over', transfer_refused: 'Transfer refused', transfer_withdrawn: 'Transfer withdrawn', transfer_expired: 'Transfer expired',
+    purged: 'Password forgotten here', password_changed: 'Password changed', suspended: 'Suspended', resumed: 'Resumed', transferred: 'Transferred', password_purged: 'Password forgotten here',
   },
-  sources: { code: 'with its claim code', shipment: 'by ship notice', factory: 'at the factory', import: 'from a list', portal: 'on these pages', redirector: 'at the redirector' },
+  sources: { code: 'with its claim code', shipment: 'by ship notice', factory: 'at the factory', import: 'from a list', portal: 'on these pages', redirector: 'at the redirector', holder: 'by its holder', manufacturer: 'by the manufacturer', transfer: 'by a transfer' },
   detail: { source_ip: 'from', user_agent: 'says it is', profile: 'profile', reason: 'because', path: 'asked for', failures: 'failures', user_id: 'account', firmware: 'firmware' },
 
   jobs: {
@@ -168,7 +171,7 @@ export const t = {
     kinds: { mac_mismatch: 'Another phone’s MAC', claim_code_wrong: 'Wrong claim code', scan: 'MAC scan', clone_suspected: 'Clone suspected', dead_certificate: 'Dead certificate used', sign_in_guessing: 'Guessing at sign-in', abuse_alarm: 'Abuse alarm' },
   },
   audit: {
-    title: 'Audit log', text: 'Who did what to which object. Nothing here can be changed or removed.', any: 'Any', action: 'What', object: 'To what', objectId: 'Its id', actor: 'Who', show: 'What changed', export: 'Export as CSV', chain: 'Chain', waits: 'Waits', chained: (number) => `No. ${number.toLocaleString('en-GB')}`, none: 'No entries', noneText: 'Nothing fits this search.',
+    title: 'Audit log', text: 'Who did what to which object. Nothing here can be changed or removed.', any: 'Any', action: 'What', object: 'To what', objectId: 'Its id', actor: 'Who', show: 'What changed', chain: 'Chain', waits: 'Waits', chained: (number) => `No. ${number.toLocaleString('en-GB')}`, none: 'No entries', noneText: 'Nothing fits this search.',
     objects: { claim: 'Phone’s claim', device: 'Phone', user: 'Person', token: 'Token', itsp: 'ITSP', model: 'Model', profile: 'Profile', shipment: 'Ship notice', claim_job: 'List', transfer: 'Transfer', order: 'Order', station: 'Station', operator: 'Operator', certificate: 'Certificate' },
     actors: { user: 'Person', token: 'Token', command: 'Command', nobody: 'Nobody signed in', other: 'Not one of yours', system: 'By itself',  operator: 'Operator', station: 'Station' },
     chainedUpTo: (number) => `The log is chained up to no. ${number.toLocaleString('en-GB')}.`, verify: 'Each entry carries the hash of the one before. That none was altered or removed is checked, with the signed heads, by “factory-ca audit verify”.', late: 'Entries are waiting for the chain', lateText: 'Some are older than a minute and not chained yet: look at the factory’s daemon.',

@@ -1,6 +1,7 @@
 // An ITSP's people at the pages: an owner from the invitation on, and a support agent.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { accept, browserOf, launch, NARROW, open, overflow, PASSWORD, picture, signIn, WIDE, world } from './browser.mjs';
 
 let browser, page, recovery;
@@ -58,8 +59,12 @@ test('phones with their states, searched and filtered', async () => {
   await page.getByRole('searchbox').fill(spelled(waiting.mac).slice(0, 16));
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => location.hash.includes('q=') && document.querySelector('main').dataset.view === location.hash);
+  await page.getByRole('searchbox').fill('');
   await page.getByLabel('State').selectOption('delivered');
   await page.waitForFunction(() => location.hash.includes('progress=delivered') && document.querySelector('main').dataset.view === location.hash);
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download CSV' }).click()]);
+  const rows = readFileSync(await file.path(), 'utf8').trim().split('\n');
+  assert.equal(rows.length, 3, rows.join('\n'));
   await page.getByRole('searchbox').fill(waiting.serial);
   await page.getByLabel('State').selectOption('');
   await page.getByRole('button', { name: 'Find' }).click();
