@@ -74,6 +74,10 @@ pages: all $(BUILD)/bin/csrs  ## the portal's pages in headless Chromium, on the
 	@tests/pages/prepare
 	@BUILD=$(BUILD) tests/lib/run-tests pages tests/pages/test_pages.py
 
+.PHONY: hostile
+hostile: all $(BENCH_PROGRAMS)  ## bad input and faults, on the real daemons
+	@BUILD=$(BUILD) tests/lib/run-tests hostile $(wildcard tests/hostile/test_*.py)
+
 # A fuzz target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput() and a corpus in
 # tests/fuzz/corpus/NAME. In MODE=fuzz libFuzzer drives it; in other modes it replays its corpus.
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
