@@ -12,6 +12,7 @@ from portal import Case, claim_code  # noqa: E402
 
 
 class Jobs(Case):
+    settings = {"database_deadline": "20s"}  # a hundred thousand rows are one transaction
 
     @classmethod
     def setUpClass(cls):
