@@ -111,6 +111,7 @@ const struct operation portal_operations[] = {
     WRITE(ITSP, "objectToTransfer", "POST", "/v1/transfers/{id}/object", SCOPE_CLAIMS_WRITE, JSON,
 	SMALL, transfer_object, transfer_get),
     READ(ITSP, "listEvents", "/v1/events", SCOPE_EVENTS_READ, event_list),
+    READ(ITSP, "listLatestEvents", "/v1/events/latest", SCOPE_EVENTS_READ, event_list_latest),
     READ(ITSP, "exportEvents", "/v1/events:export", SCOPE_EVENTS_READ, event_export),
     READ(ITSP, "streamEvents", "/v1/events/stream", SCOPE_EVENTS_READ, event_stream),
     READ(ITSP, "listWebhooks", "/v1/webhooks", SCOPE_EVENTS_READ, webhook_list),

@@ -79,6 +79,8 @@ void admin_transfer_get(struct request *request);
 void admin_transfer_decide(struct request *request);
 /* events.c */
 void event_list(struct request *request);
+/* events_latest.c */
+void event_list_latest(struct request *request);
 void event_export(struct request *request);
 /* event_stream.c */
 void event_stream(struct request *request);

@@ -212,7 +212,7 @@ class Requests(Case):
                                  {name for name in ("GET", "POST", "PUT", "PATCH", "DELETE") if operation_of(name, path)})
 
     def test_paths_that_are_not_declared(self):
-        for path in ("/", "/v1", "/v1/", "/v1/claims/", "/v1/claims/001565000001/", "/v1/claims/001565000001/steal",
+        for path in ("/index.html", "/web", "/web/", "/web/../routes.c", "/v1", "/v1/", "/v1/claims/", "/v1/claims/001565000001/", "/v1/claims/001565000001/steal",
                      "/v2/claims", "/V1/claims", "/v1//claims", "/v1/../v1/claims", "/v1/claims/..%2fme",
                      "/v1/admin", "/etc/passwd", "/v1/claims/%00"):
             self.assertProblem(self.itsp.request("GET", path), 404, "not_found")
