@@ -64,15 +64,15 @@ $$;
 -- The ids that profiles are named by: an id's text, else a name. Internal.
 create function profiles_named(tenant uuid, names text[])
 returns table (ordinal bigint, profile_id uuid)
-language sql stable set search_path = firstring, pg_temp
+language sql stable set search_path = firstring, pg_temp set enable_seqscan = off
 as $$
-  select g.ordinal, (
-    select p.id from provisioning_profile p
-    where p.itsp_id = $1 and p.deleted_at is null
-      and (p.id::text = lower(g.name) or p.name = g.name)
-    order by (p.id::text = lower(g.name)) desc limit 1)
-  from (select distinct n.name from unnest($2) n (name)) d
-  join unnest($2) with ordinality g (name, ordinal) on g.name = d.name
+  select g.ordinal, coalesce(
+    (select p.id from provisioning_profile p
+      where p.itsp_id = $1 and p.deleted_at is null and p.id = case
+        when lower(g.name) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then g.name::uuid end),
+    (select p.id from provisioning_profile p
+      where p.itsp_id = $1 and p.deleted_at is null and p.name = g.name))
+  from unnest($2) with ordinality g (name, ordinal)
 $$;
 
 create function claims_check(macs macaddr[], claim_codes text[], profiles text[],
