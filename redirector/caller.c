@@ -45,6 +45,15 @@ const struct fingerprint *caller_fingerprint(const struct caller *caller)
 	return caller->by_credentials ? NULL : &caller->id.fingerprint;
 }
 
+int caller_is_admitted(
+    const struct caller *caller, const struct abuse *abuse, const struct server_peer *peer)
+{
+	const struct fingerprint *shown = caller_fingerprint(caller);
+
+	return abuse_admits(abuse, peer) &&
+	       (shown == NULL || abuse_admits_certificate(abuse, peer, shown));
+}
+
 void caller_note_outcome(const struct caller *caller, const struct abuse *abuse,
     const struct server_peer *peer, enum decide_reason reason, const struct mac *named)
 {
