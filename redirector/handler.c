@@ -265,6 +265,15 @@ static enum err encrypt(struct call *call)
 	return ERR_OK;
 }
 
+static int refuses_model(const struct listener_config *listener, const char *model)
+{
+	for (size_t i = 0; i < listener->models.count; i++) {
+		if (strcmp(listener->models.items[i], model) == 0)
+			return 0;
+	}
+	return listener->models.count > 0;
+}
+
 static struct decision decide(const struct call *call, const struct decide_device *device)
 {
 	const struct http1_head *head = exchange_head(call->exchange);
@@ -278,6 +287,8 @@ static struct decision decide(const struct call *call, const struct decide_devic
 				 .token_is_refused = call->token_is_refused},
 	    device,
 	    &(struct decide_policy){
+		.refuses_model =
+		    device != NULL && refuses_model(call->listener->config, device->model),
 		.listener_compatible = call->listener->config->floor == TLS_FLOOR_COMPATIBLE,
 		.can_stage = call->listener->public_url[0] != '\0',
 		.once_grace_s = config->once_grace_s},
