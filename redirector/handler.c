@@ -265,6 +265,7 @@ static enum err render(struct call *call, const struct lookup_row *row)
 	}
 	buf_wipe(&call->body);
 	call->body = (struct buf){.max = ANSWER_MAX};
+	call->is_encrypted = 0;
 	enum err err = answer_render(
 	    call->format, call->decision.body, row, state->ring, stage_url, &call->body, &field);
 	if (err != ERR_OK)
@@ -279,8 +280,11 @@ static enum err render(struct call *call, const struct lookup_row *row)
 static enum err encrypt(struct call *call)
 {
 	struct buf sealed = {.max = ANSWER_MAX};
-	enum err err = envelope_seal(
-	    exchange_peer(call->exchange)->certificate, call->body.bytes, call->body.len, &sealed);
+	X509 *certificate = exchange_peer(call->exchange)->certificate;
+	/* Who came by user and password has none, and gets nothing in the clear either. */
+	enum err err = certificate == NULL
+			   ? ERR_NOT_FOUND
+			   : envelope_seal(certificate, call->body.bytes, call->body.len, &sealed);
 
 	if (err != ERR_OK) {
 		LOG_ERROR("answer_not_encrypted",
@@ -314,8 +318,23 @@ static struct decision decide(const struct call *call, const struct decide_devic
 	    clock_unix_us());
 }
 
+/* A profile asks for what cannot be done here: the operator's to mend. */
+static void say_policy(const struct call *call)
+{
+	static struct log_gate gate;
+
+	if (log_gate_open(&gate))
+		LOG_ERROR("staged_not_possible", log_mac("mac", &call->caller.id.mac),
+		    log_str("format", format_name(call->format)),
+		    log_str("needs",
+			format_can_stage(call->format) ? "public_url" : "a format with staged"),
+		    log_uint("suppressed", gate.suppressed));
+}
+
 static void finish(struct call *call)
 {
+	if (call->decision.reason == DECIDE_POLICY)
+		say_policy(call);
 	tell_security(call, call->decision.reason);
 	tell_contact(call);
 	answer(call, call->decision.reason, call->format, &call->body);

@@ -238,7 +238,7 @@ static void on_current(struct request *request, const struct pg_rows *const *res
 {
 	struct change *change = request->state;
 	const struct pg_rows *rows = results[0];
-	CHECK(count == 3);
+	CHECK(count == 2 || count == 3);
 	if (row_count(rows) == 0) {
 		request_fail_outcome(request, "not_found");
 		return;
@@ -255,7 +255,7 @@ static void on_current(struct request *request, const struct pg_rows *const *res
 		return;
 	}
 	if (refuse_urls(request, &change->profile, results[1]) ||
-	    refuse_for_phones(request, &change->profile, results[2]))
+	    (count == 3 && refuse_for_phones(request, &change->profile, results[2])))
 		return;
 	struct pg_params *params = pg_params_new();
 	pg_param_uuid(params, change->id.bytes);
@@ -266,16 +266,26 @@ static void on_current(struct request *request, const struct pg_rows *const *res
 	request_effect(request, calls, 2, on_stored);
 }
 
+/* Whether the patch touches what a phone is told. */
+static int concerns_phones(const json_t *patch)
+{
+	return json_object_get(patch, "provisioning_url") ||
+	       json_object_get(patch, "fallback_urls") || json_object_get(patch, "delivery");
+}
+
 void profile_patch(struct request *request)
 {
 	struct change *change = change_new(request);
 	if (request_uuid(request, 0, &change->id) || request_if_match(request, &change->version))
 		return;
-	struct pg_params *params = pg_params_new();
-	pg_param_uuid(params, change->id.bytes);
-	const struct pg_call calls[] = {
-	    read_call(&change->id), domains_call(request), {&query_profile_phones, params}};
-	request_query(request, calls, 3, on_current);
+	struct pg_call calls[3] = {read_call(&change->id), domains_call(request)};
+	size_t count = 2;
+	if (concerns_phones(request->document)) {
+		struct pg_params *params = pg_params_new();
+		pg_param_uuid(params, change->id.bytes);
+		calls[count++] = (struct pg_call){&query_profile_phones, params};
+	}
+	request_query(request, calls, count, on_current);
 }
 
 static void on_deleted(struct request *request, const struct pg_rows *const *results, size_t count)
