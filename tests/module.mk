@@ -68,15 +68,15 @@ bench-programs: $(BENCH_PROGRAMS)
 e2e: all $(BUILD)/bin/csrs  ## the journey and its faults, on the real daemons
 	@BUILD=$(BUILD) tests/lib/run-tests e2e $(wildcard tests/e2e/test_*.py)
 
+.PHONY: hostile
+hostile: all $(BENCH_PROGRAMS)  ## bad input and faults, on the real daemons
+	@BUILD=$(BUILD) tests/lib/run-tests hostile $(wildcard tests/hostile/test_*.py)
+
 # Pictures of every view are left in build/pages/pictures.
 .PHONY: pages
 pages: all $(BUILD)/bin/csrs  ## the portal's pages in headless Chromium, on the real daemons
 	@tests/pages/prepare
 	@BUILD=$(BUILD) tests/lib/run-tests pages tests/pages/test_pages.py
-
-.PHONY: hostile
-hostile: all $(BENCH_PROGRAMS)  ## bad input and faults, on the real daemons
-	@BUILD=$(BUILD) tests/lib/run-tests hostile $(wildcard tests/hostile/test_*.py)
 
 # A fuzz target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput() and a corpus in
 # tests/fuzz/corpus/NAME. In MODE=fuzz libFuzzer drives it; in other modes it replays its corpus.

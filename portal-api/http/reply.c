@@ -80,7 +80,7 @@ static void add_common_headers(struct server_answer *answer, const struct web_fi
 
 void request_send(struct request *request)
 {
-	char etag[24], retry_after[12];
+	char etag[24], retry_after[12], rate[64];
 	struct server_answer answer = {.status = request->reply_status,
 	    .content_type = request->reply_type,
 	    .body = request->reply.bytes,
@@ -105,6 +105,11 @@ void request_send(struct request *request)
 	}
 	if (request->set_cookie[0])
 		add_header(&answer, "Set-Cookie", request->set_cookie);
+	if (request->rate_limited) {
+		snprintf(rate, sizeof(rate), "limit=%d, remaining=0, reset=%u",
+		    (int)request->portal->config->request_burst, request->retry_after_s);
+		add_header(&answer, "RateLimit", rate);
+	}
 	if (request->replayed)
 		add_header(&answer, "Idempotency-Replayed", "true");
 	write_access_line(request);

@@ -56,6 +56,7 @@ struct request {
 	char location[192]; /* "": no Location */
 	unsigned retry_after_s; /* 0: no Retry-After */
 	const struct web_file *page; /* the answer is one of the pages; NULL: it is the API's */
+	int rate_limited; /* the answer tells of the limit */
 	char set_cookie[SESSION_COOKIE_MAX]; /* "": none */
 	int holds_secret; /* the document is not kept for replays */
 	char effect_object[256 + 1]; /* for operation->rebuild: what the effect was on */

@@ -5,8 +5,11 @@
 #include "portal-api/claims/claims.h"
 #include "portal-api/http/export.h"
 #include "portal-api/http/list.h"
+#include "portal-api/json/bind.h"
 #include "portal-api/resources/resources.h"
 #include "queries_portal-api.h"
+
+enum { MACS_MAX = 10000 };
 
 static const struct list claims = {.name = "claims",
     .statement = &query_claim_list,
@@ -207,4 +210,39 @@ void claim_release(struct request *request)
 	request_param_version(params, version);
 	request_param_actor(request, params);
 	request_effect(request, &(struct pg_call){&query_claim_release, params}, 1, on_released);
+}
+
+/* --- Many at once --- */
+
+static void on_all_released(
+    struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	static const struct row_field released_fields[] = {
+	    {"mac", "mac", ROW_MAC}, {"status", "outcome", ROW_TEXT}};
+	CHECK(count == 1);
+	request_reply_json(request, 200,
+	    json_pack("{so}", "released", row_objects(results[0], SIZE_MAX, released_fields, 2)));
+}
+
+void claims_release(struct request *request)
+{
+	static const struct bind_field macs_fields[] = {
+	    {.name = "macs", .type = BIND_MACS, .flags = BIND_REQUIRED, .min = 1, .max = MACS_MAX}};
+	json_t *macs = NULL;
+	struct mac mac;
+	if (bind_object(request->document, macs_fields, 1, &macs, &request->problem.errors)) {
+		request_fail_fields(request);
+		return;
+	}
+	struct pg_params *params = pg_params_new();
+	pg_param_array_begin(params, PG_ARRAY_MACADDR);
+	for (size_t i = 0; i < json_array_size(macs); i++) {
+		const json_t *text = json_array_get(macs, i);
+		CHECK(mac_parse(json_string_value(text), json_string_length(text), &mac) == ERR_OK);
+		pg_param_mac(params, &mac);
+	}
+	pg_param_array_end(params);
+	request_param_actor(request, params);
+	request_effect(
+	    request, &(struct pg_call){&query_claims_release, params}, 1, on_all_released);
 }
