@@ -62,7 +62,7 @@ grant execute on function device_lookup, events_insert, security_events_insert,
 -- portal-api, tenant pool: its own rows, and of those nothing sealed and no hash.
 grant execute on function current_itsp, token_authenticate, token_create, token_revoke,
   profile_create, profile_update, profile_delete, claim_check, claim_put, claims_put, claim_patch,
-  claim_release, claim_reveal, claim_rearm, claim_rotate, events_list, events_latest, idempotency_begin,
+  claim_release, claim_reveal, claim_rearm, claim_rotate, events_list, events_latest, audit_of_tenant, idempotency_begin,
   idempotency_effect, idempotency_finish, idempotency_forget, claim_job_create,
   claim_job_rows_add, claim_job_queue, claim_job_take, claim_job_rows_next,
   claim_job_rows_done, claim_job_finish, audit_append, transfer_check, transfer_request,

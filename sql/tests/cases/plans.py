@@ -139,6 +139,8 @@ CASES = [
     ("portal-api/profile_get", "t.id('Alpha profile')", ["provisioning_profile_pkey"]),
     ("portal-api/profile_list", "'', 100", ["provisioning_profile_"]),
     ("portal-api/events_list", "1000, 0, 100", ["_itsp_id_xid_seq_idx"]),
+    ("portal-api/audit_of_tenant", "null, 100, null, null", ["audit_log_itsp_idx"]),
+    ("portal-api/audit_of_tenant", "1000, 100, 'claim', '77'", ["audit_log_"]),
     ("portal-api/events_latest", "null, null, 100", ["_itsp_id_xid_seq_idx"]),
     ("portal-api/events_latest", "1000, 0, 100", ["_itsp_id_xid_seq_idx"]),
     ("portal-api/security_events_list", "null, 100, null, null", ["security_event_pkey"]),
