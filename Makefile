@@ -71,6 +71,8 @@ check:  ## install what tests need, build, and run all of them
 	$(MAKE) $(PARALLEL) unit
 	$(MAKE) $(PARALLEL) integration
 	$(MAKE) $(PARALLEL) e2e
+	$(MAKE) $(PARALLEL) hostile
+	$(MAKE) $(PARALLEL) pages
 	$(MAKE) $(PARALLEL) fuzz-smoke
 	$(MAKE) lint
 

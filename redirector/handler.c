@@ -19,8 +19,9 @@
 #include "redirector/caller.h"
 #include "redirector/handshake_cause.h"
 #include "redirector/metrics.h"
+#include "redirector/reply.h"
 
-enum { RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 25, ANSWER_MAX = 256 * 1024 };
+enum { ANSWER_MAX = 256 * 1024 };
 enum { LOOKUPS_MAX = 3 }; /* of one request, when a claim changes under it */
 
 /* What stays of a record while leave to deliver is asked for. */
@@ -120,58 +121,23 @@ static void note_outcome(const struct call *call, enum decide_reason reason)
 	    reason, is_named ? &named : NULL);
 }
 
-static const struct http1_field NO_STORE = {{"Cache-Control", 13}, {"no-store", 8}};
-
-static const char *refusal_text(int status)
-{
-	switch (status) {
-	case 401:
-		return "Unauthorized\n";
-	case 403:
-		return "Forbidden\n";
-	case 405:
-		return "Method Not Allowed\n";
-	case 503:
-		return "Service Unavailable\n";
-	default:
-		return "Not Found\n";
-	}
-}
-
-/* The end of every request. `body` and `content_type` are those of a 200. */
+/* The end of every request. `body` is that of a 200. */
 static void answer(struct call *call, enum decide_reason reason, const struct format *format,
     const struct buf *body)
 {
-	int status = decide_status(reason);
-	CHECK(status != 200 || body != NULL);
-	const char *text = refusal_text(status);
-	struct server_answer reply = {.status = status,
-	    .content_type = status != 200        ? "text/plain"
-			    : call->is_encrypted ? "application/pkcs7-mime"
-						 : format_content_type(format),
-	    .headers = {NO_STORE},
-	    .header_count = 1,
-	    .body = status == 200 ? (const char *)body->bytes : text,
-	    .body_len = status == 200 ? body->len : strlen(text)};
-	char seconds[16];
+	const char *content_type = call->is_encrypted ? "application/pkcs7-mime"
+				   : format != NULL   ? format_content_type(format)
+						      : NULL;
+	struct reply reply;
 
-	if (status == 401)
-		reply.headers[reply.header_count++] = (struct http1_field){
-		    {"WWW-Authenticate", 16}, {"Basic realm=\"provisioning\"", 26}};
-	if (status == 405)
-		reply.headers[reply.header_count++] =
-		    (struct http1_field){{"Allow", 5}, {"GET, HEAD", 9}};
-	if (status == 503) {
-		/* Spread, so that a storm of phones does not come back in step. */
-		int len = snprintf(seconds, sizeof seconds, "%u",
-		    RETRY_AFTER_MIN_S + random_below(RETRY_AFTER_SPREAD_S));
-		reply.headers[reply.header_count++] =
-		    (struct http1_field){{"Retry-After", 11}, {seconds, (size_t)len}};
-	}
+	reply_make(&reply, reason, content_type, body);
 	metrics_add(METRIC_ANSWERS, reason, 1);
 	note_outcome(call, reason);
-	log_request(call, reason, status, format != NULL ? format_name(format) : NULL);
-	exchange_answer(call->exchange, &reply);
+	log_request(call, reason, reply.answer.status, format != NULL ? format_name(format) : NULL);
+	/* Who has just been banned is not served on by the connection that it holds. */
+	reply.answer.close = !caller_is_admitted(
+	    &call->caller, &call->handler->abuse, exchange_peer(call->exchange));
+	exchange_answer(call->exchange, &reply.answer);
 }
 
 static void tell_security(const struct call *call, enum decide_reason reason)
@@ -265,6 +231,7 @@ static enum err render(struct call *call, const struct lookup_row *row)
 	}
 	buf_wipe(&call->body);
 	call->body = (struct buf){.max = ANSWER_MAX};
+	call->is_encrypted = 0;
 	enum err err = answer_render(
 	    call->format, call->decision.body, row, state->ring, stage_url, &call->body, &field);
 	if (err != ERR_OK)
@@ -279,8 +246,11 @@ static enum err render(struct call *call, const struct lookup_row *row)
 static enum err encrypt(struct call *call)
 {
 	struct buf sealed = {.max = ANSWER_MAX};
-	enum err err = envelope_seal(
-	    exchange_peer(call->exchange)->certificate, call->body.bytes, call->body.len, &sealed);
+	X509 *certificate = exchange_peer(call->exchange)->certificate;
+	/* Who came by user and password has none, and gets nothing in the clear either. */
+	enum err err = certificate == NULL
+			   ? ERR_NOT_FOUND
+			   : envelope_seal(certificate, call->body.bytes, call->body.len, &sealed);
 
 	if (err != ERR_OK) {
 		LOG_ERROR("answer_not_encrypted",
@@ -314,8 +284,23 @@ static struct decision decide(const struct call *call, const struct decide_devic
 	    clock_unix_us());
 }
 
+/* A profile asks for what cannot be done here: the operator's to mend. */
+static void say_policy(const struct call *call)
+{
+	static struct log_gate gate;
+
+	if (log_gate_open(&gate))
+		LOG_ERROR("staged_not_possible", log_mac("mac", &call->caller.id.mac),
+		    log_str("format", format_name(call->format)),
+		    log_str("needs",
+			format_can_stage(call->format) ? "public_url" : "a format with staged"),
+		    log_uint("suppressed", gate.suppressed));
+}
+
 static void finish(struct call *call)
 {
+	if (call->decision.reason == DECIDE_POLICY)
+		say_policy(call);
 	tell_security(call, call->decision.reason);
 	tell_contact(call);
 	answer(call, call->decision.reason, call->format, &call->body);
@@ -524,7 +509,7 @@ static void on_refusal(
 static void on_error(int status, const char *reason, struct server_answer *answer, void *ctx)
 {
 	(void)status, (void)reason, (void)ctx;
-	answer->headers[answer->header_count++] = NO_STORE;
+	reply_add_common_fields(answer);
 }
 
 const struct server_handler redirector_handler = {.on_request = on_request,

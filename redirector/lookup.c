@@ -65,14 +65,22 @@ static void row_free(struct lookup_row *row)
 	buf_free(&row->sealed_password);
 }
 
-/* A column that must fit: the schema's checks bound it. */
-static void take_text(
-    const struct pg_rows *rows, size_t at, const char *column, char *text, size_t size)
+/* A column that fits, by the schema's checks. Where they were not kept the record is of no use, and
+ * no harm to other phones. */
+static void take_text(const struct pg_rows *rows, size_t at, const char *column,
+    struct lookup_row *row, char *text, size_t size)
 {
 	const char *value = row_text(rows, at, row_column(rows, column));
+	static struct log_gate gate;
 
-	CHECK(strlen(value) < size);
-	strcpy(text, value);
+	if (strlen(value) < size) {
+		strcpy(text, value);
+		return;
+	}
+	row->is_broken = 1;
+	if (log_gate_open(&gate))
+		LOG_ERROR("record_broken", log_mac("mac", &row->mac), log_str("column", column),
+		    log_uint("suppressed", gate.suppressed));
 }
 
 static void take_fallback(const char *text, void *ctx)
@@ -96,8 +104,8 @@ static void take_claim(const struct pg_rows *rows, size_t at, struct lookup_row 
 	    &row->provisioning_url, row_text(rows, at, row_column(rows, "provisioning_url")));
 	row_strings(rows, at, row_column(rows, "fallback_urls"), take_fallback, row);
 	buf_put_str(&row->trust_anchors, row_text(rows, at, row_column(rows, "trust_anchors")));
-	take_text(rows, at, "delivery", row->delivery, sizeof row->delivery);
-	take_text(rows, at, "redelivery", row->redelivery, sizeof row->redelivery);
+	take_text(rows, at, "delivery", row, row->delivery, sizeof row->delivery);
+	take_text(rows, at, "redelivery", row, row->redelivery, sizeof row->redelivery);
 	row->window_hours = row_int(rows, at, row_column(rows, "window_hours"));
 	row->armed_at_us = row_time_us(rows, at, row_column(rows, "armed_at"));
 	int once = row_column(rows, "once_started_at");
@@ -120,10 +128,10 @@ static void take_row(const struct pg_rows *rows, size_t at, struct lookup_row *r
 	const char *status = row_text(rows, at, row_column(rows, "certificate_status"));
 
 	row_mac(rows, at, row_column(rows, "mac"), &row->mac);
-	take_text(rows, at, "serial_number", row->serial_number, sizeof row->serial_number);
-	take_text(rows, at, "model", row->model, sizeof row->model);
-	take_text(rows, at, "format", row->format, sizeof row->format);
-	take_text(rows, at, "admin_user", row->admin_user, sizeof row->admin_user);
+	take_text(rows, at, "serial_number", row, row->serial_number, sizeof row->serial_number);
+	take_text(rows, at, "model", row, row->model, sizeof row->model);
+	take_text(rows, at, "format", row, row->format, sizeof row->format);
+	take_text(rows, at, "admin_user", row, row->admin_user, sizeof row->admin_user);
 	row->encrypt_answers = row_bool(rows, at, row_column(rows, "encrypt_answers"));
 	row->has_certificate = strcmp(status, "has_certificate") == 0;
 	row->tls_compatible =
@@ -165,7 +173,9 @@ static int request_tell(
 
 	if (place > 0)
 		take_row(rows, place - 1, &row);
-	if (is_standby && !standby_may_tell(&row))
+	if (row.is_broken)
+		request->done(LOOKUP_UNAVAILABLE, NULL, request->ctx);
+	else if (is_standby && !standby_may_tell(&row))
 		is_told = 0;
 	else if (place == 0)
 		request->done(LOOKUP_NOT_LIVE, NULL, request->ctx);
@@ -364,7 +374,6 @@ struct lookup *lookup_new(struct event_base *base, const struct lookup_config *c
 	lookup->standby_age_ms = config->standby_age_ms;
 	lookup->flush = event_new(base, -1, 0, on_flush, lookup);
 	CHECK(lookup->flush != NULL);
-	metrics_set_ready("database", 0);
 	for (size_t i = 0; i < config->count; i++) {
 		struct database *database = &lookup->databases[i];
 		database->lookup = lookup;

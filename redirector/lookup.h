@@ -22,6 +22,7 @@ enum { LOOKUP_TEXT_MAX = 128, LOOKUP_FALLBACKS_MAX = 8 };
 
 /* A row of device_lookup. */
 struct lookup_row {
+	int is_broken; /* something in it cannot be; never handed on */
 	struct mac mac;
 	char serial_number[LOOKUP_TEXT_MAX], model[LOOKUP_TEXT_MAX], format[LOOKUP_TEXT_MAX];
 	char admin_user[LOOKUP_TEXT_MAX];
@@ -46,8 +47,9 @@ enum lookup_result {
 	LOOKUP_FOUND,
 	LOOKUP_NOT_LIVE, /* no such certificate or credentials are on record */
 	LOOKUP_DEAD, /* the certificate was ours once: revoked or replaced */
-	LOOKUP_UNAVAILABLE, /* no database answered, or only one that may not have heard of it yet
-			     */
+	/* The record is broken; or no database answered, or only one that may not have heard of it.
+	 */
+	LOOKUP_UNAVAILABLE,
 };
 
 struct lookup;

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/net/health.h"
 #include "common/net/workers.h"
+#include "common/pki/memory.h"
 #include "redirector/abuse/admin.h"
 #include "redirector/metrics.h"
 #include "redirector/render_command.h"
@@ -101,6 +102,7 @@ int main(int argc, char **argv)
 	struct conf_error problem;
 	int64_t drain_ms = 0;
 
+	pki_memory_init();
 	log_set_program("redirector");
 	if (argc > 1 && strcmp(argv[1], "--render") == 0)
 		return command_render(argc - 1, argv + 1);

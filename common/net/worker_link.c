@@ -140,6 +140,7 @@ struct worker_signals *worker_signals_new(
 	signals->on_drain = on_drain;
 	signals->ctx = ctx;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signals->stop = evsignal_new(base, WORKER_STOP_SIGNAL, on_stop, signals);

@@ -387,6 +387,10 @@ int workers_run(const struct workers_config *config)
 	sigset_t before;
 	void *state = NULL;
 
+	/* A log whose reader is gone, or a file that may grow no further, is an error of write(2).
+	 */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	enum err err = config->load(config->ctx, NULL, &state);
 	if (err != ERR_OK) {
 		LOG_ERROR("not_started", log_str("program", config->program), log_err(err));

@@ -32,8 +32,9 @@ struct signed_row {
 
 struct enrol {
 	struct call *call;
-	struct enrolment *rows;
+	struct enrolment *rows[ENROL_GROUP_MAX];
 	size_t count;
+	enum enrol_codes codes;
 	enrol_done_fn *on_done;
 	void *ctx;
 	int64_t begun_ms;
@@ -42,7 +43,7 @@ struct enrol {
 	/* The rows of the step in hand, as indexes into `rows`; answers come in that order. */
 	size_t asked[ENROL_GROUP_MAX];
 	size_t asked_count, answered;
-	size_t next; /* issue: the row after the last one asked for */
+	size_t next; /* issue, codes: the row after the last one asked for */
 	struct signed_row made[ENROL_GROUP_MAX]; /* as `rows`; empty where nothing was signed */
 };
 
@@ -51,6 +52,7 @@ static void start_issue(struct enrol *enrol);
 static void start_generate(struct enrol *enrol);
 static void start_store(struct enrol *enrol);
 static void start_codes(struct enrol *enrol);
+static void ask_codes(struct enrol *enrol);
 
 static void set_timer(struct enrol *enrol, unsigned ms)
 {
@@ -65,7 +67,7 @@ static void forget_signed(struct enrol *enrol)
 	size_t i;
 
 	for (i = 0; i < enrol->count; i++)
-		if (!enrol->rows[i].server_key)
+		if (!enrol->rows[i]->server_key)
 			buf_free(&enrol->made[i].certificate);
 }
 
@@ -91,12 +93,14 @@ static void log_rows(const struct enrol *enrol)
 	size_t i;
 
 	for (i = 0; i < enrol->count; i++) {
-		const struct enrolment *row = &enrol->rows[i];
+		const struct enrolment *row = enrol->rows[i];
 
 		if (row->status == ENROLMENT_ISSUED) {
 			metrics_add(FRONT_ROWS_ISSUED, 0, 1);
 			LOG_INFO("certificate_issued",
-			    log_str("request", exchange_request_id(enrol->call->exchange)),
+			    log_str("request", row->request_id
+						   ? row->request_id
+						   : exchange_request_id(enrol->call->exchange)),
 			    log_str("order", enrol->call->order.terms.reference),
 			    log_str("station", enrol->call->caller.name), log_mac("mac", &row->mac),
 			    log_hex("serial", row->serial, sizeof(row->serial)));
@@ -246,7 +250,7 @@ static void on_found(
 		const char *outcome = row_text(rows[0], i, row_column(rows[0], "outcome"));
 
 		if (strcmp(outcome, "none") != 0)
-			take_existing(&enrol->rows[enrol->asked[i]], rows[0], i, outcome);
+			take_existing(enrol->rows[enrol->asked[i]], rows[0], i, outcome);
 	}
 	start_issue(enrol);
 }
@@ -257,8 +261,8 @@ static void ask_for_pending(struct enrol *enrol, int server_key)
 	size_t i;
 
 	for (i = 0; i < enrol->count; i++)
-		if (enrol->rows[i].status == ENROLMENT_PENDING &&
-		    enrol->rows[i].server_key == server_key)
+		if (enrol->rows[i]->status == ENROLMENT_PENDING &&
+		    enrol->rows[i]->server_key == server_key)
 			enrol->asked[enrol->asked_count++] = i;
 }
 
@@ -279,11 +283,11 @@ static void start_find(struct enrol *enrol)
 	pg_param_text(query.params, enrol->call->order.terms.reference);
 	pg_param_array_begin(query.params, PG_ARRAY_MACADDR);
 	for (i = 0; i < enrol->asked_count; i++)
-		pg_param_mac(query.params, &enrol->rows[enrol->asked[i]].mac);
+		pg_param_mac(query.params, &enrol->rows[enrol->asked[i]]->mac);
 	pg_param_array_end(query.params);
 	pg_param_array_begin(query.params, PG_ARRAY_BYTEA);
 	for (i = 0; i < enrol->asked_count; i++)
-		pg_param_bytea(query.params, enrol->rows[enrol->asked[i]].spki_sha256, SHA256_LEN);
+		pg_param_bytea(query.params, enrol->rows[enrol->asked[i]]->spki_sha256, SHA256_LEN);
 	pg_param_array_end(query.params);
 	pg_submit(enrol->call->front->pg, &query, 1, on_found, enrol);
 }
@@ -320,9 +324,9 @@ static enum err on_issued(enum err err, uint16_t type, struct cursor payload, vo
 		if (enrol->answered >= enrol->asked_count)
 			return ERR_SYNTAX;
 		row = enrol->asked[enrol->answered++];
-		if (!mac_equal(&issued.rows[i].mac, &enrol->rows[row].mac))
+		if (!mac_equal(&issued.rows[i].mac, &enrol->rows[row]->mac))
 			return ERR_SYNTAX;
-		take_issued(&enrol->rows[row], &enrol->made[row], &issued.rows[i]);
+		take_issued(enrol->rows[row], &enrol->made[row], &issued.rows[i]);
 	}
 	if (!issued.last)
 		return ERR_MORE;
@@ -342,7 +346,7 @@ static void start_issue(struct enrol *enrol)
 	    &enrol->call->fingerprint);
 	enrol->asked_count = enrol->answered = 0;
 	for (; enrol->next < enrol->count; enrol->next++) {
-		struct enrolment *row = &enrol->rows[enrol->next];
+		struct enrolment *row = enrol->rows[enrol->next];
 		struct signer_issue_row ask = {.mac = row->mac,
 		    .serial_number = {row->serial_number, strlen(row->serial_number)},
 		    .csr = row->csr.bytes,
@@ -382,9 +386,9 @@ static enum err on_generated(enum err err, uint16_t type, struct cursor payload,
 		const struct signer_generated_row *row = &generated.rows[i];
 		struct signed_row *made = &enrol->made[enrol->asked[i]];
 
-		if (!mac_equal(&row->issued.mac, &enrol->rows[enrol->asked[i]].mac))
+		if (!mac_equal(&row->issued.mac, &enrol->rows[enrol->asked[i]]->mac))
 			return ERR_SYNTAX;
-		take_issued(&enrol->rows[enrol->asked[i]], made, &row->issued);
+		take_issued(enrol->rows[enrol->asked[i]], made, &row->issued);
 		buf_put(&made->encrypted_key, row->encrypted_key.bytes, row->encrypted_key.len);
 	}
 	start_generate(enrol);
@@ -403,7 +407,7 @@ static void put_generate(const struct enrol *enrol, struct buf *frame)
 	snprintf(ask.station, sizeof(ask.station), "%s", enrol->call->caller.name);
 	ask.station_certificate = (struct signer_blob){der, (size_t)len};
 	for (i = 0; i < enrol->asked_count; i++) {
-		const struct enrolment *row = &enrol->rows[enrol->asked[i]];
+		const struct enrolment *row = enrol->rows[enrol->asked[i]];
 
 		ask.rows[i] = (struct signer_generate_row){.mac = row->mac,
 		    .serial_number = {row->serial_number, strlen(row->serial_number)},
@@ -421,7 +425,7 @@ static void start_generate(struct enrol *enrol)
 
 	enrol->asked_count = 0;
 	for (i = 0; i < enrol->count && enrol->asked_count < SIGNER_GENERATE_ROWS_MAX; i++)
-		if (enrol->rows[i].status == ENROLMENT_PENDING && enrol->rows[i].server_key &&
+		if (enrol->rows[i]->status == ENROLMENT_PENDING && enrol->rows[i]->server_key &&
 		    enrol->made[i].certificate.len == 0)
 			enrol->asked[enrol->asked_count++] = i;
 	if (enrol->asked_count == 0) {
@@ -438,7 +442,7 @@ static void start_generate(struct enrol *enrol)
 
 static void take_stored(struct enrol *enrol, size_t index, const struct pg_rows *rows, size_t line)
 {
-	struct enrolment *row = &enrol->rows[index];
+	struct enrolment *row = enrol->rows[index];
 	struct signed_row *made = &enrol->made[index];
 	const char *outcome = row_text(rows, line, row_column(rows, "outcome"));
 
@@ -552,7 +556,7 @@ static struct pg_call store_rows(struct enrol *enrol, size_t first, int server_k
 	for (column = 0; column < COLUMN_COUNT; column++) {
 		pg_param_array_begin(query.params, COLUMN_TYPES[column]);
 		for (i = first; i < enrol->asked_count; i++)
-			put_column(query.params, (enum column)column, &enrol->rows[enrol->asked[i]],
+			put_column(query.params, (enum column)column, enrol->rows[enrol->asked[i]],
 			    &enrol->made[enrol->asked[i]]);
 		pg_param_array_end(query.params);
 	}
@@ -596,7 +600,7 @@ static enum err on_codes(enum err err, uint16_t type, struct cursor payload, voi
 	    texts.row_count != enrol->asked_count)
 		return ERR_SYNTAX;
 	for (i = 0; i < texts.row_count; i++) {
-		struct enrolment *row = &enrol->rows[enrol->asked[i]];
+		struct enrolment *row = enrol->rows[enrol->asked[i]];
 
 		if (!mac_equal(&texts.rows[i].mac, &row->mac))
 			return ERR_SYNTAX;
@@ -608,23 +612,23 @@ static enum err on_codes(enum err err, uint16_t type, struct cursor payload, voi
 		memcpy(row->claim_code, texts.rows[i].text, sizeof(row->claim_code));
 	}
 	bytes_wipe(&texts, sizeof(texts));
-	end(enrol, ERR_OK);
+	ask_codes(enrol);
 	return ERR_OK;
 }
 
-static void start_codes(struct enrol *enrol)
+/* Asks for as many codes from `next` on as one frame holds. */
+static void ask_codes(struct enrol *enrol)
 {
 	struct signer_claim_codes codes = {0};
 	struct buf frame = {0};
-	size_t i;
 
 	enrol->asked_count = 0;
-	for (i = 0; i < enrol->count; i++) {
-		const struct enrolment *row = &enrol->rows[i];
+	for (; enrol->next < enrol->count && codes.row_count < SIGNER_ROWS_MAX; enrol->next++) {
+		const struct enrolment *row = enrol->rows[enrol->next];
 
 		if (row->status != ENROLMENT_ISSUED && row->status != ENROLMENT_EXISTING)
 			continue;
-		enrol->asked[enrol->asked_count++] = i;
+		enrol->asked[enrol->asked_count++] = enrol->next;
 		codes.rows[codes.row_count++] =
 		    (struct signer_claim_row){.mac = row->mac, .epoch = row->claim_code_epoch};
 	}
@@ -637,14 +641,21 @@ static void start_codes(struct enrol *enrol)
 	buf_free(&frame);
 }
 
-void enrol_start(
-    struct call *call, struct enrolment *rows, size_t count, enrol_done_fn *on_done, void *ctx)
+static void start_codes(struct enrol *enrol)
+{
+	enrol->next = enrol->codes == ENROL_WITH_CODES ? 0 : enrol->count;
+	ask_codes(enrol);
+}
+
+void enrol_start(struct call *call, struct enrolment *const *rows, size_t count,
+    enum enrol_codes codes, enrol_done_fn *on_done, void *ctx)
 {
 	struct enrol *enrol = calloc(1, sizeof(*enrol));
 
 	CHECK(enrol != NULL && count <= ENROL_GROUP_MAX);
 	enrol->call = call;
-	enrol->rows = rows;
+	memcpy(enrol->rows, rows, count * sizeof(rows[0]));
+	enrol->codes = codes;
 	enrol->count = count;
 	enrol->on_done = on_done;
 	enrol->ctx = ctx;

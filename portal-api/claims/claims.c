@@ -19,6 +19,7 @@ const struct row_field claim_fields[CLAIM_FIELD_COUNT] = {
     {"contacted_before_claim", "contacted_before_claim", ROW_BOOL},
     {"delivered_at", "delivered_at", ROW_TIME},
     {"armed_at", "armed_at", ROW_TIME},
+    {"once_started_at", "once_started_at", ROW_TIME},
     {"pending_since", "pending_since", ROW_TIME},
     {"version", "version", ROW_INT},
 };

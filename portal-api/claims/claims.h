@@ -8,7 +8,7 @@
 #include "portal-api/json/rows.h"
 
 /* The claim as its holder sees it: columns of the view claim_document. */
-enum { CLAIM_FIELD_COUNT = 12 };
+enum { CLAIM_FIELD_COUNT = 13 };
 extern const struct row_field claim_fields[CLAIM_FIELD_COUNT];
 
 /* Answers with the claim in the first row. */

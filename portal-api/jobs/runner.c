@@ -22,6 +22,7 @@
 #include "common/net/sandbox.h"
 #include "portal-api/jobs/claim_row.h"
 #include "portal-api/jobs/housekeeping.h"
+#include "portal-api/jobs/reseal.h"
 #include "portal-api/jobs/transfers.h"
 #include "portal-api/json/memory.h"
 #include "portal-api/state.h"
@@ -444,6 +445,7 @@ int job_worker_run(const struct worker *worker, void *shared)
 	    runner.base, runner.portal.admin, runner.portal.config->housekeeping_ms);
 	struct transfer_watch *transfers =
 	    transfer_watch_new(runner.base, runner.portal.admin, config);
+	struct reseal *reseal = reseal_new(runner.base, &runner.portal);
 	struct worker_signals *signals = worker_signals_new(runner.base, on_drain, &runner);
 	wait_ms(&runner, 0);
 	event_base_dispatch(runner.base);
@@ -452,6 +454,7 @@ int job_worker_run(const struct worker *worker, void *shared)
 	event_free(runner.timer);
 	pg_free(runner.portal.tenant);
 	pg_free(runner.portal.admin);
+	reseal_free(reseal);
 	free_batch(&runner);
 	worker_signals_free(signals);
 	event_base_free(runner.base);

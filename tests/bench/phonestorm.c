@@ -40,6 +40,7 @@ static const char HELP[] =
     "  --rate N         open loop instead: that many a second\n"
     "  --skip N         begins with the N-th phone of the fleet\n"
     "  --hold           keeps the connections after the handshake until standard input ends\n"
+    "  --reset          resets the connection in the middle of its request\n"
     "  --tls 1.2|1.3    (1.3)\n"
     "  --path TEXT      {mac} is the phone's (/{mac}.cfg)\n"
     "  --leaf-only      phones do not send their issuer's certificate\n"
@@ -47,7 +48,7 @@ static const char HELP[] =
 
 struct options {
 	const char *fleet, *path;
-	int port, hold, leaf_only, tls;
+	int port, hold, reset, leaf_only, tls;
 	size_t requests, connections, skip;
 	double rate;
 	int64_t deadline_us;
@@ -242,6 +243,17 @@ static void visit_handshaken(struct storm *storm, struct visit *visit)
 	visit->phase = PHASE_SEND;
 }
 
+/* Half a request, and RST instead of the rest. */
+static void visit_reset(struct storm *storm, struct visit *visit)
+{
+	struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+	(void)SSL_write(visit->ssl, visit->request, (int)strlen(visit->request) / 2);
+	(void)setsockopt(visit->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	storm->latencies_us[storm->served++] = now_us() - visit->due_us;
+	visit_end(storm, visit);
+}
+
 static void visit_go_on(struct storm *storm, struct visit *visit)
 {
 	int result = 0;
@@ -262,6 +274,10 @@ static void visit_go_on(struct storm *storm, struct visit *visit)
 			visit_handshaken(storm, visit);
 		else if (!visit_wait(storm, visit, result))
 			visit_fail(storm, visit, &storm->failed_handshake);
+	}
+	if (visit->phase == PHASE_SEND && visit->ssl != NULL && storm->options.reset) {
+		visit_reset(storm, visit);
+		return;
 	}
 	if (visit->phase == PHASE_SEND && visit->ssl != NULL) {
 		result = SSL_write(visit->ssl, visit->request, (int)strlen(visit->request));
@@ -428,9 +444,9 @@ static void read_options(int argc, char **argv, struct options *options)
 	    {"port", required_argument, NULL, 'p'}, {"requests", required_argument, NULL, 'n'},
 	    {"connections", required_argument, NULL, 'c'}, {"rate", required_argument, NULL, 'r'},
 	    {"skip", required_argument, NULL, 's'}, {"hold", no_argument, NULL, 'o'},
-	    {"tls", required_argument, NULL, 't'}, {"path", required_argument, NULL, 'a'},
-	    {"leaf-only", no_argument, NULL, 'l'}, {"deadline", required_argument, NULL, 'd'},
-	    {"help", no_argument, NULL, 'h'}, {0}};
+	    {"reset", no_argument, NULL, 'x'}, {"tls", required_argument, NULL, 't'},
+	    {"path", required_argument, NULL, 'a'}, {"leaf-only", no_argument, NULL, 'l'},
+	    {"deadline", required_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {0}};
 	int option = 0;
 
 	while ((option = getopt_long(argc, argv, "", words, NULL)) != -1) {
@@ -455,6 +471,9 @@ static void read_options(int argc, char **argv, struct options *options)
 			break;
 		case 'o':
 			options->hold = 1;
+			break;
+		case 'x':
+			options->reset = 1;
 			break;
 		case 't':
 			options->tls = strcmp(optarg, "1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;

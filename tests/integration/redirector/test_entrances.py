@@ -162,6 +162,11 @@ class Password(unittest.TestCase):
         eventually(lambda: {"credential_guessing", "source_banned"} <= set(kinds(phone)))
         self.assertEqual(ask(user, password, source="127.8.3.1").status, 200)
 
+    def test_user_names_tried_in_a_row_are_a_scan(self):
+        for number in range(16):
+            self.assertEqual(ask(f"0015650EE0{number:02X}", "guess", source="127.8.6.1").status, 401)
+        eventually(lambda: "mac_scan" in redirector.security_events_of("127.8.6.1"))
+
     def test_no_certificate_and_no_password_in_the_log(self):
         _, user, password = old_phone()
         ask(user, password)
@@ -416,8 +421,8 @@ class Issuers(unittest.TestCase):
         phone.cert = chain
         with self.assertRaises(CUT):
             phone.boot("/v1/bootstrap")
-        eventually(lambda: [row for row in redirector.log()
-                            if row["event"] == "certificate_refused" and row["reason"] == "issuer"])
+        eventually(lambda: redirector.metrics()[
+            'firstring_redirector_certificates_refused_total{reason="issuer"}'] != "0")
 
 
 class DeadCertificates(unittest.TestCase):
@@ -447,6 +452,9 @@ class Configuration(unittest.TestCase):
     def test_what_is_wrong_is_said(self):
         one = {"name": "a", "address": "127.0.0.1:1"}
         self.refused("redirector.yaml:1:13: balancers: \"10.0.0.1/8\"", listeners=[{**one, "balancers": ["10.0.0.1/8"]}])
+        self.refused("public_url: write https://host", listeners=[{**one, "public_url": "https://x.example/path"}])
+        self.refused("balancers: nobody could connect", listeners=[
+            {**one, "proxy_protocol": "required", "balancers": []}])
         self.refused('listeners[0].tls_floor: "old" is not one of modern compatible', listeners=[{**one, "tls_floor": "old"}])
         self.refused('listeners[0].key_pairs[0].key: this key is required',
                      listeners=[{**one, "key_pairs": [{"certificate": "x"}]}])
