@@ -61,6 +61,7 @@ const struct operation portal_operations[] = {
 	request_reply_empty),
     WRITE(ITSP, "createUserLink", "POST", "/v1/users/{id}/link", SCOPE_USERS_WRITE, JSON, SMALL,
 	user_link_create, NULL),
+    READ(ITSP, "listOwnAudit", "/v1/audit", SCOPE_USERS_WRITE, audit_list),
     READ(ITSP, "listTokens", "/v1/tokens", SCOPE_TOKENS_WRITE, token_list),
     WRITE(ITSP, "createToken", "POST", "/v1/tokens", SCOPE_TOKENS_WRITE, JSON, SMALL, token_create,
 	NULL),

@@ -1,10 +1,8 @@
 /* GET /v1/events/latest: the tenant's events from the end, for people; programs read the feed. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "portal-api/events/feed.h"
 #include "portal-api/http/request.h"
-#include "portal-api/json/rows.h"
 #include "portal-api/resources/resources.h"
 #include "queries_portal-api.h"
 
@@ -12,31 +10,22 @@ static const char LIST[] = "events_latest"; /* its cursors are not the feed's */
 
 static void on_events(struct request *request, const struct pg_rows *const *results, size_t count)
 {
-	static const struct row_field fields[] = {
-	    {"id", "id", ROW_TEXT},
-	    {"at", "at", ROW_TIME},
-	    {"mac", "mac", ROW_MAC},
-	    {"kind", "kind", ROW_TEXT},
-	    {"source_ip", "source_ip", ROW_TEXT},
-	    {"detail", "detail", ROW_JSON},
-	};
 	const struct pg_rows *rows = results[0];
 	const struct page *page = request->state;
-	char place[64];
+	char place[CURSOR_PLACE_MAX + 1];
 	int has_more = row_count(rows) > page->limit;
 	CHECK(count == 1);
-	if (has_more)
-		snprintf(place, sizeof(place), "%" PRId64 ".%" PRId64,
-		    row_int(rows, page->limit - 1, row_column(rows, "xid")),
-		    row_int(rows, page->limit - 1, row_column(rows, "seq")));
+	if (has_more) {
+		struct feed_position position = feed_row_position(rows, page->limit - 1);
+		feed_place(&position, place);
+	}
 	request_reply_page(request, "events",
-	    row_objects(rows, page->limit, fields, sizeof(fields) / sizeof(fields[0])), LIST,
+	    row_objects(rows, page->limit, feed_fields, FEED_FIELD_COUNT), LIST,
 	    has_more ? place : NULL);
 }
 
 void event_list_latest(struct request *request)
 {
-	int64_t xid, seq;
 	struct page *page = calloc(1, sizeof(*page));
 	CHECK(page);
 	request->state = page;
@@ -45,10 +34,9 @@ void event_list_latest(struct request *request)
 		return;
 	struct pg_params *params = pg_params_new();
 	if (page->has_cursor) {
-		/* The checksum held: the place is of our own making. */
-		CHECK(sscanf(page->place, "%" SCNd64 ".%" SCNd64, &xid, &seq) == 2);
-		pg_param_int(params, xid);
-		pg_param_int(params, seq);
+		struct feed_position position = feed_position_of(page->place);
+		pg_param_int(params, position.xid);
+		pg_param_int(params, position.seq);
 	} else {
 		pg_param_null(params);
 		pg_param_null(params);

@@ -49,6 +49,9 @@ export function when(text, { exact = false } = {}) {
   return h('time', { datetime: text, title: `${dates.format(date)} (${text})` }, near ? ago(date) : dates.format(date));
 }
 
+/** A word of the API's that en.js does not know (yet), as words. */
+export const wordOf = (known, name) => known[name] ?? (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll('_', ' ');
+
 /** An id as people compare it: its beginning, the whole of it on hover and when copied. */
 export const shortId = (id) => (/^[0-9a-f]{8}-/.test(id) || id.length > 24 ? h('code', { class: 'small', title: id }, `${id.slice(0, 8)}…`) : h('code', { class: 'small' }, id));
 
@@ -70,6 +73,9 @@ export function head(title, text, ...actions) {
 // --- Buttons ---
 
 export const link = (href, text, kind = '') => h('a', { href, class: kind ? `button ${kind}` : null }, text);
+
+/** A list as a file, made by the server. */
+export const download = (href) => h('a', { class: 'button', href, download: '' }, t.download);
 
 /** A button whose work may take a while: it says so and cannot be pressed twice meanwhile. */
 export function button(text, work, kind = '', more = {}) {

@@ -21,6 +21,7 @@ export const t = {
   copied: 'Copied',
   copyWhat: (what) => `Copy: ${what}`,
   copiedWhat: (what) => `Copied: ${what}`,
+  download: 'Download CSV',
   more: 'Show more',
   moreShown: (number) => `${count(number, 'row', 'rows')} added.`,
   refresh: 'Refresh',
@@ -99,9 +100,11 @@ export const t = {
 
   kinds: {
     manufactured: 'Made', imported: 'Put on record', shipped: 'Shipped to you', claimed: 'Claimed', contacted: 'Contacted us', delivered: 'Got its answer', staged: 'Got its new password', refused: 'Turned away', released: 'Released',
-    password_changed: 'Password changed', suspended: 'Suspended', resumed: 'Resumed', transferred: 'Transferred', password_purged: 'Password forgotten here',
+    certificate_recorded: 'Got its certificate', certificate_revoked: 'Certificate revoked', certificate_superseded: 'Certificate replaced', shipment_cancelled: 'Ship notice cancelled',
+    transfer_requested: 'Transfer asked for', transfer_seen_reset: 'Seen after a factory reset', transfer_objected: 'Transfer objected to', transfer_done: 'Gone over', transfer_refused: 'Transfer refused', transfer_withdrawn: 'Transfer withdrawn', transfer_expired: 'Transfer expired',
+    purged: 'Password forgotten here', password_changed: 'Password changed', suspended: 'Suspended', resumed: 'Resumed', transferred: 'Transferred', password_purged: 'Password forgotten here',
   },
-  sources: { code: 'with its claim code', shipment: 'by ship notice', factory: 'at the factory', import: 'from a list', portal: 'on these pages', redirector: 'at the redirector' },
+  sources: { code: 'with its claim code', shipment: 'by ship notice', factory: 'at the factory', import: 'from a list', portal: 'on these pages', redirector: 'at the redirector', holder: 'by its holder', manufacturer: 'by the manufacturer', transfer: 'by a transfer' },
   detail: { source_ip: 'from', user_agent: 'says it is', profile: 'profile', reason: 'because', path: 'asked for', failures: 'failures', user_id: 'account', firmware: 'firmware' },
 
   jobs: {
@@ -125,6 +128,7 @@ export const t = {
     urlHint: (domains) => `https, on a host under: ${domains || 'no domain is approved for you yet'}. After the host, {mac}, {MAC}, {serial} and {model} stand for the phone’s.`,
     fallback: 'Fallback URLs', fallbackHint: 'One on each line; for phones that know fallbacks.', delivery: 'Delivery', deliveryHint: 'In two steps the phone changes its password before it is told of your server.', redelivery: 'Again', hours: 'Hours after claim or “deliver again”',
     deliveries: { direct: 'At once', staged: 'In two steps' }, redeliveries: { always: 'Whenever the phone asks', once: 'Once, until you deliver again', window: 'For some hours' },
+    purge: 'Forget the password once delivered', purgeHint: 'With “once” or “for some hours”: nobody can reveal it any more.', stageOne: 'First it gets', stageTwo: 'Then, when it comes back',
     anchors: 'Certificates that the phone should trust', anchorsHint: 'PEM; empty for the usual authorities.', changeText: 'A change is in force for all phones of this profile when they come next.', remove: 'Remove', removeText: (name) => `Remove the profile ${name}? Phones must not use it any more.`,
     preview: 'Preview', previewText: 'What a phone would get with what stands in the form now.', previewFor: 'Phone', sample: 'A phone that we made up', previewUrls: 'Where it is sent', previewAnswer: 'The answer, in the phone’s own format', previewNone: 'With a claimed phone you would see its whole answer here.',
     previewLater: 'The whole answer cannot be shown here at the moment.', previewWrong: 'The phone could not be given this',
@@ -169,7 +173,7 @@ export const t = {
   audit: {
     title: 'Audit log', text: 'Who did what to which object. Nothing here can be changed or removed.', any: 'Any', action: 'What', object: 'To what', objectId: 'Its id', actor: 'Who', show: 'What changed', chain: 'Chain', waits: 'Waits', chained: (number) => `No. ${number.toLocaleString('en-GB')}`, none: 'No entries', noneText: 'Nothing fits this search.',
     objects: { claim: 'Phone’s claim', device: 'Phone', user: 'Person', token: 'Token', itsp: 'ITSP', model: 'Model', profile: 'Profile', shipment: 'Ship notice', claim_job: 'List', transfer: 'Transfer', order: 'Order', station: 'Station', operator: 'Operator', certificate: 'Certificate' },
-    actors: { user: 'Person', token: 'Token', command: 'Command', nobody: 'Nobody signed in', operator: 'Operator', station: 'Station' },
+    actors: { user: 'Person', token: 'Token', command: 'Command', nobody: 'Nobody signed in', other: 'Not one of yours', system: 'By itself',  operator: 'Operator', station: 'Station' },
     chainedUpTo: (number) => `The log is chained up to no. ${number.toLocaleString('en-GB')}.`, verify: 'Each entry carries the hash of the one before. That none was altered or removed is checked, with the signed heads, by “factory-ca audit verify”.', late: 'Entries are waiting for the chain', lateText: 'Some are older than a minute and not chained yet: look at the factory’s daemon.',
   },
 

@@ -25,7 +25,7 @@ export function navigation() {
   if (session.kind === 'itsp') {
     return [
       ['', [...item('phones', true), ...item('jobs', may('claims:write')), ...item('profiles', true), ...item('events', may('events:read')), ...item('transfers', true)]],
-      [t.nav.settings, [...item('tokens', may('tokens:write')), ...item('users', may('users:write')), ...item('account', true)]],
+      [t.nav.settings, [...item('tokens', may('tokens:write')), ...item('users', may('users:write')), ...item('audit', may('users:write')), ...item('account', true)]],
     ];
   }
   return [

@@ -1,6 +1,7 @@
 // An ITSP's people at the pages: an owner from the invitation on, and a support agent.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { accept, browserOf, launch, NARROW, open, overflow, PASSWORD, picture, signIn, WIDE, world } from './browser.mjs';
 
 let browser, page, recovery;
@@ -58,8 +59,12 @@ test('phones with their states, searched and filtered', async () => {
   await page.getByRole('searchbox').fill(spelled(waiting.mac).slice(0, 16));
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => location.hash.includes('q=') && document.querySelector('main').dataset.view === location.hash);
+  await page.getByRole('searchbox').fill('');
   await page.getByLabel('State').selectOption('delivered');
   await page.waitForFunction(() => location.hash.includes('progress=delivered') && document.querySelector('main').dataset.view === location.hash);
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download CSV' }).click()]);
+  const rows = readFileSync(await file.path(), 'utf8').trim().split('\n');
+  assert.equal(rows.length, 3, rows.join('\n'));
   await page.getByRole('searchbox').fill(waiting.serial);
   await page.getByLabel('State').selectOption('');
   await page.getByRole('button', { name: 'Find' }).click();
@@ -200,6 +205,9 @@ test('events, transfers, tokens, people, one\'s account', async () => {
   await picture(page, '66-user');
   await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
   await page.getByRole('row').filter({ hasText: 'Sam Support' }).getByText('Read only').waitFor();
+  await open(page, 'audit', 'Audit log');
+  await page.getByRole('row').filter({ hasText: 'claim.reveal' }).getByText('Ada Owner').waitFor();
+  await picture(page, '68-audit');
   await open(page, 'account', 'Your account');
   await picture(page, '67-account');
   await page.getByLabel('Present password').fill('wrong');
@@ -232,7 +240,7 @@ test('all of it works from the keyboard', async () => {
 });
 
 test('every control has a name, every page one heading, and words can be read', async () => {
-  for (const place of ['phones', 'phones/new', `phones/${delivered.mac}`, 'jobs', 'profiles', 'profiles/new', 'events', 'transfers', 'transfers/new', 'tokens', 'users', 'account']) {
+  for (const place of ['phones', 'phones/new', `phones/${delivered.mac}`, 'jobs', 'profiles', 'profiles/new', 'events', 'transfers', 'transfers/new', 'tokens', 'users', 'audit', 'account']) {
     await page.goto(`${world.url}/#/${place}`);
     await page.locator(`main[data-view="#/${place}"]`).waitFor();
     for (const details of await page.locator('main details').all()) await details.evaluate((each) => { each.open = true; });

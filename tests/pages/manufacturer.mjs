@@ -1,6 +1,7 @@
 // The manufacturer's people at the pages: an administrator and an auditor.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { accept, browserOf, launch, open, overflow, picture, world } from './browser.mjs';
 
 let browser, page;
@@ -98,6 +99,8 @@ test('security events and the audit log with its chain', async () => {
   await page.getByText('What changed', { exact: true }).first().click();
   await picture(page, '88-audit');
   assert.ok(await overflow(page) <= 0);
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download CSV' }).click()]);
+  assert.match(readFileSync(await file.path(), 'utf8'), /itsp\.create/);
   await page.getByLabel('To what').selectOption('itsp');
   await page.waitForFunction(() => location.hash.includes('object_kind=itsp'));
   await open(page, 'users', 'People');

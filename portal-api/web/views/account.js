@@ -9,9 +9,10 @@ export async function account({ reload }) {
   return [
     head(t.account.title, t.account.text),
     h('div', { class: 'columns' },
-      card(t.account.you, facts([t.users.name, user.display_name], [t.users.email, user.email], [t.users.role, t.roles[user.role]], [t.account.until, when(until, { exact: true })])),
-      password(),
-      second(factor, reload)),
+      h('div', { class: 'stack' },
+        card(t.account.you, facts([t.users.name, user.display_name], [t.users.email, user.email], [t.users.role, t.roles[user.role]], [t.account.until, when(until, { exact: true })])),
+        second(factor, reload)),
+      password()),
   ];
 }
 

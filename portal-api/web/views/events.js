@@ -1,6 +1,6 @@
 // Events: what happened to the ITSP's phones, the latest first.
 import { t } from '../en.js';
-import { button, chip, empty, h, head, macText, pages, replace, when } from '../dom.js';
+import { button, chip, empty, h, head, macText, pages, when, wordOf } from '../dom.js';
 import * as api from '../api.js';
 
 const KIND = { delivered: 'good', refused: 'bad' };
@@ -8,7 +8,7 @@ const KIND = { delivered: 'good', refused: 'bad' };
 export async function events({ reload }) {
   const list = await pages(t.events.title, [
     [t.events.at, (event) => when(event.at)],
-    [t.events.kind, (event) => chip(t.kinds[event.kind] ?? event.kind, KIND[event.kind] ?? '')],
+    [t.events.kind, (event) => chip(wordOf(t.kinds, event.kind), KIND[event.kind] ?? '')],
     [t.phones.mac, (event) => (event.mac ? h('a', { href: `#/phones/${event.mac}`, class: 'mono' }, macText(event.mac)) : t.none)],
     [t.events.from, (event) => event.source_ip ?? t.none],
     [t.events.detail, (event) => detail(event.detail)],

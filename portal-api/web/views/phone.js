@@ -1,6 +1,6 @@
 // One phone: what is known of it, its admin password, what can be done with it, its life so far.
 import { t } from '../en.js';
-import { button, card, confirm, facts, field, form, h, head, link, macText, notice, replace, say, secret, when } from '../dom.js';
+import { button, card, confirm, facts, field, form, h, head, link, macText, notice, replace, say, secret, when, wordOf } from '../dom.js';
 import * as api from '../api.js';
 import { profileNames, state } from './phones.js';
 
@@ -114,7 +114,7 @@ export function life({ states }) {
   const steps = [...states].reverse();
   return card(t.phone.life, steps.length === 0 ? h('p', { class: 'quiet' }, t.phone.noLife) : h('ol', { class: 'timeline' }, steps.map((step) =>
     h('li', { class: GOOD.has(step.kind) ? 'good' : BAD.has(step.kind) ? 'bad' : null }, h('div', {},
-      h('strong', {}, t.kinds[step.kind] ?? step.kind.replaceAll('_', ' ')),
+      h('strong', {}, wordOf(t.kinds, step.kind)),
       h('div', { class: 'when' }, when(step.at, { exact: true }), step.source && ` · ${t.sources[step.source] ?? step.source}`),
       detailText(step.detail) && h('div', { class: 'small' }, detailText(step.detail)))))));
 }

@@ -1,6 +1,6 @@
 // Phones: the table of claims with search and filters; one phone (phone.js); claiming one.
 import { t } from '../en.js';
-import { button, chip, empty, field, form, h, head, link, macText, notice, pages, when } from '../dom.js';
+import { chip, download, empty, field, form, h, head, link, macText, notice, pages, when } from '../dom.js';
 import * as api from '../api.js';
 import { phone } from './phone.js';
 
@@ -34,7 +34,7 @@ export async function phones({ path, query, go, reload }) {
     [t.phones.claimed, (claim) => when(claim.claimed_at)],
   ], api.lister('/v1/claims', 'claims', filterOf(query)), filtered ? empty(t.phones.noneFound, t.phones.noneFoundText, link('#/phones', t.phones.showAll, 'secondary')) : noneYet());
   return [
-    head(t.phones.title, t.phones.text, ...(api.may('claims:write')
+    head(t.phones.title, t.phones.text, !query.q?.match(/[^0-9a-f:.-]/i) && download(`/v1/claims:export${api.queryText({ ...filterOf(query), format: 'csv' })}`), ...(api.may('claims:write')
       ? [link('#/jobs', t.phones.upload, 'secondary'), link('#/phones/new', t.phones.claimOne, 'primary')] : [])),
     filters(query, names, go),
     list,

@@ -1,6 +1,6 @@
 // Profiles: where phones are sent and how; made and changed with a preview beside the form.
 import { t } from '../en.js';
-import { button, card, confirm, empty, facts, field, form, h, head, link, macText, notice, pages, replace, say, when } from '../dom.js';
+import { button, card, confirm, empty, facts, field, form, h, head, link, macText, notice, pages, replace, say, values, when } from '../dom.js';
 import * as api from '../api.js';
 
 export async function profiles({ path, go, reload }) {
@@ -27,16 +27,16 @@ async function look(id) {
 
 const lines = (text) => text.split('\n').map((line) => line.trim()).filter(Boolean);
 
-function body(values) {
+function body(all) {
   return {
-    name: values.name,
-    provisioning_url: values.provisioning_url,
-    fallback_urls: lines(values.fallback_urls),
-    trust_anchors: values.trust_anchors || null,
-    delivery: values.delivery,
-    redelivery: values.redelivery,
-    ...(values.redelivery === 'window' ? { window_hours: Number(values.window_hours) } : { window_hours: null }),
-    ...('purge_after_delivery' in values ? { purge_after_delivery: values.purge_after_delivery } : {}),
+    name: all.name,
+    provisioning_url: all.provisioning_url,
+    fallback_urls: lines(all.fallback_urls),
+    trust_anchors: all.trust_anchors || null,
+    delivery: all.delivery,
+    redelivery: all.redelivery,
+    window_hours: all.redelivery === 'window' ? Number(all.window_hours) : null,
+    purge_after_delivery: all.purge_after_delivery && all.redelivery !== 'always',
   };
 }
 
@@ -56,11 +56,12 @@ async function edit({ profile, go }) {
       field({ name: 'delivery', label: t.profiles.delivery, value: is.delivery, options: Object.entries(t.profiles.deliveries), hint: t.profiles.deliveryHint }),
       field({ name: 'redelivery', label: t.profiles.redelivery, value: is.redelivery, options: Object.entries(t.profiles.redeliveries), onchange: () => showHours() }),
       hours,
+      field({ name: 'purge_after_delivery', type: 'checkbox', label: t.profiles.purge, hint: t.profiles.purgeHint, value: Boolean(is.purge_after_delivery) }),
       field({ name: 'trust_anchors', label: t.profiles.anchors, type: 'textarea', rows: 3, value: is.trust_anchors ?? '', hint: t.profiles.anchorsHint }),
     ],
-    submit: async (values) => {
-      if (profile) await api.patch(`/v1/profiles/${profile.id}`, body(values), { 'If-Match': `"${profile.version}"` });
-      else await api.post('/v1/profiles', body(values));
+    submit: async (all) => {
+      if (profile) await api.patch(`/v1/profiles/${profile.id}`, body(all), { 'If-Match': `"${profile.version}"` });
+      else await api.post('/v1/profiles', body(all));
       go('#/profiles');
       say(t.saved);
     },
@@ -96,7 +97,7 @@ function previewCard(claims) {
     const mine = ++turn;
     latest = element;
     const phone = phones[Number(choice.querySelector('select').value)];
-    const all = Object.fromEntries(new FormData(element));
+    const all = values(element);
     const urls = [all.provisioning_url, ...lines(all.fallback_urls)];
     const expanded = h('div', { class: 'stack tight' }, h('h3', {}, t.profiles.previewUrls), urls.map((url) => h('code', {}, expand(url, phone))));
     const answer = phone.sample ? null : await rendered(phone, { ...all, window_hours: all.window_hours || '24' });
@@ -112,7 +113,8 @@ const expand = (url, phone) => url.replace(/\{(mac|MAC|serial|model)\}/g, (_, na
 async function rendered(phone, all) {
   try {
     const answer = await api.post('/v1/profiles/preview', { mac: phone.mac, profile: body(all) });
-    return h('div', { class: 'stack tight' }, h('h3', {}, t.profiles.previewAnswer), h('pre', {}, typeof answer === 'string' ? answer : answer.body ?? JSON.stringify(answer, null, 2)));
+    return h('div', { class: 'stack tight' }, h('h3', {}, t.profiles.previewAnswer),
+      answer.stage_one && [h('p', {}, t.profiles.stageOne), h('pre', {}, answer.stage_one), h('p', {}, t.profiles.stageTwo)], h('pre', {}, answer.body));
   } catch (problem) {
     if (problem.status === 422) return notice('warn', t.profiles.previewWrong, ...(problem.errors ?? []).map((each) => h('p', { class: 'small' }, each.detail)));
     return null;

@@ -1,6 +1,6 @@
 // API tokens: an ITSP's own, or the manufacturer's. A new one is shown once.
 import { t } from '../en.js';
-import { button, chip, confirm, dialog, empty, field, form, h, head, newId, notice, pages, replace, secret, when } from '../dom.js';
+import { button, chip, confirm, dialog, empty, field, form, h, head, newId, notice, pages, secret, when } from '../dom.js';
 import * as api from '../api.js';
 
 const SCOPES = { itsp: ['claims:read', 'claims:write', 'claims:reveal', 'profiles:write', 'events:read', 'tokens:write'], manufacturer: ['admin:read', 'admin:write'] };

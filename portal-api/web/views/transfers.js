@@ -1,6 +1,6 @@
 // Transfers: a phone that another provider still holds; both sides, and the manufacturer where it objects.
 import { t } from '../en.js';
-import { button, chip, confirm, dialog, empty, field, form, h, head, link, macText, notice, pages, say, when } from '../dom.js';
+import { button, chip, confirm, dialog, empty, field, form, h, head, link, macText, pages, say, when } from '../dom.js';
 import * as api from '../api.js';
 import { profileNames } from './phones.js';
 

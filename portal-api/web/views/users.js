@@ -1,6 +1,6 @@
 // People: who may sign in, as what; invitations and new links are handed over by whoever makes them.
 import { t } from '../en.js';
-import { button, chip, confirm, dialog, empty, field, form, h, head, notice, pages, secret, say, when } from '../dom.js';
+import { button, chip, confirm, dialog, empty, field, form, h, head, pages, secret, say, when } from '../dom.js';
 import * as api from '../api.js';
 
 const ROLES = { itsp: ['owner', 'engineer', 'support', 'read_only'], manufacturer: ['administrator', 'auditor'] };

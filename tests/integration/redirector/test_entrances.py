@@ -162,6 +162,11 @@ class Password(unittest.TestCase):
         eventually(lambda: {"credential_guessing", "source_banned"} <= set(kinds(phone)))
         self.assertEqual(ask(user, password, source="127.8.3.1").status, 200)
 
+    def test_user_names_tried_in_a_row_are_a_scan(self):
+        for number in range(16):
+            self.assertEqual(ask(f"0015650EE0{number:02X}", "guess", source="127.8.6.1").status, 401)
+        eventually(lambda: "mac_scan" in redirector.security_events_of("127.8.6.1"))
+
     def test_no_certificate_and_no_password_in_the_log(self):
         _, user, password = old_phone()
         ask(user, password)
