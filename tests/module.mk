@@ -29,7 +29,8 @@ OBJECTS += $(call objects,$(INTEGRATION_SOURCES))
 .SECONDARY: $(call objects,$(INTEGRATION_SOURCES))
 
 .PHONY: integration
-integration: all $(BUILD)/bin/csrs $(BUILD)/bin/sealed $(BUILD)/tests/lib/flaky_token.so $(INTEGRATION_PROGRAMS)  ## one daemon or layer at a time, with its real neighbours
+integration: all $(BUILD)/bin/csrs $(BUILD)/bin/sealed $(BUILD)/tests/lib/flaky_token.so $(BUILD)/tests/lib/die_at.so \
+	$(INTEGRATION_PROGRAMS)  ## one daemon or layer at a time, with its real neighbours
 	@BUILD=$(BUILD) tests/lib/run-tests integration $(INTEGRATION_PROGRAMS) $(INTEGRATION_SCRIPTS)
 
 # Tools that tests and benches run.
@@ -46,6 +47,12 @@ OBJECTS += $(call objects,tests/lib/sealed.c)
 
 # A PKCS#11 module that fails on demand.
 $(BUILD)/tests/lib/flaky_token.so: tests/lib/flaky_token.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
+
+# Kills its process at a system call that a test names.
+$(BUILD)/tests/lib/die_at.so: tests/lib/die_at.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
