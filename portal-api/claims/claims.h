@@ -26,8 +26,8 @@ void claim_refuse(struct request *request, const struct mac *mac, const struct p
 struct pg_call claim_read_call(const struct mac *mac);
 struct pg_call profile_read_call(const char *profile_id);
 
-/* What the profile's row says; borrowed from it. */
-void carry_take_profile(struct carry *carry, const struct pg_rows *profile);
+/* What a row of a profile says; borrowed from it. */
+void carry_take_profile(struct carry *carry, const struct pg_rows *profile, size_t row);
 
 /*
  * The admin password for a phone: the one supplied, when it is good enough, else a new one; in
