@@ -23,6 +23,6 @@ typedef int command_run_fn(const struct command_context *context, int argc, char
 
 command_run_fn command_init, command_ca, command_publish, command_operator, command_station,
     command_key, command_signer, command_front, command_serve, command_order, command_code,
-    command_audit, command_rekey, command_revoke, command_crl;
+    command_audit, command_rekey, command_revoke, command_crl, command_ledger;
 
 #endif

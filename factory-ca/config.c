@@ -26,6 +26,12 @@ static const struct conf_field fields[] = {
 	.type = CONF_PATH,
 	.offset = MEMBER(published_dir),
 	.help = "where certificates and CRLs are put for everybody to read"},
+    {.name = "pki.witness_file",
+	.type = CONF_PATH,
+	.offset = MEMBER(witness_file),
+	.default_value = "",
+	.help = "tells a ledger that was put back from a backup; outside state_dir and of every "
+		"backup of it; empty: state_dir and .witness"},
     {.name = "pki.passphrase_file",
 	.type = CONF_PATH,
 	.offset = MEMBER(passphrase_file),
@@ -262,6 +268,8 @@ static enum err check(const void *values, char *why, size_t why_len)
 	if (oid_parse(config->oid_arc, &arc) || arc.len > X509_OID_MAX / 2)
 		return refuse(why, why_len, "pki.oid_arc",
 		    "an object identifier of dotted numbers, such as 1.3.6.1.4.1.32473");
+	if (strlen(config->witness_file) >= FACTORY_PATH_MAX)
+		return refuse(why, why_len, "pki.witness_file", "too long");
 	if (*config->pkcs11_uri && !*config->pkcs11_pin_file)
 		return refuse(why, why_len, "pki.pkcs11_pin_file", "needed with pki.pkcs11_uri");
 	if (strlen(config->state_dir) + FILE_NAME_ROOM >= FACTORY_PATH_MAX)
@@ -305,6 +313,15 @@ void factory_state_path(
     const struct factory_config *config, const char *name, char path[FACTORY_PATH_MAX])
 {
 	join(path, config->state_dir, name);
+}
+
+void factory_witness_path(const struct factory_config *config, char path[FACTORY_PATH_MAX])
+{
+	int is_set = *config->witness_file != '\0';
+	int n = snprintf(path, FACTORY_PATH_MAX, "%s%s",
+	    is_set ? config->witness_file : config->state_dir, is_set ? "" : ".witness");
+
+	CHECK(n > 0 && n < FACTORY_PATH_MAX);
 }
 
 void factory_url(

@@ -15,6 +15,8 @@ struct factory_config {
 	/* pki */
 	char *state_dir; /* keys/, ledger, journal, ca/; the signer's, mode 0700 */
 	char *published_dir; /* chain PEM files and CRLs, for everybody to read */
+	char *witness_file; /* outside state_dir: what the ledger held; "": see factory_witness_path
+			     */
 	char *passphrase_file; /* credential that opens the key files; "": a token, or custodians */
 	char *
 	    custodians_dir; /* credentials custodian-1, ...: passphrases for a start without people;
@@ -73,6 +75,9 @@ void factory_file_path(
 /* A file of the signer's own: "keys", "ca/issuing.pem". */
 void factory_state_path(
     const struct factory_config *config, const char *name, char path[FACTORY_PATH_MAX]);
+
+/* pki.witness_file, or state_dir with ".witness" behind it. */
+void factory_witness_path(const struct factory_config *config, char path[FACTORY_PATH_MAX]);
 
 /* What certificates name: where the status worker serves CRLs and CA certificates. */
 enum factory_url {

@@ -31,6 +31,7 @@ static const struct command {
     {"crl", command_crl, "publish the CRL with all that is revoked now", 1},
     {"code", command_code, "the claim code of one phone, for its label to be printed again", 1},
     {"audit", command_audit, "verify: is the audit log whole, and what was done to it if not", 1},
+    {"ledger", command_ledger, "show | restore: the signer's ledger, and putting it back", 1},
     {"signer", command_signer, "run the process that holds the keys", 0},
     {"front", command_front, "run the network side: stations and operators connect here", 1},
     {"serve", command_serve, "run signer and front together, for a trial", 1},

@@ -20,6 +20,7 @@ static const char *const type_names[STATEMENT_TYPE_COUNT] = {
     [STATEMENT_REKEY] = "rekey",
     [STATEMENT_REVOKE] = "revoke",
     [STATEMENT_OPERATOR_REMOVE] = "operator-remove",
+    [STATEMENT_LEDGER_RESTORE] = "ledger-restore",
 };
 
 const char *statement_type_name(enum statement_type type)
@@ -243,6 +244,7 @@ static enum err check(const struct statement *statement, char *why, size_t why_l
 		return check_phone(statement, why, why_len);
 	case STATEMENT_ORDER_CLOSE:
 	case STATEMENT_OPERATOR_REMOVE:
+	case STATEMENT_LEDGER_RESTORE:
 	case STATEMENT_TYPE_COUNT:
 		break;
 	}
@@ -304,6 +306,12 @@ enum err statement_print(
 		break;
 	case STATEMENT_OPERATOR_REMOVE:
 		print_hex(out, "operator", sorted.operator_certificate.bytes, SHA256_LEN);
+		break;
+	case STATEMENT_LEDGER_RESTORE:
+		buf_printf(out, "records: %llu\n", (unsigned long long)sorted.ledger.record_count);
+		print_hex(out, "record-chain", sorted.ledger.record_chain, SHA256_LEN);
+		print_hex(out, "journal-chain", sorted.ledger.journal_chain, SHA256_LEN);
+		print_hex(out, "witness-chain", sorted.ledger.witness_chain, SHA256_LEN);
 		break;
 	case STATEMENT_ORDER_CLOSE:
 	case STATEMENT_TYPE_COUNT:

@@ -25,7 +25,11 @@
  *     type: order-extend            reason: display replaced      reason: keyCompromise
  *     reference: PO-2017-001                                      note: stolen from the line
  *     quantity: 1200                type: operator-remove
- *     closes: 2017-07-01T00:00:00Z  operator: <64 hex digits>
+ *     closes: 2017-07-01T00:00:00Z  operator: <64 hex digits>     type: ledger-restore
+ *                                                                 records: 123456
+ *                                                                 record-chain: <64 hex digits>
+ *                                                                 journal-chain: <64 hex digits>
+ *                                                                 witness-chain: <64 hex digits>
  *
  * A statement replayed changes nothing: a reference is used once and for ever, an extension only
  * widens, a grant counts by its own random number, what is revoked or removed stays so. One
@@ -68,6 +72,7 @@ enum statement_type {
 	STATEMENT_REKEY, /* one MAC may have one certificate for another key, once */
 	STATEMENT_REVOKE,
 	STATEMENT_OPERATOR_REMOVE,
+	STATEMENT_LEDGER_RESTORE, /* the ledger as it is counts, though it is older than known */
 	STATEMENT_TYPE_COUNT
 };
 /* "order-open", "rekey", ... */
@@ -105,6 +110,13 @@ struct statement_order {
 	size_t station_count;
 };
 
+/* Where a ledger that was put back from a backup ends. */
+struct statement_ledger {
+	uint64_t record_count;
+	uint8_t record_chain[SHA256_LEN], journal_chain[SHA256_LEN];
+	uint8_t witness_chain[SHA256_LEN]; /* of records as last seen; zeros: not known */
+};
+
 struct statement {
 	enum statement_type type;
 	struct statement_order order; /* of the three kinds of an order */
@@ -114,6 +126,7 @@ struct statement {
 	enum revocation_reason reason; /* REVOKE */
 	char note[STATEMENT_NOTE_MAX + 1]; /* REKEY, REVOKE: why, for people; REVOKE: may be "" */
 	struct fingerprint operator_certificate; /* OPERATOR_REMOVE */
+	struct statement_ledger ledger; /* LEDGER_RESTORE */
 };
 
 /* 1 when the text matches [A-Za-z0-9._-]{1,max}: references, models, names. */

@@ -207,6 +207,14 @@ static void read_revocation(struct lines *lines, struct statement *statement)
 	read_note(lines, "note", statement->note);
 }
 
+static void read_records(struct lines *lines, uint64_t *count)
+{
+	struct value value = next_value(lines, "records");
+
+	if (number_parse(value.text, value.len, INT64_MAX, count))
+		fail_line(lines, "records");
+}
+
 /* What follows the type. */
 static void read_rest(struct lines *lines, struct statement *statement)
 {
@@ -231,6 +239,12 @@ static void read_rest(struct lines *lines, struct statement *statement)
 		break;
 	case STATEMENT_OPERATOR_REMOVE:
 		read_hex(lines, "operator", statement->operator_certificate.bytes, SHA256_LEN);
+		break;
+	case STATEMENT_LEDGER_RESTORE:
+		read_records(lines, &statement->ledger.record_count);
+		read_hex(lines, "record-chain", statement->ledger.record_chain, SHA256_LEN);
+		read_hex(lines, "journal-chain", statement->ledger.journal_chain, SHA256_LEN);
+		read_hex(lines, "witness-chain", statement->ledger.witness_chain, SHA256_LEN);
 		break;
 	case STATEMENT_ORDER_CLOSE:
 	case STATEMENT_TYPE_COUNT:

@@ -27,6 +27,7 @@ struct portal_config {
 	int webhooks_enabled, webhook_allow_loopback;
 	char *webhook_authorities;
 	int64_t webhooks_per_itsp, webhook_retry_ms, webhook_give_up_ms, webhook_timeout_ms;
+	int64_t requests_per_s, request_burst;
 	int64_t streams_per_itsp, stream_heartbeat_ms, stream_life_ms;
 	int64_t housekeeping_ms;
 	int second_factor; /* enum people_second_factor */

@@ -9,6 +9,7 @@
 #include "portal-api/people/hasher.h"
 
 struct event_streams;
+struct rates;
 
 struct portal {
 	const struct portal_config *config;
@@ -16,7 +17,8 @@ struct portal {
 	const struct format_set *formats;
 	struct pg *tenant; /* role firstring_portal: one ITSP's rows */
 	struct pg *admin; /* role firstring_admin */
-	struct event_streams *streams; /* of an API worker */
+	struct event_streams *streams; /* of an API worker, as what follows */
+	struct rates *rates;
 	struct hasher *hasher; /* of people's passwords */
 };
 

@@ -12,6 +12,7 @@
 #include "common/net/sandbox.h"
 #include "common/net/server.h"
 #include "portal-api/events/streams.h"
+#include "portal-api/http/rate.h"
 #include "portal-api/http/request.h"
 #include "portal-api/json/memory.h"
 #include "portal-api/metrics.h"
@@ -139,6 +140,8 @@ int portal_worker_run(const struct worker *worker, void *shared)
 	CHECK(life.base);
 	life.streams.base = life.base;
 	life.portal.streams = &life.streams;
+	life.portal.rates = rates_new(&(struct rate_limit){
+	    (unsigned)state->config.requests_per_s, (unsigned)state->config.request_burst});
 	if (sandbox_drop_privileges(state->config.user) != ERR_OK)
 		return EX_CONFIG;
 	sandbox_harden();
@@ -156,6 +159,7 @@ int portal_worker_run(const struct worker *worker, void *shared)
 	pg_free(life.portal.tenant);
 	pg_free(life.portal.admin);
 	server_free(life.server);
+	rates_free(life.portal.rates);
 	worker_signals_free(signals);
 	event_base_free(life.base);
 	return EX_OK;

@@ -3,11 +3,12 @@
 
 #include <string.h>
 
+#include "common/answer/anchors.h"
 #include "common/answer/password.h"
 #include "common/answer/url_policy.h"
 #include "common/pki/digest.h"
 
-enum { ANCHORS_MAX = 16, ALPHABET_LEN = 62 };
+enum { ALPHABET_LEN = 62 };
 
 void answer_other_password(
     const struct mac *mac, const struct secret *admin_password, struct secret *other)
@@ -54,25 +55,6 @@ static enum err expand_urls(const struct lookup_row *row, struct buf *urls, cons
 	return err;
 }
 
-/* Cuts PEM text into certificates, in place; what stands between them is dropped. */
-static size_t split_anchors(char *pem, const char *anchors[ANCHORS_MAX])
-{
-	static const char BEGIN[] = "-----BEGIN CERTIFICATE-----";
-	static const char END[] = "-----END CERTIFICATE-----";
-	size_t count = 0;
-
-	while (count < ANCHORS_MAX && (pem = strstr(pem, BEGIN)) != NULL) {
-		char *end = strstr(pem, END);
-		if (end == NULL)
-			break;
-		anchors[count++] = pem;
-		pem = end + sizeof(END) - 1;
-		if (*pem != '\0')
-			*pem++ = '\0';
-	}
-	return count;
-}
-
 static enum err open_passwords(const struct lookup_row *row, const struct seal_ring *ring,
     struct secret *admin, struct secret *other)
 {
@@ -88,8 +70,9 @@ static enum err open_passwords(const struct lookup_row *row, const struct seal_r
 
 /* What an ITSP's profile adds to the values; what they borrow stands in `texts`. */
 struct profile_texts {
-	struct buf urls[1 + LOOKUP_FALLBACKS_MAX], pem;
-	const char *fallbacks[LOOKUP_FALLBACKS_MAX], *anchors[ANCHORS_MAX];
+	struct buf urls[1 + LOOKUP_FALLBACKS_MAX];
+	struct anchors anchors;
+	const char *fallbacks[LOOKUP_FALLBACKS_MAX];
 };
 
 static enum err take_profile(const struct lookup_row *row, struct profile_texts *texts,
@@ -101,15 +84,10 @@ static enum err take_profile(const struct lookup_row *row, struct profile_texts 
 		return err;
 	for (size_t i = 0; i < row->fallback_count; i++)
 		texts->fallbacks[i] = (const char *)texts->urls[i + 1].bytes;
-	/* A PEM file may have come with CRLF; no escaping spells a CR. */
-	for (size_t i = 0; i < row->trust_anchors.len; i++) {
-		if (row->trust_anchors.bytes[i] != '\r')
-			buf_put_u8(&texts->pem, row->trust_anchors.bytes[i]);
-	}
-	if (texts->pem.len > 0)
-		values->trust_anchor_count =
-		    split_anchors((char *)texts->pem.bytes, texts->anchors);
-	values->trust_anchors = texts->anchors;
+	anchors_read(
+	    (const char *)row->trust_anchors.bytes, row->trust_anchors.len, &texts->anchors);
+	values->trust_anchors = texts->anchors.items;
+	values->trust_anchor_count = texts->anchors.count;
 	values->provisioning_url = (const char *)texts->urls[0].bytes;
 	values->fallback_urls = texts->fallbacks;
 	values->fallback_count = row->fallback_count;
@@ -146,6 +124,6 @@ out:
 	secret_free(&other);
 	for (size_t i = 0; i < sizeof(texts.urls) / sizeof(texts.urls[0]); i++)
 		buf_free(&texts.urls[i]);
-	buf_free(&texts.pem);
+	anchors_free(&texts.anchors);
 	return err;
 }

@@ -45,12 +45,23 @@ const struct fingerprint *caller_fingerprint(const struct caller *caller)
 	return caller->by_credentials ? NULL : &caller->id.fingerprint;
 }
 
+int caller_is_admitted(
+    const struct caller *caller, const struct abuse *abuse, const struct server_peer *peer)
+{
+	const struct fingerprint *shown = caller_fingerprint(caller);
+
+	return abuse_admits(abuse, peer) &&
+	       (shown == NULL || abuse_admits_certificate(abuse, peer, shown));
+}
+
 void caller_note_outcome(const struct caller *caller, const struct abuse *abuse,
     const struct server_peer *peer, enum decide_reason reason, const struct mac *named)
 {
 	switch (reason) {
 	case DECIDE_METHOD: /* some phones upload by themselves */
 	case DECIDE_NO_CREDENTIALS: /* many ask first and log in then */
+	case DECIDE_WRONG_LISTENER: /* phones of ours, at the wrong door */
+	case DECIDE_WEAK_LISTENER:
 	case DECIDE_UNAVAILABLE:
 		return;
 	case DECIDE_WRONG_CREDENTIALS:
@@ -60,7 +71,6 @@ void caller_note_outcome(const struct caller *caller, const struct abuse *abuse,
 	case DECIDE_NOT_LIVE:
 	case DECIDE_DEAD_CERTIFICATE:
 	case DECIDE_OTHER_DEVICE:
-	case DECIDE_WEAK_LISTENER:
 		abuse_note_failure(abuse, peer, caller_fingerprint(caller),
 		    named != NULL ? named : &caller->id.mac, decide_reason_name(reason));
 		return;

@@ -32,6 +32,10 @@ MUST_CHECK enum decide_reason caller_from_credentials(
 /* Of the certificate that was shown; NULL: none was. */
 const struct fingerprint *caller_fingerprint(const struct caller *caller);
 
+/* 0 when its source, or the certificate that it showed, is banned. */
+int caller_is_admitted(
+    const struct caller *caller, const struct abuse *abuse, const struct server_peer *peer);
+
 /* Charges a failure, or remembers a phone of ours. `named` is another phone's MAC that it asked
  * for; NULL: it asked for none. */
 void caller_note_outcome(const struct caller *caller, const struct abuse *abuse,

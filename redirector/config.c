@@ -53,8 +53,14 @@ static enum err check_listener(const void *values, char *why, size_t why_len)
 
 	enum err err = check_count(
 	    listener->key_pairs.count, 0, REDIRECTOR_KEY_PAIRS_MAX, "key_pairs", why, why_len);
-	return err == ERR_OK ? check_networks(&listener->balancers, "balancers", why, why_len)
-			     : err;
+	if (err == ERR_OK)
+		err = check_networks(&listener->balancers, "balancers", why, why_len);
+	if (err == ERR_OK && listener->proxy == SERVER_PROXY_REQUIRED &&
+	    listener->balancers.count == 0) {
+		snprintf(why, why_len, "balancers: nobody could connect; name who may");
+		err = ERR_RANGE;
+	}
+	return err == ERR_OK ? check_public_url(listener->public_url, why, why_len) : err;
 }
 
 static const struct conf_field KEY_PAIR_FIELDS[] = {
@@ -96,6 +102,12 @@ static const struct conf_field LISTENER_FIELDS[] = {
 	.default_value = "modern",
 	.reloadable = 1,
 	.help = "modern, or compatible: TLS 1.2 with wider suites, for models marked so only"},
+    {.name = "models",
+	.type = CONF_STRINGS,
+	.offset = offsetof(struct listener_config, models),
+	.default_value = "",
+	.reloadable = 1,
+	.help = "the models that are answered here; none: all that the rest allows"},
     {.name = "proxy_protocol",
 	.type = CONF_WORD,
 	.offset = offsetof(struct listener_config, proxy),

@@ -17,10 +17,11 @@
 #include "common/pki/tls_policy.h"
 #include "redirector/answer.h"
 #include "redirector/caller.h"
-#include "redirector/handshake_cause.h"
+#include "redirector/door.h"
 #include "redirector/metrics.h"
+#include "redirector/reply.h"
 
-enum { RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 25, ANSWER_MAX = 256 * 1024 };
+enum { ANSWER_MAX = 256 * 1024 };
 enum { LOOKUPS_MAX = 3 }; /* of one request, when a claim changes under it */
 
 /* What stays of a record while leave to deliver is asked for. */
@@ -120,58 +121,23 @@ static void note_outcome(const struct call *call, enum decide_reason reason)
 	    reason, is_named ? &named : NULL);
 }
 
-static const struct http1_field NO_STORE = {{"Cache-Control", 13}, {"no-store", 8}};
-
-static const char *refusal_text(int status)
-{
-	switch (status) {
-	case 401:
-		return "Unauthorized\n";
-	case 403:
-		return "Forbidden\n";
-	case 405:
-		return "Method Not Allowed\n";
-	case 503:
-		return "Service Unavailable\n";
-	default:
-		return "Not Found\n";
-	}
-}
-
-/* The end of every request. `body` and `content_type` are those of a 200. */
+/* The end of every request. `body` is that of a 200. */
 static void answer(struct call *call, enum decide_reason reason, const struct format *format,
     const struct buf *body)
 {
-	int status = decide_status(reason);
-	CHECK(status != 200 || body != NULL);
-	const char *text = refusal_text(status);
-	struct server_answer reply = {.status = status,
-	    .content_type = status != 200        ? "text/plain"
-			    : call->is_encrypted ? "application/pkcs7-mime"
-						 : format_content_type(format),
-	    .headers = {NO_STORE},
-	    .header_count = 1,
-	    .body = status == 200 ? (const char *)body->bytes : text,
-	    .body_len = status == 200 ? body->len : strlen(text)};
-	char seconds[16];
+	const char *content_type = call->is_encrypted ? "application/pkcs7-mime"
+				   : format != NULL   ? format_content_type(format)
+						      : NULL;
+	struct reply reply;
 
-	if (status == 401)
-		reply.headers[reply.header_count++] = (struct http1_field){
-		    {"WWW-Authenticate", 16}, {"Basic realm=\"provisioning\"", 26}};
-	if (status == 405)
-		reply.headers[reply.header_count++] =
-		    (struct http1_field){{"Allow", 5}, {"GET, HEAD", 9}};
-	if (status == 503) {
-		/* Spread, so that a storm of phones does not come back in step. */
-		int len = snprintf(seconds, sizeof seconds, "%u",
-		    RETRY_AFTER_MIN_S + random_below(RETRY_AFTER_SPREAD_S));
-		reply.headers[reply.header_count++] =
-		    (struct http1_field){{"Retry-After", 11}, {seconds, (size_t)len}};
-	}
+	reply_make(&reply, reason, content_type, body);
 	metrics_add(METRIC_ANSWERS, reason, 1);
 	note_outcome(call, reason);
-	log_request(call, reason, status, format != NULL ? format_name(format) : NULL);
-	exchange_answer(call->exchange, &reply);
+	log_request(call, reason, reply.answer.status, format != NULL ? format_name(format) : NULL);
+	/* Who has just been banned is not served on by the connection that it holds. */
+	reply.answer.close = !caller_is_admitted(
+	    &call->caller, &call->handler->abuse, exchange_peer(call->exchange));
+	exchange_answer(call->exchange, &reply.answer);
 }
 
 static void tell_security(const struct call *call, enum decide_reason reason)
@@ -265,6 +231,7 @@ static enum err render(struct call *call, const struct lookup_row *row)
 	}
 	buf_wipe(&call->body);
 	call->body = (struct buf){.max = ANSWER_MAX};
+	call->is_encrypted = 0;
 	enum err err = answer_render(
 	    call->format, call->decision.body, row, state->ring, stage_url, &call->body, &field);
 	if (err != ERR_OK)
@@ -279,8 +246,11 @@ static enum err render(struct call *call, const struct lookup_row *row)
 static enum err encrypt(struct call *call)
 {
 	struct buf sealed = {.max = ANSWER_MAX};
-	enum err err = envelope_seal(
-	    exchange_peer(call->exchange)->certificate, call->body.bytes, call->body.len, &sealed);
+	X509 *certificate = exchange_peer(call->exchange)->certificate;
+	/* Who came by user and password has none, and gets nothing in the clear either. */
+	enum err err = certificate == NULL
+			   ? ERR_NOT_FOUND
+			   : envelope_seal(certificate, call->body.bytes, call->body.len, &sealed);
 
 	if (err != ERR_OK) {
 		LOG_ERROR("answer_not_encrypted",
@@ -293,6 +263,15 @@ static enum err encrypt(struct call *call)
 	call->body = sealed;
 	call->is_encrypted = 1;
 	return ERR_OK;
+}
+
+static int refuses_model(const struct listener_config *listener, const char *model)
+{
+	for (size_t i = 0; i < listener->models.count; i++) {
+		if (strcmp(listener->models.items[i], model) == 0)
+			return 0;
+	}
+	return listener->models.count > 0;
 }
 
 static struct decision decide(const struct call *call, const struct decide_device *device)
@@ -308,14 +287,31 @@ static struct decision decide(const struct call *call, const struct decide_devic
 				 .token_is_refused = call->token_is_refused},
 	    device,
 	    &(struct decide_policy){
+		.refuses_model =
+		    device != NULL && refuses_model(call->listener->config, device->model),
 		.listener_compatible = call->listener->config->floor == TLS_FLOOR_COMPATIBLE,
 		.can_stage = call->listener->public_url[0] != '\0',
 		.once_grace_s = config->once_grace_s},
 	    clock_unix_us());
 }
 
+/* A profile asks for what cannot be done here: the operator's to mend. */
+static void say_policy(const struct call *call)
+{
+	static struct log_gate gate;
+
+	if (log_gate_open(&gate))
+		LOG_ERROR("staged_not_possible", log_mac("mac", &call->caller.id.mac),
+		    log_str("format", format_name(call->format)),
+		    log_str("needs",
+			format_can_stage(call->format) ? "public_url" : "a format with staged"),
+		    log_uint("suppressed", gate.suppressed));
+}
+
 static void finish(struct call *call)
 {
+	if (call->decision.reason == DECIDE_POLICY)
+		say_policy(call);
 	tell_security(call, call->decision.reason);
 	tell_contact(call);
 	answer(call, call->decision.reason, call->format, &call->body);
@@ -467,68 +463,15 @@ static void on_request(struct exchange *exchange, void *ctx)
 		refuse(call, reason);
 }
 
-static int on_connect(const struct server_peer *peer, void *ctx)
-{
-	const struct entrance *entrance = ctx;
-
-	return abuse_admits(&entrance->handler->abuse, peer);
-}
-
-static enum server_verdict on_handshake(const struct server_peer *peer, void *ctx)
-{
-	const struct entrance *entrance = ctx;
-	const struct handler *handler = entrance->handler;
-	struct device_id id;
-
-	if (entrance->listener->config->authentication == LISTENER_PASSWORD)
-		return SERVER_LET_IN;
-	if (!caller_from_certificate(handler->state->issuers, peer, &id))
-		return SERVER_TURN_AWAY;
-	return abuse_admits_certificate(&handler->abuse, peer, &id.fingerprint) ? SERVER_LET_IN
-										: SERVER_BAN;
-}
-
-/* Whether a connection that came to nothing speaks against its source. Time may run out because we
- * are slow, a reset is a phone switched off, an alert says that the phone does not like us, and who
- * is banned pays no more: none of these may shut an office out. */
-static int is_failure(enum server_refusal refusal, enum handshake_cause cause)
-{
-	switch (refusal) {
-	case SERVER_REFUSED_HANDSHAKE:
-	case SERVER_REFUSED_CERTIFICATE:
-		return cause != HANDSHAKE_ALERT_TRUST && cause != HANDSHAKE_ALERT_CERTIFICATE &&
-		       cause != HANDSHAKE_ALERT_OTHER;
-	case SERVER_REFUSED_SYNTAX:
-	case SERVER_REFUSED_PROXY:
-		return 1;
-	default:
-		return 0;
-	}
-}
-
-static void on_refusal(
-    enum server_refusal refusal, const char *detail, const struct server_peer *peer, void *ctx)
-{
-	const struct entrance *entrance = ctx;
-	enum handshake_cause cause = handshake_cause_of(detail);
-
-	metrics_add(METRIC_CONNECTIONS_REFUSED, refusal, 1);
-	if (refusal == SERVER_REFUSED_HANDSHAKE || refusal == SERVER_REFUSED_CERTIFICATE)
-		metrics_add(METRIC_HANDSHAKES_FAILED, cause, 1);
-	if (is_failure(refusal, cause))
-		abuse_note_failure(
-		    &entrance->handler->abuse, peer, NULL, NULL, server_refusal_name(refusal));
-}
-
 /* What the server itself answers is not kept by anybody either. */
 static void on_error(int status, const char *reason, struct server_answer *answer, void *ctx)
 {
 	(void)status, (void)reason, (void)ctx;
-	answer->headers[answer->header_count++] = NO_STORE;
+	reply_add_common_fields(answer);
 }
 
 const struct server_handler redirector_handler = {.on_request = on_request,
-    .on_connect = on_connect,
-    .on_handshake = on_handshake,
+    .on_connect = door_on_connect,
+    .on_handshake = door_on_handshake,
     .on_error = on_error,
-    .on_refusal = on_refusal};
+    .on_refusal = door_on_refusal};

@@ -1,7 +1,7 @@
 /*
- * One phone's request, from its head to its answer: identity from the certificate, a lookup, a
- * decision, a rendering. The request is the Internet's; only the certificate is believed, and only
- * after device_id.h has looked at it. Runs in workers.
+ * One phone's request, from its head to its answer: who asks (caller.h), a lookup, a decision, a
+ * rendering. The request is the Internet's; only the certificate is believed, and only after
+ * device_id.h has looked at it, or credentials that the lookup knows. Runs in workers.
  */
 #ifndef FIRSTRING_REDIRECTOR_HANDLER_H
 #define FIRSTRING_REDIRECTOR_HANDLER_H

@@ -374,7 +374,6 @@ struct lookup *lookup_new(struct event_base *base, const struct lookup_config *c
 	lookup->standby_age_ms = config->standby_age_ms;
 	lookup->flush = event_new(base, -1, 0, on_flush, lookup);
 	CHECK(lookup->flush != NULL);
-	metrics_set_ready("database", 0);
 	for (size_t i = 0; i < config->count; i++) {
 		struct database *database = &lookup->databases[i];
 		database->lookup = lookup;

@@ -13,7 +13,12 @@
 #include "redirector/handler.h"
 #include "redirector/metrics.h"
 
-enum { WRITE_DEADLINE_MS = 5000, CALLBACKS_PER_LOOK = 32, PRIORITY_OF_PHONES = 1 };
+enum {
+	WRITE_DEADLINE_MS = 5000,
+	SETTLE_TICKS = 4,
+	CALLBACKS_PER_LOOK = 32,
+	PRIORITY_OF_PHONES = 1,
+};
 
 struct worker_life {
 	struct event_base *base;
@@ -23,15 +28,18 @@ struct worker_life {
 	struct entrance entrances[REDIRECTOR_LISTENERS_MAX];
 	struct server *servers[REDIRECTOR_LISTENERS_MAX];
 	size_t server_count, serving;
+	unsigned settling; /* ticks of the gauges until a missing database is said to be missing */
 };
 
 /* What is a moment's state, for whoever watches. */
 static void on_gauges(evutil_socket_t fd, short what, void *ctx)
 {
-	const struct worker_life *life = ctx;
+	struct worker_life *life = ctx;
 	size_t open = 0;
 
 	(void)fd, (void)what;
+	if (life->settling > 0 && --life->settling == 0)
+		metrics_set_ready("database", lookup_is_ready(life->handler.lookup));
 	for (size_t i = 0; i < life->server_count; i++)
 		open += server_connections(life->servers[i]);
 	metrics_set(METRIC_CONNECTIONS_OPEN, 0, (int64_t)open);
@@ -151,11 +159,14 @@ int redirector_worker_run(const struct worker *worker, void *shared)
 	static const struct timeval GAUGES_EVERY = {0, 500 * 1000};
 	struct worker_life life = {.base = base_new()};
 
-	(void)worker;
 	if (sandbox_drop_privileges(config->user) != ERR_OK)
 		return EX_CONFIG;
 	sandbox_harden();
 	life.handler.state = state;
+	/* At a reload others serve still: the moment in which this one connects is no news. */
+	if (worker->generation == 1)
+		metrics_set_ready("database", 0);
+	life.settling = SETTLE_TICKS;
 	open_databases(&life, config);
 	life.handler.abuse = (struct abuse){
 	    .shared = state->abuse, .policy = &state->abuse_policy, .events = life.handler.events};

@@ -62,15 +62,17 @@ grant execute on function device_lookup, events_insert, security_events_insert,
 -- portal-api, tenant pool: its own rows, and of those nothing sealed and no hash.
 grant execute on function current_itsp, token_authenticate, token_create, token_revoke,
   profile_create, profile_update, profile_delete, claim_check, claim_put, claims_put, claim_patch,
-  claim_release, claim_reveal, claim_rearm, claim_rotate, events_list, idempotency_begin,
+  claim_release, claim_reveal, claim_rearm, claim_rotate, events_list, events_latest, audit_of_tenant, idempotency_begin,
   idempotency_effect, idempotency_finish, idempotency_forget, claim_job_create,
   claim_job_rows_add, claim_job_queue, claim_job_take, claim_job_rows_next,
   claim_job_rows_done, claim_job_finish, audit_append, transfer_check, transfer_request,
   transfer_answer, transfer_withdraw, transfers_of_tenant, claim_timeline, webhook_create,
-  webhook_update, webhook_delete, webhook_rotate, webhook_replay, webhook_test
+  webhook_update, webhook_delete, webhook_rotate, webhook_replay, webhook_test, token_rotate,
+  claims_release, claims_check, claims_take
   to firstring_portal;
 grant select on claim_document, itsp, itsp_domain, provisioning_profile to firstring_portal;
-grant select (id, itsp_id, name, scopes, created_at, expires_at, revoked_at) on api_token
+grant select (id, itsp_id, name, scopes, created_at, expires_at, revoked_at, last_used_at,
+  replaced_by) on api_token
   to firstring_portal;
 grant select (id, mac, itsp_id, profile_id, state, claimed_at, released_at, contacted_at,
   contacted_before_at, delivered_at, armed_at, once_started_at, pending_since, password_purged_at, version) on claim
@@ -123,10 +125,12 @@ grant execute on function admin_token_create, admin_token_revoke, itsp_create, i
   device_document, idempotency_begin, idempotency_effect, idempotency_finish,
   idempotency_forget, idempotency_sweep, device_event_partitions, stage_tokens_sweep,
   passwords_purge, audit_append, transfer_decide, transfers_advance, transfers_of_all,
-  device_history to firstring_admin;
+  device_history, admin_token_rotate,
+  sealed_elsewhere, sealed_replace to firstring_admin;
 grant select on itsp, itsp_domain, device_model, production_order_count, security_event,
   audit_log to firstring_admin;
-grant select (id, kind, itsp_id, name, scopes, created_at, expires_at, revoked_at) on api_token
+grant select (id, kind, itsp_id, name, scopes, created_at, expires_at, revoked_at, last_used_at,
+  replaced_by) on api_token
   to firstring_admin;
 grant select (id, reference, model, certificate_profile, key_types, first_mac, quantity,
   opens_at, closes_at, stations, state, created_at, closed_at) on production_order

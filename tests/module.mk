@@ -29,7 +29,8 @@ OBJECTS += $(call objects,$(INTEGRATION_SOURCES))
 .SECONDARY: $(call objects,$(INTEGRATION_SOURCES))
 
 .PHONY: integration
-integration: all $(BUILD)/bin/csrs $(BUILD)/bin/sealed $(BUILD)/tests/lib/flaky_token.so $(INTEGRATION_PROGRAMS)  ## one daemon or layer at a time, with its real neighbours
+integration: all $(BUILD)/bin/csrs $(BUILD)/bin/sealed $(BUILD)/tests/lib/flaky_token.so $(BUILD)/tests/lib/die_at.so \
+	$(INTEGRATION_PROGRAMS)  ## one daemon or layer at a time, with its real neighbours
 	@BUILD=$(BUILD) tests/lib/run-tests integration $(INTEGRATION_PROGRAMS) $(INTEGRATION_SCRIPTS)
 
 # Tools that tests and benches run.
@@ -46,6 +47,12 @@ OBJECTS += $(call objects,tests/lib/sealed.c)
 
 # A PKCS#11 module that fails on demand.
 $(BUILD)/tests/lib/flaky_token.so: tests/lib/flaky_token.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
+
+# Kills its process at a system call that a test names.
+$(BUILD)/tests/lib/die_at.so: tests/lib/die_at.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
@@ -71,6 +78,12 @@ e2e: all $(BUILD)/bin/csrs  ## the journey and its faults, on the real daemons
 .PHONY: hostile
 hostile: all $(BENCH_PROGRAMS)  ## bad input and faults, on the real daemons
 	@BUILD=$(BUILD) tests/lib/run-tests hostile $(wildcard tests/hostile/test_*.py)
+
+# Pictures of every view are left in build/pages/pictures.
+.PHONY: pages
+pages: all $(BUILD)/bin/csrs  ## the portal's pages in headless Chromium, on the real daemons
+	@tests/pages/prepare
+	@BUILD=$(BUILD) tests/lib/run-tests pages tests/pages/test_pages.py
 
 # A fuzz target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput() and a corpus in
 # tests/fuzz/corpus/NAME. In MODE=fuzz libFuzzer drives it; in other modes it replays its corpus.

@@ -60,6 +60,37 @@ enum err mac_parse(const char *text, size_t len, struct mac *mac)
 	return ERR_SYNTAX;
 }
 
+enum err mac_prefix_parse(const char *text, size_t len, struct mac *first, struct mac *last)
+{
+	char low[MAC_TEXT_LEN], high[MAC_TEXT_LEN];
+	struct mac from, to;
+	size_t count = 0;
+	int may_separate = 0;
+
+	memset(low, '0', sizeof low);
+	memset(high, 'f', sizeof high);
+	for (size_t i = 0; i < len; i++) {
+		int separates = text[i] == ':' || text[i] == '-' || text[i] == '.';
+		if (separates ? !may_separate : count == MAC_TEXT_LEN)
+			return ERR_SYNTAX;
+		may_separate = !separates;
+		if (!separates) {
+			low[count] = high[count] = text[i];
+			count++;
+		}
+	}
+	enum err err = count > 0 ? ERR_OK : ERR_SYNTAX;
+	if (!err)
+		err = hex_decode(low, sizeof low, from.octets, MAC_LEN);
+	if (!err)
+		err = hex_decode(high, sizeof high, to.octets, MAC_LEN);
+	if (err)
+		return err;
+	*first = from;
+	*last = to;
+	return ERR_OK;
+}
+
 enum err mac_parse_canonical(const char *text, size_t len, struct mac *mac)
 {
 	if (len != MAC_TEXT_LEN)

@@ -27,6 +27,14 @@ MUST_CHECK enum err mac_parse(const char *text, size_t len, struct mac *mac);
 /* Only the canonical spelling: 12 upper-case hex digits. What a certificate's CN must hold. */
 MUST_CHECK enum err mac_parse_canonical(const char *text, size_t len, struct mac *mac);
 
+/*
+ * The first and the last address that begin with 1 to 12 hex digits of either case; separators
+ * (: - .) may stand between digits or at the end, as in a spelling half typed. ERR_SYNTAX
+ * otherwise.
+ */
+MUST_CHECK enum err mac_prefix_parse(
+    const char *text, size_t len, struct mac *first, struct mac *last);
+
 /* 12 upper-case hex digits and a NUL. */
 void mac_format(const struct mac *mac, char text[MAC_TEXT_LEN + 1]);
 /* 12 lower-case hex digits and a NUL. */

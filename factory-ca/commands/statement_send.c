@@ -96,7 +96,8 @@ static int pass_on(const struct front_api *api, const struct statement *statemen
 	return status;
 }
 
-static int write_out(const char *path, const struct signed_statement *signed_statement)
+static int write_out(
+    const char *path, enum statement_type type, const struct signed_statement *signed_statement)
 {
 	struct buf bytes = {0};
 	enum err err;
@@ -110,8 +111,8 @@ static int write_out(const char *path, const struct signed_statement *signed_sta
 		return EX_CANTCREAT;
 	}
 	printf("%s: signed once; another operator signs and sends it with\n"
-	       "  factory-ca --operator-cert FILE --operator-key FILE order sign --statement %s\n",
-	    path, path);
+	       "  factory-ca --operator-cert FILE --operator-key FILE %s --statement %s\n",
+	    path, type == STATEMENT_LEDGER_RESTORE ? "ledger restore" : "order sign", path);
 	return EX_OK;
 }
 
@@ -137,7 +138,7 @@ int statement_send(const struct front_api *api, const struct statement *statemen
 			status = tell(err, why);
 	}
 	if (status == EX_OK)
-		status = out_path ? write_out(out_path, &signed_statement)
+		status = out_path ? write_out(out_path, statement->type, &signed_statement)
 				  : pass_on(api, statement, &signed_statement, document);
 	signed_statement_free(&signed_statement);
 	operator_free(&operator);
@@ -168,27 +169,45 @@ static int read_statement(
 	return EX_DATAERR;
 }
 
-int statement_countersign(
-    const struct front_api *api, const char *path, json_t **document, struct statement *statement)
+/* Reads, shows, signs as the second operator. */
+static int countersign(const struct front_api *api, const char *path,
+    struct signed_statement *signed_statement, struct statement *statement)
 {
-	struct signed_statement signed_statement = {0};
 	char why[WHY_LEN] = "", name[STATEMENT_NAME_MAX + 1];
 	struct operator operator= {0};
-	int status = read_statement(path, &signed_statement, statement);
+	int status = read_statement(path, signed_statement, statement);
 	enum err err;
 
 	if (status == EX_OK)
 		status = operator_read(api, &operator);
 	if (status == EX_OK) {
-		statement_signer_name(&signed_statement.by[0], name);
+		statement_signer_name(&signed_statement->by[0], name);
 		printf("signed by %s, and now by you:\n\n%s\n", name,
-		    (const char *)signed_statement.text.bytes);
+		    (const char *)signed_statement->text.bytes);
 		err = statement_sign_too(
-		    &signed_statement, operator.certificate, operator.key, why, sizeof(why));
-		status =
-		    err ? tell(err, why) : pass_on(api, statement, &signed_statement, document);
+		    signed_statement, operator.certificate, operator.key, why, sizeof(why));
+		status = err ? tell(err, why) : EX_OK;
 	}
-	signed_statement_free(&signed_statement);
 	operator_free(&operator);
 	return status;
+}
+
+int statement_countersign(
+    const struct front_api *api, const char *path, json_t **document, struct statement *statement)
+{
+	struct signed_statement signed_statement = {0};
+	int status = countersign(api, path, &signed_statement, statement);
+
+	if (status == EX_OK)
+		status = pass_on(api, statement, &signed_statement, document);
+	signed_statement_free(&signed_statement);
+	return status;
+}
+
+int statement_countersign_here(
+    const struct front_api *api, const char *path, struct signed_statement *signed_statement)
+{
+	struct statement statement = {0};
+
+	return countersign(api, path, signed_statement, &statement);
 }

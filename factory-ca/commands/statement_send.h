@@ -18,5 +18,8 @@ int statement_send(const struct front_api *api, const struct statement *statemen
 /* Reads such a file, shows what it says, signs as the second operator and sends. */
 int statement_countersign(
     const struct front_api *api, const char *path, json_t **document, struct statement *statement);
+/* The same without sending: the struct, which must be empty, is the caller's to free. */
+int statement_countersign_here(
+    const struct front_api *api, const char *path, struct signed_statement *signed_statement);
 
 #endif

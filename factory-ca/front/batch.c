@@ -186,6 +186,9 @@ static int has_pending(const struct group *group)
 
 static void start(struct batch *batch, struct group *group)
 {
+	struct enrolment *rows[ENROL_GROUP_MAX];
+	size_t i;
+
 	if (!has_pending(group)) {
 		group->state = GROUP_DONE;
 		batch->unfinished--;
@@ -193,7 +196,9 @@ static void start(struct batch *batch, struct group *group)
 	}
 	group->state = GROUP_RUNNING;
 	batch->running++;
-	enrol_start(batch->call, group->rows, group->count, on_group_done, group);
+	for (i = 0; i < group->count; i++)
+		rows[i] = &group->rows[i];
+	enrol_start(batch->call, rows, group->count, ENROL_WITH_CODES, on_group_done, group);
 }
 
 /* The last group may still be growing: it starts when nothing else runs (a station that sends row

@@ -12,6 +12,7 @@
 #include "common/pki/device_id.h"
 #include "factory-ca/front/handlers.h"
 #include "factory-ca/front/json_text.h"
+#include "factory-ca/front/lookups.h"
 #include "factory-ca/front/metrics.h"
 #include "queries_factory-ca.h"
 
@@ -273,7 +274,7 @@ static void on_caller(
 static void authenticate(struct call *call)
 {
 	const struct server_peer *peer = exchange_peer(call->exchange);
-	struct pg_call query = {0};
+	const struct pg_statement *statement;
 
 	if (peer->certificate == NULL || peer->verify_result != X509_V_OK ||
 	    fingerprint_of_certificate(peer->certificate, &call->fingerprint) != ERR_OK) {
@@ -286,11 +287,10 @@ static void authenticate(struct call *call)
 		decide(call);
 		return;
 	}
-	query.statement = call->caller.role == ROLE_STATION ? &query_station_by_fingerprint
-							    : &query_operator_by_fingerprint;
-	query.params = pg_params_new();
-	pg_param_bytea(query.params, call->fingerprint.bytes, SHA256_LEN);
-	pg_submit(call->front->pg, &query, 1, on_caller, call);
+	statement = call->caller.role == ROLE_STATION ? &query_station_by_fingerprint
+						      : &query_operator_by_fingerprint;
+	lookups_ask(call->front->lookups, statement, LOOKUP_BYTES, call->fingerprint.bytes,
+	    SHA256_LEN, on_caller, call);
 }
 
 /* --- from the server ------------------------------------------------------------------------ */
@@ -434,7 +434,6 @@ static void on_order(
 void call_load_order(struct call *call, call_handler_fn *handler)
 {
 	const char *reference = call->match.params[0];
-	struct pg_call query = {.statement = &query_order_get};
 
 	if (!statement_word_is_valid(reference, strlen(reference), STATEMENT_REFERENCE_MAX)) {
 		call_refuse(call, 404, "unknown_order",
@@ -442,7 +441,6 @@ void call_load_order(struct call *call, call_handler_fn *handler)
 		return;
 	}
 	call->on_order = handler;
-	query.params = pg_params_new();
-	pg_param_text(query.params, reference);
-	pg_submit(call->front->pg, &query, 1, on_order, call);
+	lookups_ask(call->front->lookups, &query_order_get, LOOKUP_TEXT, reference,
+	    strlen(reference), on_order, call);
 }

@@ -19,7 +19,8 @@
 #include "factory-ca/front/enrolment.h"
 
 enum {
-	ENROL_GROUP_MAX = SIGNER_ROWS_MAX,
+	/* Of one transaction, and one fsync of PostgreSQL: several frames to the signer. */
+	ENROL_GROUP_MAX = 4 * SIGNER_ROWS_MAX,
 	ENROL_PATIENCE_MS = 15000, /* a failover of PostgreSQL, a restart of the signer */
 };
 
@@ -30,9 +31,12 @@ enum {
  */
 typedef void enrol_done_fn(enum err err, void *ctx);
 
-/* Enrols the rows that are ENROLMENT_PENDING, at most ENROL_GROUP_MAX in all, no MAC twice. Rows
- * and call are borrowed until `on_done`, which always comes, and never from within. */
-void enrol_start(
-    struct call *call, struct enrolment *rows, size_t count, enrol_done_fn *on_done, void *ctx);
+enum enrol_codes { ENROL_WITHOUT_CODES, ENROL_WITH_CODES };
+
+/* Enrols the rows that are ENROLMENT_PENDING, at most ENROL_GROUP_MAX in all, no MAC twice; the
+ * array is copied. Rows and call are borrowed until `on_done`, which always comes, and never from
+ * within. */
+void enrol_start(struct call *call, struct enrolment *const *rows, size_t count,
+    enum enrol_codes codes, enrol_done_fn *on_done, void *ctx);
 
 #endif

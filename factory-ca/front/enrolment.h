@@ -43,6 +43,7 @@ enum enrolment_code {
 
 struct enrolment {
 	uint32_t row; /* counted from 1 over the lines that are not blank; 0 outside a batch */
+	const char *request_id; /* for the log, where it is not the call's; borrowed */
 	int has_mac;
 	struct mac mac;
 	char mac_echo[ENROLMENT_MAC_ECHO_MAX +

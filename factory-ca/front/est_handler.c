@@ -17,6 +17,7 @@
 #include "factory-ca/front/est.h"
 #include "factory-ca/front/handlers.h"
 #include "factory-ca/front/metrics.h"
+#include "factory-ca/front/muster.h"
 #include "factory-ca/front/security.h"
 #include "factory-ca/front/tally.h"
 #include "factory-ca/signer/protocol_certify.h"
@@ -125,7 +126,6 @@ static void on_body(struct exchange *exchange, const char *body, size_t len, voi
 	struct call *call = ctx;
 	struct enrolment *enrolment = calloc(1, sizeof(*enrolment));
 
-	(void)exchange;
 	CHECK(enrolment != NULL);
 	call->work = enrolment;
 	call->release_work = enrolment_release;
@@ -137,7 +137,12 @@ static void on_body(struct exchange *exchange, const char *body, size_t len, voi
 		refuse(call, enrolment);
 		return;
 	}
-	enrol_start(call, enrolment, 1, on_enrolled, call);
+	enrolment->request_id = exchange_request_id(exchange);
+	/* Keys take their time to be made: who brings his own does not wait behind them. */
+	if (enrolment->server_key)
+		enrol_start(call, &enrolment, 1, ENROL_WITHOUT_CODES, on_enrolled, call);
+	else
+		muster_enrol(call->front->muster, call, enrolment, on_enrolled, call);
 }
 
 static void on_order(struct call *call)

@@ -22,7 +22,9 @@
 #include "factory-ca/front/audit_worker.h"
 #include "factory-ca/front/call.h"
 #include "factory-ca/front/front.h"
+#include "factory-ca/front/lookups.h"
 #include "factory-ca/front/metrics.h"
+#include "factory-ca/front/muster.h"
 #include "factory-ca/front/publisher.h"
 #include "factory-ca/front/state.h"
 #include "queries_factory-ca.h"
@@ -125,6 +127,8 @@ static void connect_neighbours(struct front *front)
 	metrics_set_ready("signer", 0);
 	front->pg = pg_new(&database);
 	front->signer = signer_client_new(&signer);
+	front->lookups = lookups_new(front->pg);
+	front->muster = muster_new(front->base);
 }
 
 static void serve(struct running *running)
@@ -171,9 +175,11 @@ static int run_worker(const struct worker *worker, void *state)
 	event_base_dispatch(running.front.base);
 	/* Nobody waits for an answer any more; what still runs for a station that has gone is told
 	 * that it is over, and cleans up in a last turn of the loop. */
+	muster_free(running.front.muster);
 	pg_free(running.front.pg);
 	signer_client_free(running.front.signer);
 	event_base_loop(running.front.base, EVLOOP_NONBLOCK);
+	lookups_free(running.front.lookups);
 	server_free(running.server);
 	worker_signals_free(running.signals);
 	event_free(running.drain_timer);

@@ -14,6 +14,9 @@
 #include "factory-ca/config.h"
 #include "factory-ca/front/signer_client.h"
 
+struct lookups;
+struct muster;
+
 /* Read from files in the parent, at start and on reload; shared read-only by its workers. */
 struct front_state {
 	struct factory_config config;
@@ -28,6 +31,8 @@ struct front {
 	const struct front_state *state;
 	struct pg *pg;
 	struct signer_client *signer;
+	struct lookups *lookups; /* shared by requests that come together */
+	struct muster *muster; /* of enrolments that come one by one */
 	unsigned batches; /* in flight in this worker */
 };
 

@@ -23,8 +23,8 @@ static const char *const CODE_LABELS[] = {"none", "bad_row", "bad_csr", "weak_ke
 _Static_assert(sizeof(CODE_LABELS) / sizeof(CODE_LABELS[0]) == ENROLMENT_CODE_COUNT + 1,
     "a label for each row code");
 
-static const char *const STATEMENT_LABELS[] = {
-    "order_open", "order_close", "order_extend", "rekey", "revoke", "operator_remove", NULL};
+static const char *const STATEMENT_LABELS[] = {"order_open", "order_close", "order_extend", "rekey",
+    "revoke", "operator_remove", "ledger_restore", NULL};
 _Static_assert(sizeof(STATEMENT_LABELS) / sizeof(STATEMENT_LABELS[0]) == STATEMENT_TYPE_COUNT + 1,
     "a label for each type");
 

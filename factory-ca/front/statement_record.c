@@ -276,5 +276,7 @@ void statement_record(struct call *call)
 	};
 	const struct statement_work *work = call->work;
 
+	/* The signer takes no other over its socket. */
+	CHECK(records[work->statement.type] != NULL);
 	records[work->statement.type](call);
 }

@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "factory-ca/signer/ledger_internal.h"
+#include "factory-ca/signer/ledger_witness.h"
 #include "factory-ca/signer/x509_write.h"
 
 static enum issue_outcome refuse(enum issue_outcome outcome, char *detail, const char *format, ...)
@@ -159,6 +160,42 @@ static enum err read_record(void *ctx, const struct ledger_entry *entry, char wh
 	return ERR_OK;
 }
 
+struct statement_ledger ledger_end(const struct ledger *ledger)
+{
+	struct statement_ledger end = {.record_count = ledger->files.record_count};
+
+	memcpy(end.record_chain, ledger->files.record_chain, SHA256_LEN);
+	memcpy(end.journal_chain, ledger->files.journal_chain, SHA256_LEN);
+	if (ledger->config.witness)
+		memcpy(end.witness_chain, ledger->config.witness->head.record_chain, SHA256_LEN);
+	return end;
+}
+
+/* The witness saw more than is here. */
+static enum err check_restored(struct ledger *ledger, char why[LEDGER_WHY_LEN])
+{
+	struct statement_ledger end = ledger_end(ledger);
+
+	if (!ledger->is_restored || ledger->restored.record_count != end.record_count ||
+	    memcmp(ledger->restored.record_chain, end.record_chain, SHA256_LEN) != 0 ||
+	    memcmp(ledger->restored.witness_chain, end.witness_chain, SHA256_LEN) != 0) {
+		snprintf(why, LEDGER_WHY_LEN,
+		    "the ledger (%llu records) is older than what this signer wrote: it was put "
+		    "back "
+		    "from a backup. What was issued since is not in it; if nothing better can be "
+		    "had, two operators sign for it: factory-ca ledger restore",
+		    (unsigned long long)end.record_count);
+		return ERR_REFUSED;
+	}
+	if (ledger_files_restored(&ledger->files)) {
+		snprintf(why, LEDGER_WHY_LEN, "ledger.head cannot be written");
+		return ERR_IO;
+	}
+	LOG_WARN("ledger_restored", log_uint("records", end.record_count),
+	    log_str("meaning", "two operators signed that this older ledger counts"));
+	return ERR_OK;
+}
+
 enum err ledger_open(
     const struct ledger_config *config, struct ledger **ledger, char why[LEDGER_WHY_LEN])
 {
@@ -169,7 +206,9 @@ enum err ledger_open(
 
 	CHECK(opened != NULL);
 	opened->config = *config;
-	err = ledger_files_open(config->folder, &reader, &opened->files, why);
+	err = ledger_files_open(config->folder, config->witness, &reader, &opened->files, why);
+	if (!err && opened->files.is_older && !config->takes_older)
+		err = check_restored(opened, why);
 	if (err) {
 		ledger_free(opened);
 		return err;

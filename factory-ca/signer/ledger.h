@@ -31,16 +31,26 @@ struct ledger_config {
 	const char *folder;
 	X509 *line_access_ca; /* who may be an operator; borrowed */
 	const char *operator_eku; /* dotted; borrowed */
+	struct ledger_witness *witness; /* borrowed for life; NULL: none is asked */
+	int takes_older; /* for a look: a ledger that is older than the witness saw opens, too */
 	size_t operators; /* who must sign a statement: 1 (also when 0), or 2 */
 };
 
 struct ledger;
 
 /* Reads, verifies and locks the ledger of the folder; see ledger_files_open(). Each statement's
- * signature is verified again, as of when it was accepted. */
+ * signature is verified again, as of when it was accepted. ERR_REFUSED: older than the witness saw,
+ * and no two operators said that it counts. */
 MUST_CHECK enum err ledger_open(
     const struct ledger_config *config, struct ledger **ledger, char why[LEDGER_WHY_LEN]);
 void ledger_free(struct ledger *ledger);
+
+/* Where the ledger ends: what operators sign who put it back from a backup. */
+struct statement_ledger ledger_end(const struct ledger *ledger);
+/* Two operators' word that this ledger counts: put into the journal, so that the next ledger_open()
+ * takes it though the witness saw more. Any later record or statement ends its effect. */
+void ledger_accept_restore(struct ledger *ledger, const struct signed_statement *signed_statement,
+    int64_t now_unix_s, struct signer_statement_outcome *outcome);
 
 /* Borrowed until the next accepted statement; NULL when no statement opened it. */
 const struct ledger_order *ledger_find_order(const struct ledger *ledger, const char *reference);

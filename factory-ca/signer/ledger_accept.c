@@ -158,6 +158,20 @@ static void judge_rekey(const struct ledger *ledger, const struct statement *sta
 		refuse(outcome, "unknown_device", "no order covers this MAC");
 }
 
+/* Always two operators, whatever else one is enough for. */
+static void judge_restore(const struct ledger *ledger, const struct statement *statement,
+    const struct signed_statement *signed_statement, struct signer_statement_outcome *outcome)
+{
+	outcome->outcome = STATEMENT_ACCEPTED;
+	if (signed_statement->signature_count < 2)
+		refuse(outcome, "second_signature_needed",
+		    "putting a ledger back takes two operators");
+	else if (memcmp(statement->ledger.journal_chain, ledger->files.journal_chain, SHA256_LEN) !=
+		 0)
+		refuse(outcome, "ledger_differs",
+		    "the statement is about another ledger, or was used");
+}
+
 static void judge(const struct ledger *ledger, const struct statement *statement,
     const struct signed_statement *signed_statement, struct signer_statement_outcome *outcome)
 {
@@ -191,6 +205,9 @@ static void judge(const struct ledger *ledger, const struct statement *statement
 		outcome->outcome = is_removed(ledger, &statement->operator_certificate)
 				       ? STATEMENT_EXISTING
 				       : STATEMENT_ACCEPTED;
+		break;
+	case STATEMENT_LEDGER_RESTORE:
+		judge_restore(ledger, statement, signed_statement, outcome);
 		break;
 	case STATEMENT_TYPE_COUNT:
 		CHECK(!"a type that statement_parse() does not know");
@@ -252,6 +269,7 @@ static void apply(struct ledger *ledger, const struct statement *statement,
 	struct ledger_order *order = NULL;
 
 	ledger->order_tables.is_current = 0;
+	ledger->is_restored = 0;
 	if (statement_is_of_order(statement->type))
 		order = ledger_order_of(ledger, statement->order.reference);
 	switch (statement->type) {
@@ -274,6 +292,10 @@ static void apply(struct ledger *ledger, const struct statement *statement,
 		ledger->removed = grown(ledger->removed, ledger->removed_count,
 		    &ledger->removed_capacity, sizeof(*ledger->removed));
 		ledger->removed[ledger->removed_count++] = statement->operator_certificate;
+		break;
+	case STATEMENT_LEDGER_RESTORE:
+		ledger->is_restored = 1;
+		ledger->restored = statement->ledger;
 		break;
 	case STATEMENT_TYPE_COUNT:
 		break;
@@ -399,25 +421,55 @@ static int is_signed_by_enough(const struct ledger *ledger,
 	return 0;
 }
 
+/* What a statement must be whatever it says; an outcome of REFUSED tells what is wrong. */
+static int verify_arrived(const struct ledger *ledger,
+    const struct signed_statement *signed_statement, int64_t now_unix_s,
+    struct statement *statement, struct signer_statement_outcome *outcome)
+{
+	char why[LEDGER_WHY_LEN] = "";
+	enum err err;
+
+	if (ledger_clock_behind_s(ledger, now_unix_s)) {
+		refuse(outcome, "signer_unavailable", "the signer's clock is behind its ledger");
+		return 0;
+	}
+	err = statement_verify(signed_statement, ledger->config.line_access_ca,
+	    ledger->config.operator_eku, now_unix_s, statement, why, sizeof(why));
+	if (!err)
+		return 1;
+	refuse(outcome, err == ERR_SYNTAX ? "bad_statement" : "bad_signature", "%.*s",
+	    SIGNER_DETAIL_MAX, why);
+	return 0;
+}
+
+/* Into the journal, and into effect. */
+static void keep(struct ledger *ledger, const struct statement *statement,
+    const struct signed_statement *signed_statement, int64_t now_unix_s,
+    struct signer_statement_outcome *outcome)
+{
+	struct buf encoded = {0};
+
+	signed_statement_encode(&encoded, signed_statement);
+	if (ledger_files_add_statement(&ledger->files, now_unix_s, &encoded))
+		refuse(outcome, "signer_unavailable", "the signer cannot write its journal");
+	else
+		apply(ledger, statement, signed_statement, now_unix_s);
+	buf_free(&encoded);
+}
+
 void ledger_accept(struct ledger *ledger, const struct signed_statement *signed_statement,
     int64_t now_unix_s, struct signer_statement_outcome *outcome)
 {
 	struct statement statement = {0};
-	struct buf encoded = {0};
 	char why[LEDGER_WHY_LEN] = "";
-	enum err err;
 
 	CHECK(ledger->files.group_count == 0);
 	memset(outcome, 0, sizeof(*outcome));
-	if (ledger_clock_behind_s(ledger, now_unix_s)) {
-		refuse(outcome, "signer_unavailable", "the signer's clock is behind its ledger");
+	if (!verify_arrived(ledger, signed_statement, now_unix_s, &statement, outcome))
 		return;
-	}
-	err = statement_verify(signed_statement, ledger->config.line_access_ca,
-	    ledger->config.operator_eku, now_unix_s, &statement, why, sizeof(why));
-	if (err) {
-		refuse(outcome, err == ERR_SYNTAX ? "bad_statement" : "bad_signature", "%.*s",
-		    SIGNER_DETAIL_MAX, why);
+	if (statement.type == STATEMENT_LEDGER_RESTORE) {
+		refuse(
+		    outcome, "bad_statement", "a ledger is put back while the signer is stopped");
 		return;
 	}
 	if (!is_signed_by_enough(ledger, signed_statement, outcome))
@@ -430,12 +482,30 @@ void ledger_accept(struct ledger *ledger, const struct signed_statement *signed_
 		refuse(outcome, "signer_unavailable", "the signer cannot read its ledger");
 		return;
 	}
-	signed_statement_encode(&encoded, signed_statement);
-	if (ledger_files_add_statement(&ledger->files, now_unix_s, &encoded))
-		refuse(outcome, "signer_unavailable", "the signer cannot write its journal");
-	else
-		apply(ledger, &statement, signed_statement, now_unix_s);
+	keep(ledger, &statement, signed_statement, now_unix_s, outcome);
 	if (statement.type == STATEMENT_ORDER_CLOSE)
 		drop_closed(ledger);
-	buf_free(&encoded);
+}
+
+void ledger_accept_restore(struct ledger *ledger, const struct signed_statement *signed_statement,
+    int64_t now_unix_s, struct signer_statement_outcome *outcome)
+{
+	struct statement_ledger end = ledger_end(ledger);
+	struct statement statement = {0};
+
+	memset(outcome, 0, sizeof(*outcome));
+	if (!verify_arrived(ledger, signed_statement, now_unix_s, &statement, outcome))
+		return;
+	if (statement.type != STATEMENT_LEDGER_RESTORE) {
+		refuse(outcome, "bad_statement", "this is not about putting a ledger back");
+		return;
+	}
+	judge(ledger, &statement, signed_statement, outcome);
+	if (outcome->outcome == STATEMENT_ACCEPTED &&
+	    (statement.ledger.record_count != end.record_count ||
+		memcmp(statement.ledger.witness_chain, end.witness_chain, SHA256_LEN) != 0 ||
+		memcmp(statement.ledger.record_chain, end.record_chain, SHA256_LEN) != 0))
+		refuse(outcome, "ledger_differs", "the statement is about another ledger");
+	if (outcome->outcome == STATEMENT_ACCEPTED)
+		keep(ledger, &statement, signed_statement, now_unix_s, outcome);
 }

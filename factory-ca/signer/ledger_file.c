@@ -4,6 +4,7 @@
  * the head is cut. It judges nothing that the entries say.
  */
 #include "factory-ca/signer/ledger_file.h"
+#include "factory-ca/signer/ledger_witness.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@
 #include "common/base/text.h"
 
 static const char records_name[] = "ledger", journal_name[] = "journal",
-		  head_name[] = "ledger.head";
+		  head_name[] = "ledger.head", witnessed_name[] = "witnessed";
 static const char records_magic[] = "firstring ledger 1\n",
 		  journal_magic[] = "firstring journal 1\n";
 
@@ -73,6 +74,8 @@ static enum err write_head(const struct ledger_files *files, int durable)
 	ledger_head_encode(&head, bytes);
 	if (pwrite(files->head_fd, bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
 		return ERR_IO;
+	if (files->witness && !files->is_older)
+		ledger_witness_write(files->witness, bytes, durable);
 	if (durable && fdatasync(files->head_fd) != 0)
 		return ERR_IO;
 	return ERR_OK;
@@ -214,10 +217,23 @@ static enum err cut_tail(int fd, const char *name, uint64_t from, uint64_t to, c
 	return ERR_OK;
 }
 
+/* What a witness saw of a file, and whether it is there. */
+struct seen {
+	uint64_t at; /* records, or bytes of the journal */
+	const uint8_t *chain; /* NULL: it saw nothing */
+	int is_there;
+};
+
+static void look(struct seen *seen, uint64_t at, const uint8_t chain[SHA256_LEN])
+{
+	if (seen && seen->chain && seen->at == at)
+		seen->is_there = memcmp(seen->chain, chain, SHA256_LEN) == 0;
+}
+
 /* Reads records while they fit; *stop is where the first one that does not begins. */
 static enum err read_records(int fd, uint64_t from_count, uint64_t to_count,
-    uint8_t chain[SHA256_LEN], const struct ledger_reader *reader, uint64_t *stop,
-    int64_t *latest_unix_s, char *why)
+    uint8_t chain[SHA256_LEN], const struct ledger_reader *reader, struct seen *seen,
+    uint64_t *stop, int64_t *latest_unix_s, char *why)
 {
 	static uint8_t block[READ_RECORDS * LEDGER_RECORD_LEN];
 	struct ledger_entry entry;
@@ -225,6 +241,7 @@ static enum err read_records(int fd, uint64_t from_count, uint64_t to_count,
 	enum err err;
 	size_t count, i;
 
+	look(seen, done, chain);
 	while (done < to_count) {
 		count = to_count - done < READ_RECORDS ? (size_t)(to_count - done) : READ_RECORDS;
 		if (read_at(fd, block, count * LEDGER_RECORD_LEN,
@@ -239,6 +256,7 @@ static enum err read_records(int fd, uint64_t from_count, uint64_t to_count,
 			}
 			if (entry.not_before_unix_s > *latest_unix_s)
 				*latest_unix_s = entry.not_before_unix_s;
+			look(seen, done + 1, chain);
 			err = reader->on_record(reader->ctx, &entry, why);
 			if (err)
 				return err;
@@ -261,7 +279,7 @@ static int is_torn_record(int fd, uint64_t offset, uint64_t size)
 }
 
 static enum err open_records(struct ledger_files *files, const struct ledger_head *head,
-    const struct ledger_reader *reader, char *why)
+    const struct ledger_reader *reader, struct seen *seen, char *why)
 {
 	uint64_t size = 0, count, stop = 0, offset;
 	enum err err;
@@ -278,7 +296,7 @@ static enum err open_records(struct ledger_files *files, const struct ledger_hea
 		    records_name, (unsigned long long)count, (unsigned long long)head->record_count,
 		    advice);
 	err = read_records(files->records_fd, 0, head->record_count, files->record_chain, reader,
-	    &stop, &files->latest_unix_s, why);
+	    seen, &stop, &files->latest_unix_s, why);
 	if (err)
 		return err;
 	if (stop < head->record_count ||
@@ -286,7 +304,7 @@ static enum err open_records(struct ledger_files *files, const struct ledger_hea
 		return fail(ERR_SIGNATURE, why, "%s: record %llu was altered; %s", records_name,
 		    (unsigned long long)(stop < head->record_count ? stop + 1 : stop), advice);
 	err = read_records(files->records_fd, head->record_count, count, files->record_chain,
-	    reader, &stop, &files->latest_unix_s, why);
+	    reader, seen, &stop, &files->latest_unix_s, why);
 	if (err)
 		return err;
 	files->record_count = stop;
@@ -343,7 +361,7 @@ static enum err read_statement(struct ledger_files *files, uint64_t *offset, uin
 }
 
 static enum err open_journal(struct ledger_files *files, const struct ledger_head *head,
-    const struct ledger_reader *reader, char *why)
+    const struct ledger_reader *reader, struct seen *seen, char *why)
 {
 	uint64_t size = 0, offset = LEDGER_HEADER_LEN;
 	enum err err;
@@ -360,8 +378,10 @@ static enum err open_journal(struct ledger_files *files, const struct ledger_hea
 		    "its end was cut; %s",
 		    journal_name, (unsigned long long)size, (unsigned long long)head->journal_len,
 		    advice);
+	look(seen, offset, files->journal_chain);
 	while (!err && offset < size) {
 		err = read_statement(files, &offset, size, reader, why);
+		look(seen, offset, files->journal_chain);
 		if (offset == head->journal_len &&
 		    memcmp(files->journal_chain, head->journal_chain, SHA256_LEN) != 0)
 			err = ERR_SIGNATURE;
@@ -375,11 +395,43 @@ static enum err open_journal(struct ledger_files *files, const struct ledger_hea
 	return err;
 }
 
+/* A folder that once had a witness says so: a machine that it is put back on has none. */
+static enum err mark_witnessed(const char *folder, struct ledger_files *files, char *why)
+{
+	char path[PATH_LEN];
+	enum err err = path_of(folder, witnessed_name, path, why);
+
+	if (err || !files->witness->is_empty)
+		return err;
+	err = file_write_new(path, 0600, "", 0);
+	if (err == ERR_EXISTS) {
+		files->is_older = 1;
+		return ERR_OK;
+	}
+	return err ? fail(err, why, "%s cannot be written: %s", path, strerror(errno)) : ERR_OK;
+}
+
+static enum err ask_witness(const char *folder, struct ledger_files *files, struct seen *statements,
+    struct seen *records, char *why)
+{
+	const struct ledger_head *head;
+
+	if (!files->witness)
+		return ERR_OK;
+	head = &files->witness->head;
+	if (!files->witness->is_empty) {
+		*statements = (struct seen){.at = head->journal_len, .chain = head->journal_chain};
+		*records = (struct seen){.at = head->record_count, .chain = head->record_chain};
+	}
+	return mark_witnessed(folder, files, why);
+}
+
 static enum err open_all(
     const char *folder, const struct ledger_reader *reader, struct ledger_files *files, char *why)
 {
 	uint8_t bytes[LEDGER_HEAD_LEN];
 	struct ledger_head head = {0};
+	struct seen statements = {0}, records = {0};
 	enum err err;
 
 	err = open_file(folder, head_name, &files->head_fd, why);
@@ -393,11 +445,15 @@ static enum err open_all(
 	if (!err)
 		err = open_file(folder, records_name, &files->records_fd, why);
 	if (!err)
-		err = open_journal(files, &head, reader, why);
+		err = ask_witness(folder, files, &statements, &records, why);
 	if (!err)
-		err = open_records(files, &head, reader, why);
+		err = open_journal(files, &head, reader, &statements, why);
+	if (!err)
+		err = open_records(files, &head, reader, &records, why);
 	if (err)
 		return err;
+	if ((statements.chain && !statements.is_there) || (records.chain && !records.is_there))
+		files->is_older = 1;
 	if (head.latest_unix_s > files->latest_unix_s)
 		files->latest_unix_s = head.latest_unix_s;
 	if (lseek(files->records_fd, 0, SEEK_END) < 0 ||
@@ -406,12 +462,19 @@ static enum err open_all(
 	return ERR_OK;
 }
 
-enum err ledger_files_open(const char *folder, const struct ledger_reader *reader,
-    struct ledger_files *files, char why[LEDGER_WHY_LEN])
+enum err ledger_files_restored(struct ledger_files *files)
+{
+	files->is_older = 0;
+	return write_head(files, 1);
+}
+
+enum err ledger_files_open(const char *folder, struct ledger_witness *witness,
+    const struct ledger_reader *reader, struct ledger_files *files, char why[LEDGER_WHY_LEN])
 {
 	enum err err;
 
 	memset(files, 0, sizeof(*files));
+	files->witness = witness;
 	files->records_fd = files->journal_fd = files->head_fd = -1;
 	err = open_all(folder, reader, files, why);
 	if (err)
@@ -539,8 +602,8 @@ enum err ledger_files_read_records(
 	enum err err = read_header(files->records_fd, records_name, records_magic, chain, why);
 
 	if (!err)
-		err = read_records(
-		    files->records_fd, 0, files->record_count, chain, reader, &stop, &latest, why);
+		err = read_records(files->records_fd, 0, files->record_count, chain, reader, NULL,
+		    &stop, &latest, why);
 	if (!err && stop < files->record_count)
 		err = fail(ERR_SIGNATURE, why, "%s: record %llu was altered; %s", records_name,
 		    (unsigned long long)(stop + 1), advice);

@@ -68,6 +68,8 @@ void ledger_head_encode(const struct ledger_head *head, uint8_t bytes[LEDGER_HEA
 MUST_CHECK enum err ledger_head_decode(
     const uint8_t bytes[LEDGER_HEAD_LEN], struct ledger_head *head);
 
+struct ledger_witness;
+
 struct ledger_files {
 	int records_fd, journal_fd, head_fd;
 	uint64_t record_count; /* durable */
@@ -79,6 +81,8 @@ struct ledger_files {
 	uint8_t group_chain[SHA256_LEN];
 	uint64_t group_count;
 	int64_t group_latest_unix_s;
+	struct ledger_witness *witness; /* borrowed; NULL: nobody saw more */
+	int is_older; /* than the witness saw: until ledger_files_restored() it is not written */
 	int broken; /* what is on disk is not known any more: only a restart helps */
 };
 
@@ -94,10 +98,12 @@ struct ledger_reader {
 
 /* Makes the three files of an empty ledger in an existing folder: ERR_EXISTS. */
 MUST_CHECK enum err ledger_files_create(const char *folder, char why[LEDGER_WHY_LEN]);
-/* Opens, locks, verifies and reads all. ERR_SIGNATURE: altered, cut or put back from a backup;
- * ERR_FULL: another process has it. */
-MUST_CHECK enum err ledger_files_open(const char *folder, const struct ledger_reader *reader,
-    struct ledger_files *files, char why[LEDGER_WHY_LEN]);
+/* Opens, locks, verifies and reads all. ERR_SIGNATURE: altered or cut; ERR_FULL: another process
+ * has it. With a witness (NULL: none) is_older tells whether what it saw is missing. */
+MUST_CHECK enum err ledger_files_open(const char *folder, struct ledger_witness *witness,
+    const struct ledger_reader *reader, struct ledger_files *files, char why[LEDGER_WHY_LEN]);
+/* What is here is what counts from now on, and what the witness sees. ERR_IO. */
+MUST_CHECK enum err ledger_files_restored(struct ledger_files *files);
 void ledger_files_close(struct ledger_files *files);
 
 /* Adds to the group; CHECKs LEDGER_GROUP_MAX. */

@@ -39,6 +39,9 @@ struct ledger {
 	uint8_t rekey_filter[LEDGER_REKEY_FILTER_BITS / 8];
 	struct fingerprint *removed; /* operators */
 	size_t removed_count, removed_capacity;
+	/* The last statement of the journal, when it says that the ledger was put back. */
+	int is_restored;
+	struct statement_ledger restored;
 };
 
 struct ledger_order *ledger_order_of(const struct ledger *ledger, const char *reference);

@@ -21,6 +21,7 @@
 #include "common/net/sandbox.h"
 #include "common/net/sdnotify.h"
 #include "factory-ca/signer/ca_profile.h"
+#include "factory-ca/signer/ledger_witness.h"
 #include "factory-ca/signer/signer_state.h"
 
 static void on_accept(int fd, uid_t uid, gid_t gid, pid_t pid, void *ctx)
@@ -65,6 +66,7 @@ static enum err open_ledger(struct signer *signer, char why[LEDGER_WHY_LEN])
 	signer->line_access_ca = authority_certificate(&signer->authority.line_access);
 	config.line_access_ca = signer->line_access_ca;
 	config.operator_eku = signer->operator_eku;
+	config.witness = signer->witness;
 	config.operators = (size_t)signer->config->signer_operators;
 	err = ledger_open(&config, &signer->issuer.ledger, why);
 	if (err)
@@ -131,6 +133,7 @@ const size_t signer_key_count = sizeof(signer_keys) / sizeof(signer_keys[0]);
 static enum err start(struct signer *signer, char why[LEDGER_WHY_LEN])
 {
 	const struct factory_config *config = signer->config;
+	char witness[FACTORY_PATH_MAX];
 	enum err err;
 
 	err = find_peer_user(signer, why);
@@ -143,6 +146,10 @@ static enum err start(struct signer *signer, char why[LEDGER_WHY_LEN])
 		signer->in_custody = signer->locked = 1;
 		err = ERR_OK;
 	}
+	if (err)
+		return err;
+	factory_witness_path(config, witness);
+	err = ledger_witness_open(witness, &signer->witness, why);
 	if (err)
 		return err;
 	signer->issuer.store = signer->authority.store;
@@ -181,6 +188,7 @@ static void stop(struct signer *signer)
 		if (signer->peers[i].ipc)
 			ipc_free(signer->peers[i].ipc);
 	ledger_free(signer->issuer.ledger);
+	ledger_witness_free(signer->witness);
 	audit_heads_free(signer->audit_heads);
 	authority_close(&signer->authority);
 	X509_free(signer->line_access_ca);

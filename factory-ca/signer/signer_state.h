@@ -35,6 +35,7 @@ struct signer {
 	struct audit_heads *audit_heads;
 	struct fingerprint issuing_ca;
 	X509 *line_access_ca;
+	struct ledger_witness *witness;
 	char policy[FACTORY_OID_LEN], operator_eku[FACTORY_OID_LEN], station_eku[FACTORY_OID_LEN];
 	char hardware[FACTORY_OID_LEN];
 	char crl_url[FACTORY_URL_MAX], issuer_url[FACTORY_URL_MAX], ocsp_url[FACTORY_URL_MAX];

@@ -19,6 +19,7 @@ const struct row_field claim_fields[CLAIM_FIELD_COUNT] = {
     {"contacted_before_claim", "contacted_before_claim", ROW_BOOL},
     {"delivered_at", "delivered_at", ROW_TIME},
     {"armed_at", "armed_at", ROW_TIME},
+    {"once_started_at", "once_started_at", ROW_TIME},
     {"pending_since", "pending_since", ROW_TIME},
     {"version", "version", ROW_INT},
 };
@@ -80,12 +81,12 @@ static void add_fallback(const char *url, void *ctx)
 	carry->fallback_urls[carry->fallback_count++] = url;
 }
 
-void carry_take_profile(struct carry *carry, const struct pg_rows *profile)
+void carry_take_profile(struct carry *carry, const struct pg_rows *profile, size_t row)
 {
-	carry->provisioning_url = row_text(profile, 0, row_column(profile, "provisioning_url"));
-	row_strings(profile, 0, row_column(profile, "fallback_urls"), add_fallback, carry);
+	carry->provisioning_url = row_text(profile, row, row_column(profile, "provisioning_url"));
+	row_strings(profile, row, row_column(profile, "fallback_urls"), add_fallback, carry);
 	carry->is_staged =
-	    strcmp(row_text(profile, 0, row_column(profile, "delivery")), "staged") == 0;
+	    strcmp(row_text(profile, row, row_column(profile, "delivery")), "staged") == 0;
 }
 
 static enum err take_supplied(const struct carry *carry, const char *supplied,
@@ -157,7 +158,7 @@ int claim_prepare(struct request *request, const struct mac *mac, const struct p
 	    .serial_number = row_text(checked, 0, row_column(checked, "serial_number")),
 	    .model = row_text(checked, 0, row_column(checked, "model")),
 	    .admin_user = row_text(checked, 0, row_column(checked, "admin_user"))};
-	carry_take_profile(&carry, profile);
+	carry_take_profile(&carry, profile, 0);
 	enum err err = claim_password(request->portal, &carry,
 	    row_text(checked, 0, row_column(checked, "format")), supplied, &password,
 	    &request->problem.errors);

@@ -8,7 +8,7 @@
 #include "portal-api/json/rows.h"
 
 /* The claim as its holder sees it: columns of the view claim_document. */
-enum { CLAIM_FIELD_COUNT = 12 };
+enum { CLAIM_FIELD_COUNT = 13 };
 extern const struct row_field claim_fields[CLAIM_FIELD_COUNT];
 
 /* Answers with the claim in the first row. */
@@ -26,8 +26,8 @@ void claim_refuse(struct request *request, const struct mac *mac, const struct p
 struct pg_call claim_read_call(const struct mac *mac);
 struct pg_call profile_read_call(const char *profile_id);
 
-/* What the profile's row says; borrowed from it. */
-void carry_take_profile(struct carry *carry, const struct pg_rows *profile);
+/* What a row of a profile says; borrowed from it. */
+void carry_take_profile(struct carry *carry, const struct pg_rows *profile, size_t row);
 
 /*
  * The admin password for a phone: the one supplied, when it is good enough, else a new one; in

@@ -8,8 +8,10 @@
  */
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/secret.h"
 #include "portal-api/auth/token.h"
+#include "portal-api/http/rate.h"
 #include "portal-api/http/request.h"
 #include "portal-api/people/role.h"
 #include "queries_portal-api.h"
@@ -57,6 +59,15 @@ static void refuse_scope(struct request *request)
 	    request->operation->flags & OPERATION_ALL_SCOPES ? "each" : "one", needed);
 }
 
+static void refuse_rate(struct request *request)
+{
+	request->rate_limited = 1;
+	request_fail(request, PROBLEM_TOO_MANY_REQUESTS,
+	    "More than %d requests a second, in the long run: wait, and use claim jobs and exports "
+	    "for many phones.",
+	    (int)request->portal->config->requests_per_s);
+}
+
 static int has_scopes(const struct operation *operation, uint32_t scopes)
 {
 	if (operation->flags & OPERATION_ALL_SCOPES)
@@ -81,6 +92,9 @@ static void on_known(struct request *request, const struct pg_rows *rows)
 		refuse_audience(request);
 	else if (!has_scopes(operation, principal->scopes))
 		refuse_scope(request);
+	else if ((request->retry_after_s = rates_take(
+		      request->portal->rates, principal->id, (uint64_t)clock_monotonic_ms())))
+		refuse_rate(request);
 	else
 		request_admit(request, row_bool(rows, 0, row_column(rows, "itsp_suspended")));
 }

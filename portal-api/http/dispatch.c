@@ -143,6 +143,11 @@ void request_start(struct exchange *exchange, void *portal)
 	request->started_ms = clock_monotonic_ms();
 	exchange_set_data(exchange, request, request_free);
 
+	const struct web_file *page = web_find(exchange_head(exchange)->path);
+	if (page) {
+		web_answer(request, page);
+		return;
+	}
 	switch (router_match(routes, count, exchange_head(exchange), &request->match)) {
 	case ROUTER_PATH:
 		request_fail(request, PROBLEM_NOT_FOUND,

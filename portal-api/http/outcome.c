@@ -34,6 +34,8 @@ static const struct outcome outcomes[] = {
 	"Who asked may withdraw; you hold the phone and may consent or object."},
     {"rate_limited", PROBLEM_TOO_MANY_WRONG_CODES, NULL, NULL,
 	"Too many wrong claim codes in the last hour: codes are not looked at for a while."},
+    {"already_rotated", PROBLEM_ALREADY_ROTATED, NULL, NULL,
+	"This token has a successor already: rotate that one."},
     {"too_many_webhooks", PROBLEM_TOO_MANY_WEBHOOKS, NULL, NULL,
 	"You have as many webhooks as this portal allows: delete one."},
     {"nothing_to_replay", PROBLEM_NOTHING_TO_REPLAY, NULL, NULL,

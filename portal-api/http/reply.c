@@ -53,21 +53,39 @@ static void write_access_line(const struct request *request)
 	metrics_observe_us(METRIC_REQUEST_SECONDS, 0, took_ms * 1000);
 }
 
-static void add_common_headers(struct server_answer *answer)
+/* Pages are asked for anew each time, and answered with 304 where they have not changed. Nothing of
+ * them is framed, nothing comes from elsewhere or stands inline, and text never becomes HTML. */
+static void add_page_headers(struct server_answer *answer, const struct web_file *page)
 {
-	add_header(answer, "Cache-Control", "no-store");
+	add_header(answer, "Cache-Control", "no-cache");
+	add_header(answer, "ETag", page->etag);
+	add_header(answer, "Content-Security-Policy",
+	    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+	    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
+	    "require-trusted-types-for 'script'; trusted-types 'none'");
+	add_header(answer, "Referrer-Policy", "no-referrer");
+	add_header(answer, "Cross-Origin-Opener-Policy", "same-origin");
+}
+
+/* What the API answers is not to be stored at all. */
+static void add_common_headers(struct server_answer *answer, const struct web_file *page)
+{
+	if (page)
+		add_page_headers(answer, page);
+	else
+		add_header(answer, "Cache-Control", "no-store");
 	add_header(answer, "X-Content-Type-Options", "nosniff");
 	add_header(answer, "Strict-Transport-Security", "max-age=31536000");
 }
 
 void request_send(struct request *request)
 {
-	char etag[24], retry_after[12];
+	char etag[24], retry_after[12], rate[64];
 	struct server_answer answer = {.status = request->reply_status,
 	    .content_type = request->reply_type,
 	    .body = request->reply.bytes,
 	    .body_len = request->reply.len};
-	add_common_headers(&answer);
+	add_common_headers(&answer, request->page);
 	if (request->reply_status == 401)
 		add_header(&answer, "WWW-Authenticate",
 		    request->problem.kind == PROBLEM_INVALID_TOKEN
@@ -87,6 +105,11 @@ void request_send(struct request *request)
 	}
 	if (request->set_cookie[0])
 		add_header(&answer, "Set-Cookie", request->set_cookie);
+	if (request->rate_limited) {
+		snprintf(rate, sizeof(rate), "limit=%d, remaining=0, reset=%u",
+		    (int)request->portal->config->request_burst, request->retry_after_s);
+		add_header(&answer, "RateLimit", rate);
+	}
 	if (request->replayed)
 		add_header(&answer, "Idempotency-Replayed", "true");
 	write_access_line(request);
@@ -215,7 +238,7 @@ void request_stream_begin(struct request *request, const struct stream_begin *be
 	request->stream_failed = begin->failed;
 	request->stream_gone = begin->gone;
 	request->reply_status = 200;
-	add_common_headers(&answer);
+	add_common_headers(&answer, NULL);
 	if (begin->file_name) {
 		snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"",
 		    begin->file_name);

@@ -17,6 +17,7 @@
 #include "portal-api/http/cursor.h"
 #include "portal-api/http/problem.h"
 #include "portal-api/http/uuid.h"
+#include "portal-api/http/web.h"
 #include "portal-api/operation.h"
 #include "portal-api/people/session.h"
 #include "portal-api/portal.h"
@@ -54,6 +55,8 @@ struct request {
 	int etag_version; /* 0: no ETag */
 	char location[192]; /* "": no Location */
 	unsigned retry_after_s; /* 0: no Retry-After */
+	const struct web_file *page; /* the answer is one of the pages; NULL: it is the API's */
+	int rate_limited; /* the answer tells of the limit */
 	char set_cookie[SESSION_COOKIE_MAX]; /* "": none */
 	int holds_secret; /* the document is not kept for replays */
 	char effect_object[256 + 1]; /* for operation->rebuild: what the effect was on */

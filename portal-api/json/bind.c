@@ -259,6 +259,12 @@ static void bind_value(struct binding *binding, const json_t *value, void *membe
 	case BIND_TIME:
 		bind_time(binding, value, member);
 		break;
+	case BIND_OBJECT:
+		if (json_is_object(value))
+			*(const json_t **)member = value;
+		else
+			fail_type(binding, "an object");
+		break;
 	case BIND_TEXTS:
 	case BIND_MACS:
 		bind_array(binding, value, member);

@@ -28,6 +28,7 @@ enum bind_type {
 	BIND_INT, /* int64_t: min..max */
 	BIND_TIME, /* int64_t: RFC 3339, microseconds since 1970 */
 	BIND_TEXTS, /* json_t *: an array of min..max texts of at most item_max bytes */
+	BIND_OBJECT, /* json_t *: an object, for a table of its own */
 	BIND_MACS, /* json_t *: an array of min..max MACs in any spelling */
 };
 

@@ -30,6 +30,25 @@ static const struct list audit = {.name = "audit",
     .fields = audit_fields,
     .field_count = COUNT(audit_fields)};
 
+/* What an ITSP sees of it. */
+static const struct row_field own_fields[] = {
+    {"id", "id", ROW_INT},
+    {"at", "at", ROW_TIME},
+    {"actor_kind", "actor_kind", ROW_TEXT},
+    {"actor_id", "actor_id", ROW_TEXT},
+    {"source_ip", "source_ip", ROW_TEXT},
+    {"action", "action", ROW_TEXT},
+    {"object_kind", "object_kind", ROW_TEXT},
+    {"object_id", "object_id", ROW_TEXT},
+    {"before", "before", ROW_JSON},
+    {"after", "after", ROW_JSON},
+};
+static const struct list own_audit = {.name = "audit",
+    .statement = &query_audit_of_tenant,
+    .place_column = "id",
+    .fields = own_fields,
+    .field_count = COUNT(own_fields)};
+
 static const struct row_field security_fields[] = {
     {"id", "id", ROW_INT},
     {"at", "at", ROW_TIME},
@@ -97,14 +116,16 @@ static void add_audit_filter(struct pg_params *params, const struct audit_filter
 
 void audit_list(struct request *request)
 {
+	const struct list *list =
+	    request->operation->audience == OPERATION_ITSP ? &own_audit : &audit;
 	struct audit_filter filter;
 	if (read_audit_filter(request, &filter))
 		return;
-	struct pg_params *params = list_params(request, &audit);
+	struct pg_params *params = list_params(request, list);
 	if (!params)
 		return;
 	add_audit_filter(params, &filter);
-	list_run(request, &audit, params);
+	list_run(request, list, params);
 }
 
 static struct pg_params *audit_export_params(

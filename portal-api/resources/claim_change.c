@@ -114,7 +114,7 @@ static void on_profile(struct request *request, const struct pg_rows *const *res
 	struct carry carry = {.mac = changing->mac,
 	    .serial_number = changing->serial_number,
 	    .model = changing->model};
-	carry_take_profile(&carry, results[0]);
+	carry_take_profile(&carry, results[0], 0);
 	enum err err = claim_password(request->portal, &carry, changing->format,
 	    changing->body.admin_password, &password, &request->problem.errors);
 	if (!err && changing->makes_password)

@@ -5,8 +5,11 @@
 #include "portal-api/claims/claims.h"
 #include "portal-api/http/export.h"
 #include "portal-api/http/list.h"
+#include "portal-api/json/bind.h"
 #include "portal-api/resources/resources.h"
 #include "queries_portal-api.h"
+
+enum { MACS_MAX = 10000 };
 
 static const struct list claims = {.name = "claims",
     .statement = &query_claim_list,
@@ -14,38 +17,141 @@ static const struct list claims = {.name = "claims",
     .fields = claim_fields,
     .field_count = CLAIM_FIELD_COUNT};
 
-/* The filter of the list and of the export. */
-static int read_state(struct request *request, char state[16])
+static const struct list claims_by_serial = {.name = "claims",
+    .statement = &query_claim_list_by_serial,
+    .place_column = "mac",
+    .fields = claim_fields,
+    .field_count = CLAIM_FIELD_COUNT};
+
+/* An optional query parameter that is one of some words. */
+static int take_word(struct request *request, const char *name, const char *const *words,
+    char *value, size_t value_max)
 {
-	if (request_query_text(request, "state", state, 16))
+	char all[128] = "";
+	if (request_query_text(request, name, value, value_max))
 		return -1;
-	if (!state[0] || strcmp(state, "live") == 0 || strcmp(state, "suspended") == 0)
-		return 0;
-	request_fail_field(request, "state", "not_one_of", "This must be one of: live, suspended.");
+	for (size_t i = 0; words[i]; i++) {
+		if (!value[0] || strcmp(value, words[i]) == 0)
+			return 0;
+		size_t len = strlen(all);
+		snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "", words[i]);
+	}
+	request_fail_field(request, name, "not_one_of", "This must be one of: %s.", all);
 	return -1;
+}
+
+/* What a page of claims is narrowed down to. */
+struct claim_filter {
+	char state[16], progress[16], profile_id[UUID_TEXT_LEN + 2], serial_number[65];
+	int has_macs;
+	uint64_t from; /* the first MAC, as a number */
+	struct mac to;
+};
+
+static int take_mac_prefix(struct request *request, struct claim_filter *filter)
+{
+	char prefix[24];
+	struct mac from;
+	if (request_query_text(request, "mac_prefix", prefix, sizeof(prefix)))
+		return -1;
+	if (!prefix[0])
+		return 0;
+	if (mac_prefix_parse(prefix, strlen(prefix), &from, &filter->to) != ERR_OK) {
+		request_fail_field(request, "mac_prefix", "bad_mac",
+		    "This must be the beginning of a MAC, such as 001565 or 00:15:65:a.");
+		return -1;
+	}
+	filter->has_macs = 1;
+	filter->from = mac_to_uint(&from);
+	return 0;
+}
+
+static int take_filter(struct request *request, struct claim_filter *filter)
+{
+	static const char *const states[] = {"live", "suspended", NULL};
+	static const char *const progress[] = {"waiting", "contacted", "delivered", NULL};
+	struct uuid id;
+	if (take_word(request, "state", states, filter->state, sizeof(filter->state)) ||
+	    take_word(request, "progress", progress, filter->progress, sizeof(filter->progress)) ||
+	    take_mac_prefix(request, filter) ||
+	    request_query_text(
+		request, "profile_id", filter->profile_id, sizeof(filter->profile_id)) ||
+	    request_query_text(
+		request, "serial_number", filter->serial_number, sizeof(filter->serial_number)))
+		return -1;
+	if (filter->profile_id[0] &&
+	    uuid_parse(filter->profile_id, strlen(filter->profile_id), &id) != ERR_OK) {
+		request_fail_field(
+		    request, "profile_id", "bad_uuid", "This must be a profile's id.");
+		return -1;
+	}
+	if (filter->serial_number[0] && (filter->state[0] || filter->progress[0] ||
+					    filter->profile_id[0] || filter->has_macs)) {
+		request_fail_field(request, "serial_number", "not_together",
+		    "A serial number is looked for alone, without other filters.");
+		return -1;
+	}
+	return 0;
+}
+
+static void add_text(struct pg_params *params, const char *text)
+{
+	pg_param_text(params, text[0] ? text : NULL);
+}
+
+static void add_macs(struct pg_params *params, const struct claim_filter *filter)
+{
+	struct mac above;
+	if (filter->has_macs && filter->from > 0) {
+		CHECK(mac_from_uint(filter->from - 1, &above) == ERR_OK);
+		pg_param_mac(params, &above);
+	} else {
+		pg_param_null(params);
+	}
+	if (filter->has_macs)
+		pg_param_mac(params, &filter->to);
+	else
+		pg_param_null(params);
+}
+
+static void add_filter(struct pg_params *params, const struct claim_filter *filter)
+{
+	add_text(params, filter->state);
+	add_macs(params, filter);
+	add_text(params, filter->profile_id);
+	add_text(params, filter->progress);
 }
 
 void claim_list(struct request *request)
 {
-	char state[16];
-	if (read_state(request, state))
+	struct claim_filter filter = {0};
+	if (take_filter(request, &filter))
 		return;
-	struct pg_params *params = list_params(request, &claims);
+	const struct list *list = filter.serial_number[0] ? &claims_by_serial : &claims;
+	struct pg_params *params = list_params(request, list);
 	if (!params)
 		return;
-	pg_param_text(params, state[0] ? state : NULL);
-	list_run(request, &claims, params);
+	if (filter.serial_number[0])
+		pg_param_text(params, filter.serial_number);
+	else
+		add_filter(params, &filter);
+	list_run(request, list, params);
 }
 
 static struct pg_params *export_params(struct request *request, const char *place, unsigned limit)
 {
-	char state[16];
-	if (read_state(request, state))
+	struct claim_filter filter = {0};
+	if (take_filter(request, &filter))
 		return NULL;
+	if (filter.serial_number[0]) {
+		request_fail_field(request, "serial_number", "not_together",
+		    "An export is not of a serial number.");
+		return NULL;
+	}
 	struct pg_params *params = pg_params_new();
 	pg_param_text(params, place);
 	pg_param_int(params, limit);
-	pg_param_text(params, state[0] ? state : NULL);
+	add_filter(params, &filter);
 	return params;
 }
 
@@ -104,4 +210,39 @@ void claim_release(struct request *request)
 	request_param_version(params, version);
 	request_param_actor(request, params);
 	request_effect(request, &(struct pg_call){&query_claim_release, params}, 1, on_released);
+}
+
+/* --- Many at once --- */
+
+static void on_all_released(
+    struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	static const struct row_field released_fields[] = {
+	    {"mac", "mac", ROW_MAC}, {"status", "outcome", ROW_TEXT}};
+	CHECK(count == 1);
+	request_reply_json(request, 200,
+	    json_pack("{so}", "released", row_objects(results[0], SIZE_MAX, released_fields, 2)));
+}
+
+void claims_release(struct request *request)
+{
+	static const struct bind_field macs_fields[] = {
+	    {.name = "macs", .type = BIND_MACS, .flags = BIND_REQUIRED, .min = 1, .max = MACS_MAX}};
+	json_t *macs = NULL;
+	struct mac mac;
+	if (bind_object(request->document, macs_fields, 1, &macs, &request->problem.errors)) {
+		request_fail_fields(request);
+		return;
+	}
+	struct pg_params *params = pg_params_new();
+	pg_param_array_begin(params, PG_ARRAY_MACADDR);
+	for (size_t i = 0; i < json_array_size(macs); i++) {
+		const json_t *text = json_array_get(macs, i);
+		CHECK(mac_parse(json_string_value(text), json_string_length(text), &mac) == ERR_OK);
+		pg_param_mac(params, &mac);
+	}
+	pg_param_array_end(params);
+	request_param_actor(request, params);
+	request_effect(
+	    request, &(struct pg_call){&query_claims_release, params}, 1, on_all_released);
 }

@@ -2,13 +2,16 @@
  * Phones as the manufacturer sees them: one to look at, and the import of those made elsewhere.
  *
  * Phones without a factory certificate get a user name and a password of their own here (ITSPA rule
- * R3); the passwords are shown once and stored as SHA-256 (they are random and long).
+ * R3), and every one a claim code for its label; they are shown once and stored as SHA-256 (they
+ * are random and long).
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/answer/password.h"
 #include "common/base/secret.h"
+#include "common/base/text.h"
+#include "common/pki/claim_hash.h"
 #include "portal-api/csv/devices.h"
 #include "portal-api/http/request.h"
 #include "portal-api/json/rows.h"
@@ -60,6 +63,7 @@ enum { CREDENTIAL_LEN = 24 };
 
 struct import {
 	struct device_row *rows;
+	struct claim_code *codes; /* by row */
 	struct secret *passwords; /* by row; empty where a fingerprint is given */
 	size_t count;
 };
@@ -70,6 +74,9 @@ static void import_free(void *state)
 	for (size_t i = 0; i < import->count; i++)
 		secret_free(&import->passwords[i]);
 	free(import->passwords);
+	if (import->codes)
+		bytes_wipe(import->codes, import->count * sizeof(*import->codes));
+	free(import->codes);
 	free(import->rows);
 	free(import);
 }
@@ -82,11 +89,17 @@ static json_t *imported_row(
 	mac_format(&row->mac, mac);
 	json_t *item =
 	    json_pack("{si ss ss}", "line", (int)row->line, "mac", mac, "status", outcome);
-	if (!row->has_fingerprint && strcmp(outcome, "created") == 0) {
+	if (strcmp(outcome, "created") != 0)
+		return item;
+	char code[CLAIM_CODE_TEXT_LEN + 1];
+	claim_code_format(&import->codes[i], code);
+	json_object_set_new(item, "claim_code", json_string(code));
+	bytes_wipe(code, sizeof(code));
+	*has_secret = 1;
+	if (!row->has_fingerprint) {
 		json_object_set_new(item, "user", json_string(mac));
 		json_object_set_new(
 		    item, "password", json_string((const char *)import->passwords[i].bytes));
-		*has_secret = 1;
 	}
 	return item;
 }
@@ -151,6 +164,30 @@ static void add_credentials(struct pg_params *params, const struct import *impor
 	pg_param_array_end(params);
 }
 
+/* For the boxes' labels; the epoch of a phone that was never transferred is 0. */
+static void make_codes(struct import *import)
+{
+	uint8_t bits[(CLAIM_CODE_BITS + 7) / 8];
+	import->codes = calloc(import->count, sizeof(*import->codes));
+	CHECK(import->codes);
+	for (size_t i = 0; i < import->count; i++) {
+		random_fill(bits, sizeof(bits));
+		claim_code_from_bits(bits, &import->codes[i]);
+	}
+	bytes_wipe(bits, sizeof(bits));
+}
+
+static void add_code_hashes(struct pg_params *params, const struct import *import)
+{
+	pg_param_array_begin(params, PG_ARRAY_BYTEA);
+	for (size_t i = 0; i < import->count; i++) {
+		uint8_t hash[SHA256_LEN];
+		claim_code_hash(&import->codes[i], &import->rows[i].mac, 0, hash);
+		pg_param_bytea(params, hash, sizeof(hash));
+	}
+	pg_param_array_end(params);
+}
+
 void device_import(struct request *request)
 {
 	char why[PROBLEM_DETAIL_MAX];
@@ -171,9 +208,11 @@ void device_import(struct request *request)
 	for (size_t i = 0; i < import->count; i++)
 		if (!import->rows[i].has_fingerprint)
 			CHECK(password_generate(CREDENTIAL_LEN, &import->passwords[i]) == ERR_OK);
+	make_codes(import);
 	struct pg_params *params = pg_params_new();
 	add_columns(params, import);
 	add_credentials(params, import);
+	add_code_hashes(params, import);
 	request_param_actor(request, params);
 	request_effect(request, &(struct pg_call){&query_devices_import, params}, 1, on_imported);
 }

@@ -6,7 +6,7 @@
 #include "portal-api/claims/carry.h"
 #include "portal-api/http/list.h"
 #include "portal-api/json/rows.h"
-#include "portal-api/profiles/profile.h"
+#include "portal-api/profiles/handlers.h"
 #include "portal-api/resources/resources.h"
 #include "queries_portal-api.h"
 
@@ -52,11 +52,16 @@ static struct pg_call read_call(const struct uuid *id)
 	return (struct pg_call){&query_profile_get, params};
 }
 
-static struct pg_call domains_call(const struct request *request)
+struct pg_call profile_domains_call(const struct request *request)
 {
 	struct pg_params *params = pg_params_new();
 	pg_param_text(params, request->principal.itsp_id);
 	return (struct pg_call){&query_itsp_domain_list, params};
+}
+
+json_t *profile_writable(const struct pg_rows *rows)
+{
+	return row_object(rows, 0, fields, WRITABLE_COUNT);
 }
 
 static void on_read(struct request *request, const struct pg_rows *const *results, size_t count)
@@ -116,8 +121,7 @@ static struct change *change_new(struct request *request)
 	return change;
 }
 
-/* Answers and returns non-zero when a URL is not one of the ITSP's. */
-static int refuse_urls(
+int profile_refuse_urls(
     struct request *request, const struct profile *profile, const struct pg_rows *rows)
 {
 	size_t count = row_count(rows);
@@ -168,7 +172,7 @@ static void on_domains(struct request *request, const struct pg_rows *const *res
 	struct change *change = request->state;
 	char id_text[UUID_TEXT_LEN + 1];
 	CHECK(count == 1);
-	if (refuse_urls(request, &change->profile, results[0]))
+	if (profile_refuse_urls(request, &change->profile, results[0]))
 		return;
 	uuid_random(&change->id);
 	uuid_format(&change->id, id_text);
@@ -187,7 +191,7 @@ void profile_create(struct request *request)
 		request_fail_fields(request);
 		return;
 	}
-	const struct pg_call call = domains_call(request);
+	const struct pg_call call = profile_domains_call(request);
 	request_query(request, &call, 1, on_domains);
 }
 
@@ -238,7 +242,7 @@ static void on_current(struct request *request, const struct pg_rows *const *res
 {
 	struct change *change = request->state;
 	const struct pg_rows *rows = results[0];
-	CHECK(count == 3);
+	CHECK(count == 2 || count == 3);
 	if (row_count(rows) == 0) {
 		request_fail_outcome(request, "not_found");
 		return;
@@ -248,14 +252,14 @@ static void on_current(struct request *request, const struct pg_rows *const *res
 		request_fail_outcome(request, "version_mismatch");
 		return;
 	}
-	change->document = row_object(rows, 0, fields, WRITABLE_COUNT);
+	change->document = profile_writable(rows);
 	merge(change->document, request->document);
 	if (profile_bind(change->document, &change->profile, &request->problem.errors)) {
 		request_fail_fields(request);
 		return;
 	}
-	if (refuse_urls(request, &change->profile, results[1]) ||
-	    refuse_for_phones(request, &change->profile, results[2]))
+	if (profile_refuse_urls(request, &change->profile, results[1]) ||
+	    (count == 3 && refuse_for_phones(request, &change->profile, results[2])))
 		return;
 	struct pg_params *params = pg_params_new();
 	pg_param_uuid(params, change->id.bytes);
@@ -266,16 +270,26 @@ static void on_current(struct request *request, const struct pg_rows *const *res
 	request_effect(request, calls, 2, on_stored);
 }
 
+/* Whether the patch touches what a phone is told. */
+static int concerns_phones(const json_t *patch)
+{
+	return json_object_get(patch, "provisioning_url") ||
+	       json_object_get(patch, "fallback_urls") || json_object_get(patch, "delivery");
+}
+
 void profile_patch(struct request *request)
 {
 	struct change *change = change_new(request);
 	if (request_uuid(request, 0, &change->id) || request_if_match(request, &change->version))
 		return;
-	struct pg_params *params = pg_params_new();
-	pg_param_uuid(params, change->id.bytes);
-	const struct pg_call calls[] = {
-	    read_call(&change->id), domains_call(request), {&query_profile_phones, params}};
-	request_query(request, calls, 3, on_current);
+	struct pg_call calls[3] = {read_call(&change->id), profile_domains_call(request)};
+	size_t count = 2;
+	if (concerns_phones(request->document)) {
+		struct pg_params *params = pg_params_new();
+		pg_param_uuid(params, change->id.bytes);
+		calls[count++] = (struct pg_call){&query_profile_phones, params};
+	}
+	request_query(request, calls, count, on_current);
 }
 
 static void on_deleted(struct request *request, const struct pg_rows *const *results, size_t count)

@@ -32,6 +32,7 @@ void user_link_create(struct request *request);
 void token_list(struct request *request);
 void token_create(struct request *request);
 void token_revoke(struct request *request);
+void token_rotate(struct request *request); /* of either audience */
 void admin_token_list(struct request *request);
 void admin_token_create(struct request *request);
 void admin_token_revoke(struct request *request);
@@ -44,11 +45,14 @@ void profile_rebuild(struct request *request);
 void profile_get(struct request *request);
 void profile_patch(struct request *request);
 void profile_delete(struct request *request);
+/* profile_preview.c */
+void profile_preview(struct request *request);
 /* claims.c: read and give back; claim_put.c: take; claim_change.c: change; claim_reveal.c */
 void claim_list(struct request *request);
 void claim_export(struct request *request);
 void claim_get(struct request *request);
 void claim_release(struct request *request);
+void claims_release(struct request *request);
 void claim_rearm(struct request *request);
 void claim_put(struct request *request);
 void claim_patch(struct request *request);
@@ -75,6 +79,8 @@ void admin_transfer_get(struct request *request);
 void admin_transfer_decide(struct request *request);
 /* events.c */
 void event_list(struct request *request);
+/* events_latest.c */
+void event_list_latest(struct request *request);
 void event_export(struct request *request);
 /* event_stream.c */
 void event_stream(struct request *request);

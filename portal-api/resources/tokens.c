@@ -24,6 +24,8 @@ static const struct row_field fields[] = {
     {"created_at", "created_at", ROW_TIME},
     {"expires_at", "expires_at", ROW_TIME},
     {"revoked_at", "revoked_at", ROW_TIME},
+    {"last_used_at", "last_used_at", ROW_TIME},
+    {"replaced_by", "replaced_by", ROW_TEXT},
 };
 
 static void on_list(struct request *request, const struct pg_rows *const *results, size_t count)
@@ -277,4 +279,70 @@ void token_revoke(struct request *request)
 void admin_token_revoke(struct request *request)
 {
 	revoke(request, &query_admin_token_revoke);
+}
+
+/* --- Rotating one: its successor is shown, and it holds a while longer --- */
+
+enum { OVERLAP_S = 24 * 3600, OVERLAP_MAX_S = 30 * 24 * 3600 };
+
+static void on_rotated(struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	static const struct row_field rotated[] = {
+	    {"name", "name", ROW_TEXT},
+	    {"scopes", "scopes", ROW_TEXTS},
+	    {"created_at", "created_at", ROW_TIME},
+	    {"expires_at", "expires_at", ROW_TIME},
+	    {"old_expires_at", "old_expires_at", ROW_TIME},
+	};
+	const struct pg_rows *rows = results[0];
+	const struct new_token *token = request->state;
+	const char *outcome = row_text(rows, 0, row_column(rows, "outcome"));
+	char id[UUID_TEXT_LEN + 1];
+	CHECK(count == 1);
+	if (strcmp(outcome, "rotated") != 0) {
+		request_fail_outcome(request, outcome);
+		return;
+	}
+	uuid_format(&token->id, id);
+	json_t *document = row_object(rows, 0, rotated, sizeof(rotated) / sizeof(rotated[0]));
+	json_object_update_new(document, json_pack("{ss ss}", "id", id, "token", token->text));
+	request->holds_secret = 1;
+	request_set_location(request, "%s/%s",
+	    request->principal.audience == AUDIENCE_ITSP ? "/v1/tokens" : "/v1/admin/tokens", id);
+	request_reply_json(request, 201, document);
+}
+
+void token_rotate(struct request *request)
+{
+	static const struct bind_field overlap_fields[] = {
+	    {.name = "overlap_s", .type = BIND_INT, .min = 0, .max = OVERLAP_MAX_S}};
+	struct new_token *token = calloc(1, sizeof(*token));
+	int64_t overlap_s = OVERLAP_S;
+	struct uuid id;
+	uint8_t digest[SHA256_LEN];
+	CHECK(token);
+	request->state = token;
+	request->state_free = new_token_free;
+	if (request_uuid(request, 0, &id))
+		return;
+	if (bind_object(
+		request->document, overlap_fields, 1, &overlap_s, &request->problem.errors)) {
+		request_fail_fields(request);
+		return;
+	}
+	uuid_random(&token->id);
+	token_generate(token->text);
+	token_digest(token->text, digest);
+	struct pg_params *params = pg_params_new();
+	pg_param_uuid(params, id.bytes);
+	pg_param_uuid(params, token->id.bytes);
+	pg_param_bytea(params, digest, sizeof(digest));
+	pg_param_int(params, overlap_s);
+	request_param_actor(request, params);
+	request_effect(request,
+	    &(struct pg_call){request->principal.audience == AUDIENCE_ITSP
+				  ? &query_token_rotate
+				  : &query_admin_token_rotate,
+		params},
+	    1, on_rotated);
 }

@@ -9,8 +9,10 @@
 -- -> created_at timestamptz
 -- -> expires_at timestamptz
 -- -> revoked_at timestamptz
+-- -> last_used_at timestamptz: to the minute
+-- -> replaced_by uuid: it was rotated
 -- plan: index scan of api_token_itsp_idx; at most 1,000 rows
-select id as token_id, kind, name, scopes, created_at, expires_at, revoked_at
+select id as token_id, kind, name, scopes, created_at, expires_at, revoked_at, last_used_at, replaced_by
 from firstring.api_token
 where itsp_id is not distinct from $1::uuid
 order by created_at desc, id

@@ -8,10 +8,11 @@
 -- $4 fingerprints bytea[]: null elements: password credentials
 -- $5 credential_users text[]: null where a fingerprint is given
 -- $6 credential_hashes bytea[]: SHA-256 of the generated password; null where a fingerprint is given
--- $7 actor_kind text
--- $8 actor_id text
--- $9 source_ip inet
--- $10 request_id text
+-- $7 claim_code_hashes bytea[]: of the generated claim codes, epoch 0
+-- $8 actor_kind text
+-- $9 actor_id text
+-- $10 source_ip inet
+-- $11 request_id text
 -- -> ordinal bigint
 -- -> mac macaddr
 -- -> outcome text: created, existing (the same fingerprint, or credentials already made: show
@@ -21,5 +22,5 @@
 -- plan: index lookups and inserts
 select ordinal, mac, outcome
 from firstring.devices_import($1::macaddr[], $2::text[], $3::text[], $4::bytea[], $5::text[],
-  $6::bytea[], $7::text, $8::text, $9::inet, $10::text)
+  $6::bytea[], $7::bytea[], $8::text, $9::text, $10::inet, $11::text)
 order by ordinal;

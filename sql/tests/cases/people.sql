@@ -77,6 +77,9 @@ select t.equal('after the wait one more', pg_temp.begin('ada@alpha.example', '19
 select t.equal('then longer', pg_temp.begin('ada@alpha.example', '198.51.100.9'), 't f f');
 update firstring.sign_in_attempt set last_at = clock_timestamp() - interval '61 minutes';
 select t.equal('an hour forgets', pg_temp.begin('ada@alpha.example', '198.51.100.9'), 'f t H1 f');
+-- Pressing the button again while waiting counts for nobody else.
+select pg_temp.begin('ada@alpha.example', '203.0.113.4') from generate_series(1, 80);
+select t.equal('another account', pg_temp.begin('other@alpha.example', '203.0.113.4'), 'f f f');
 -- One source at many accounts.
 select pg_temp.begin(n || '@alpha.example', '203.0.113.5') from generate_series(1, 50) n;
 select t.equal('many accounts', pg_temp.begin('51@alpha.example', '203.0.113.5'), 't f f');

@@ -41,7 +41,8 @@ create function pg_temp.import() returns text language sql as $$
     array[t.digest('imported'), null, t.digest('x'), t.digest('y'), t.digest('z'), null, t.digest('w'),
       t.digest('certificate 1'), t.digest('v')],
     array[null, 'user-b', null, null, null, null, null, null, null],
-    array[null, t.digest('password'), null, null, null, null, null, null, null], 'user', 'U', null, null) $$;
+    array[null, t.digest('password'), null, null, null, null, null, null, null],
+    array_fill(t.digest('code'), array[9]), 'user', 'U', null, null) $$;
 select t.equal('each its outcome', pg_temp.import(), 'created created unknown_model duplicate differs wrong_authentication '
   'wrong_authentication fingerprint_in_use bad_serial_number');
 select t.equal('again', pg_temp.import(), 'existing existing unknown_model duplicate differs wrong_authentication '

@@ -12,7 +12,7 @@ insert into expected_select values
   ('portal', 'itsp', '*'),
   ('portal', 'itsp_domain', '*'),
   ('portal', 'provisioning_profile', '*'),
-  ('portal', 'api_token', 'id itsp_id name scopes created_at expires_at revoked_at'),
+  ('portal', 'api_token', 'id itsp_id name scopes created_at expires_at revoked_at last_used_at replaced_by'),
   ('portal', 'claim', 'id mac itsp_id profile_id state claimed_at released_at contacted_at '
     'contacted_before_at delivered_at armed_at once_started_at pending_since password_purged_at version'),
   ('portal', 'device', 'mac serial_number model'),
@@ -31,7 +31,7 @@ insert into expected_select values
   ('admin', 'production_order_count', '*'),
   ('admin', 'security_event', '*'),
   ('admin', 'audit_log', '*'),
-  ('admin', 'api_token', 'id kind itsp_id name scopes created_at expires_at revoked_at'),
+  ('admin', 'api_token', 'id kind itsp_id name scopes created_at expires_at revoked_at last_used_at replaced_by'),
   ('admin', 'production_order', 'id reference model certificate_profile key_types first_mac quantity opens_at '
     'closes_at stations state created_at closed_at'),
   ('admin', 'station', 'name fingerprint state not_after created_at revoked_at');
@@ -46,15 +46,17 @@ insert into expected_execute values
   ('redirector', 'device_lookup events_insert security_events_insert delivery_advance delivery_stage'
     ' replay_beat_put replay_state'),
   ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete '
-    'claim_check claim_put claims_put claim_patch claim_release claim_reveal claim_rearm claim_rotate events_list '
+    'claim_check claim_put claims_put claim_patch claim_release claim_reveal claim_rearm claim_rotate events_list events_latest audit_of_tenant '
     'idempotency_begin idempotency_effect idempotency_finish idempotency_forget claim_job_create claim_job_rows_add '
     'claim_job_queue claim_job_take claim_job_rows_next claim_job_rows_done claim_job_finish audit_append '
     'transfer_check transfer_request transfer_answer transfer_withdraw transfers_of_tenant claim_timeline '
-    'webhook_create webhook_update webhook_delete webhook_rotate webhook_replay webhook_test'),
+    'webhook_create webhook_update webhook_delete webhook_rotate webhook_replay webhook_test token_rotate '
+    'claims_release claims_check claims_take'),
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove '
     'model_create shipment_create devices_import device_document idempotency_begin idempotency_effect '
     'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions stage_tokens_sweep '
     'passwords_purge audit_append transfer_decide transfers_advance transfers_of_all device_history'),
+  ('admin', 'admin_token_rotate sealed_elsewhere sealed_replace'),
   ('courier', 'webhooks_take webhook_events webhook_done'),
   ('portal', 'sign_in_begin sign_in_finish sign_in_refuse session_authenticate session_end own_account '
     'own_credentials own_second_factor_propose own_second_factor_confirm own_password_change user_link_show '

@@ -3,6 +3,7 @@
 Only factory-ca runs, under `factory-ca serve`; the model is put in by SQL. Everything lives in a
 folder of its own, on ports of its own, and goes away at the end; logs are shown when a test failed.
 """
+import http.client
 import json
 import os
 import signal
@@ -61,6 +62,7 @@ class Line:
         self.config = os.path.join(self.var, "factory-ca.yaml")
         self.log_path = os.path.join(self.var, "factory-ca.log")
         self.process = None
+        self.environment = {}
         self.next_mac = 0x001565000000
         self.orders = 0
 
@@ -114,8 +116,15 @@ class Line:
     def serve(self):
         with open(self.log_path, "a") as log:
             self.process = subprocess.Popen([PROGRAM, "--config", self.config, "serve"],
+                                            env=dict(os.environ, **self.environment),
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait_until_ready()
+
+    def restart(self):
+        """Stopped and started; who was killed often is started without a pause again."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(45)
+        self.serve()
 
     def wait_until_ready(self, seconds=60):
         deadline = time.monotonic() + seconds
@@ -231,6 +240,38 @@ class Line:
         body = "".join(json.dumps(row) + "\n" for row in rows).encode()
         return (client or self.station).request("POST", f"/v1/orders/{order}/certificates", body,
                                                 content_type="application/x-ndjson", timeout=120)
+
+    def send(self, received, order, rows, seconds=60):
+        """One batch call; whole rows that came are kept, whatever becomes of the connection. Returns
+        whether the answer was complete."""
+        client = self.station
+        connection = http.client.HTTPSConnection(client.url.hostname, client.url.port,
+                                                 context=client.context, timeout=seconds)
+        try:
+            connection.request("POST", f"/v1/orders/{order}/certificates",
+                               body="".join(json.dumps(row) + "\n" for row in rows).encode(),
+                               headers={"Content-Type": "application/x-ndjson"})
+            response = connection.getresponse()
+            if response.status != 200:
+                return False
+            count = 0
+            for text in response:
+                if not text.endswith(b"\n"):
+                    return False
+                received.append(json.loads(text))
+                count += 1
+            return count == len(rows)
+        except (OSError, http.client.HTTPException, ValueError):
+            return False
+        finally:
+            connection.close()
+
+
+def kill(pid):
+    """Returns when the process is gone."""
+    os.kill(pid, signal.SIGKILL)
+    while os.path.exists(f"/proc/{pid}"):
+        time.sleep(0.005)
 
 
 def command_of(pid):

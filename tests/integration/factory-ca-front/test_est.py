@@ -6,9 +6,10 @@ import os
 import socket
 import ssl
 import subprocess
+import threading
 import unittest
 
-from line import Line, PROGRAM, run
+from line import Line, PROGRAM, rows_for, run
 
 
 def setUpModule():
@@ -48,6 +49,47 @@ def certificates(body):
 
 def csr(key, subject, *more):
     return run("openssl", "req", "-new", "-key", key, "-subj", subject, "-outform", "DER", *more).stdout
+
+
+class Together(unittest.TestCase):
+    """Phones that come at the same moment share transactions, and nothing else."""
+
+    def test_each_gets_its_own_answer(self):
+        macs = line.macs(60)
+        order = line.order(macs[:59])  # the last one lies outside
+        rows = rows_for(macs)
+        bodies = {row["mac"]: "".join(row["csr"].splitlines()[1:-1]).encode() for row in rows}
+        reused = run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256").stdout
+        with open(line.path("reused.key"), "wb") as file:
+            file.write(reused)
+        for mac in macs[:2]:  # two with one key
+            bodies[mac] = base64.b64encode(csr(line.path("reused.key"), f"/serialNumber=SN-{mac}/CN={mac}"))
+        asked = [mac for mac in macs for _ in range(2)]  # and each asks twice
+        answers = {mac: [] for mac in macs}
+
+        def enroll(mac):
+            answer = line.station.request("POST", f"/.well-known/est/{order}/simpleenroll", bodies[mac],
+                                          content_type="application/pkcs10", timeout=120)
+            answers[mac].append((answer.status, answer.body))
+        threads = [threading.Thread(target=enroll, args=(mac,)) for mac in asked]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted(status for mac in macs[:2] for status, _ in answers[mac]), [200, 200, 409, 409])
+        self.assertEqual([status for status, _ in answers[macs[59]]], [403, 403])
+        for mac in macs[2:59]:
+            (status, body), again = answers[mac]
+            self.assertEqual(status, 200, body)
+            self.assertEqual((status, body), again)
+            der, = [base64.b64decode("".join(pem.splitlines()[1:])) for pem in certificates(body)]
+            self.assertEqual(line.psql("select encode(der, 'hex') from firstring.certificate"
+                                       f" where mac = '{mac}'"), der.hex())
+        self.assertEqual(line.psql("select count(*) from firstring.certificate c join firstring.production_order o on"
+                                   f" o.id = c.order_id where o.reference = '{order}'"), "58")
+        # Fewer transactions than phones: they went in groups.
+        self.assertLess(int(line.psql("select count(*) from firstring.audit_log where action = 'certificates.store'"
+                                      f" and object_id = '{order}'")), 58)
 
 
 class Est(unittest.TestCase):

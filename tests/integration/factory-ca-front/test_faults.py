@@ -15,7 +15,7 @@ import threading
 import time
 import unittest
 
-from line import CONFIGURATION, Line, PROGRAM, rows_for
+from line import CONFIGURATION, Line, PROGRAM, kill, rows_for
 from tests.lib.instance import der_of
 
 
@@ -28,37 +28,8 @@ def tearDownModule():
     line.stop()
 
 
-def send(received, order, rows, seconds=60):
-    """One batch call; whole rows that came are kept, whatever becomes of the connection. Returns
-    whether the answer was complete."""
-    client = line.station
-    connection = http.client.HTTPSConnection(client.url.hostname, client.url.port,
-                                             context=client.context, timeout=seconds)
-    try:
-        connection.request("POST", f"/v1/orders/{order}/certificates",
-                           body="".join(json.dumps(row) + "\n" for row in rows).encode(),
-                           headers={"Content-Type": "application/x-ndjson"})
-        response = connection.getresponse()
-        if response.status != 200:
-            return False
-        count = 0
-        for text in response:
-            if not text.endswith(b"\n"):
-                return False
-            received.append(json.loads(text))
-            count += 1
-        return count == len(rows)
-    except (OSError, http.client.HTTPException, ValueError):
-        return False
-    finally:
-        connection.close()
-
-
-def kill(pid):
-    """Returns when the process is gone."""
-    os.kill(pid, signal.SIGKILL)
-    while os.path.exists(f"/proc/{pid}"):
-        time.sleep(0.005)
+def send(received, order, rows):
+    return line.send(received, order, rows)
 
 
 class Faults(unittest.TestCase):

@@ -126,5 +126,13 @@ put tests/tool.py 'import os'
 refuses python 'tests/tool.py:1: no text'
 put tests/tool.py '"""A tool."""' 'def ('
 refuses python 'tests/tool.py:2:'
+put portal-api/web/x.js '// A page.' 'const = 1;'
+refuses javascript 'portal-api/web/x.js:2: SyntaxError'
+put portal-api/web/x.js 'export const x = 1;'
+refuses javascript 'portal-api/web/x.js:1: no comment'
+put portal-api/web/x.js '// A page.' "x.inner""HTML = name;"
+refuses javascript 'portal-api/web/x.js:2: a page makes HTML'
+put portal-api/web/x.js '// A page.' "h('p', {}, 'Words that people read');"
+refuses javascript 'portal-api/web/x.js:2: words of a page'
 
 exit "$failed"

@@ -358,5 +358,35 @@ class Claims(Case):
         self.assertEqual(itsp.request("DELETE", f"/v1/claims/{mac}").status, 204)
 
 
+class Search(Case):
+
+    def test_claims_are_found_by_what_people_know_of_them(self):
+        itsp, other = self.portal.itsp(), self.portal.itsp()
+        model = self.portal.model()
+        one, two = self.portal.profile(itsp), self.portal.profile(itsp)
+        macs = self.portal.phones(model, 6, ship_to=itsp)
+        for number, mac in enumerate(macs):
+            itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": one if number < 4 else two})
+        self.portal.psql(f"update firstring.claim set contacted_at = now() where mac in ('{macs[1]}', '{macs[2]}')")
+        self.portal.psql(f"update firstring.claim set delivered_at = now() where mac = '{macs[2]}'")
+        itsp.ok("PATCH", f"/v1/claims/{macs[3]}", {"suspended": True})
+        theirs = self.portal.phone(model, ship_to=other)
+        other.ok("PUT", f"/v1/claims/{theirs}", {"profile_id": self.portal.profile(other)})
+        found = lambda query: [claim["mac"] for claim in itsp.ok("GET", f"/v1/claims?{query}")["claims"]]  # noqa: E731
+        spelled = ":".join(macs[0][i:i + 2] for i in range(0, 12, 2)).lower()
+        for query, wanted in (("mac_prefix=001565", macs), (f"mac_prefix={macs[0]}", macs[:1]), (f"mac_prefix={spelled}", macs[:1]),
+                              (f"mac_prefix={theirs}", []), ("mac_prefix=a", []), (f"profile_id={one}", macs[:4]),
+                              (f"profile_id={two}&mac_prefix={macs[5]}", macs[5:]), ("progress=waiting", [macs[0], *macs[3:]]),
+                              ("progress=contacted", [macs[1]]), ("progress=delivered", [macs[2]]), ("state=suspended", [macs[3]]),
+                              (f"serial_number=SN{macs[4]}", [macs[4]]), (f"serial_number=SN{theirs}", []), ("serial_number=x", [])):
+            self.assertEqual(found(query), wanted, query)
+        page = itsp.ok("GET", "/v1/claims?mac_prefix=001565&limit=4")
+        rest = itsp.ok("GET", f"/v1/claims?mac_prefix=001565&limit=4&cursor={page['next']}")
+        self.assertEqual([c["mac"] for c in page["claims"] + rest["claims"]], macs)
+        for query, field in (("mac_prefix=xyz", "mac_prefix"), ("progress=never", "progress"), ("profile_id=1", "profile_id"),
+                             ("serial_number=a&state=live", "serial_number"), ("mac_prefix=0&mac_prefix=1", "mac_prefix")):
+            self.assertProblem(itsp.request("GET", f"/v1/claims?{query}"), 422, "invalid", field=field)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -106,9 +106,10 @@ class Delivery(Case):
         mac = self.claimed(self.portal.profile(self.itsp, redelivery="once"))
         before = self.reveal(mac).json()["admin_password"]
         self.deliver(mac)
+        self.assertIsNotNone(self.itsp.ok("GET", f"/v1/claims/{mac}")["once_started_at"])
         self.pass_the_grace(mac)
         self.assertEqual(self.deliver(mac), "locked")
-        self.itsp.ok("POST", f"/v1/claims/{mac}/rearm")
+        self.assertIsNone(self.itsp.ok("POST", f"/v1/claims/{mac}/rearm")["once_started_at"])
         self.assertEqual(self.deliver(mac), "granted")
         self.assertEqual(self.reveal(mac).json()["admin_password"], before)
         self.assertNotIn("pending_password", self.reveal(mac).json())

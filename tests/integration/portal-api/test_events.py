@@ -58,6 +58,22 @@ class Feed(Case):
             after = page["next"]
         self.assertEqual(len(set(seen)), 5)
 
+    def test_the_latest_first_and_back_to_the_first(self):
+        self.claim()
+        for kind in ("contacted", "refused", "contacted", "delivered", "contacted"):
+            self.happens(kind, version="1" if kind == "delivered" else "null")
+        wanted = [event["id"] for event in reversed(self.eventually(5)["events"])]
+        seen, query = [], "limit=2"
+        while query:
+            page = self.itsp.ok("GET", f"/v1/events/latest?{query}")
+            seen += [event["id"] for event in page["events"]]
+            query = page["next"] and f"limit=2&cursor={page['next']}"
+        self.assertEqual(seen, wanted)
+        # The feed's cursors are not these.
+        cursor = self.feed()["next"]
+        self.assertProblem(self.itsp.request("GET", f"/v1/events/latest?cursor={cursor}"), 422, "bad_cursor")
+        self.assertEqual(self.portal.itsp().ok("GET", "/v1/events/latest"), {"events": [], "next": None})
+
     def test_only_while_it_was_held_and_only_to_the_holder(self):
         self.happens("contacted")
         self.claim()

@@ -12,6 +12,7 @@ from portal import Case, claim_code  # noqa: E402
 
 
 class Jobs(Case):
+    settings = {"database_deadline": "20s"}  # a hundred thousand rows are one transaction
 
     @classmethod
     def setUpClass(cls):
@@ -81,6 +82,25 @@ class Jobs(Case):
         self.assertEqual((state["state"], results), ("done", [(1, mac, "ok", "created")]))
         state, results = self.run_rows([(mac, "", self.name)])
         self.assertEqual(results, [(2, mac, "ok", "same")])
+
+    def test_as_a_spreadsheet_saves_it(self):
+        """A BOM, quotes, CRLF, semicolons, blank lines; and the same phone twice."""
+        macs = self.portal.phones(self.model, 3, ship_to=self.itsp)
+        for mac, comma in zip(macs, ",;,"):
+            text = (f"\ufeff\"MAC\"{comma}\"Claim_Code\"{comma}\"Profile\"\r\n\r\n\"{mac}\"{comma}\"\"{comma}\"{self.name}\"\r\n"
+                    f"{mac}{comma}{comma}{self.name}\r\n\r\n")
+            answer = self.itsp.request("POST", "/v1/claim-jobs", text.encode(), content_type="text/csv; charset=utf-8")
+            self.assertEqual(answer.status, 202, answer)
+            self.finished(answer.json()["id"])
+            self.assertEqual(sorted(code for _, _, _, code in self.results(answer.json()["id"])), ["created", "same"])
+        self.assertEqual(self.claims(), macs)
+        # Formulas, NUL and a million rows: refused with the line, or as what they are, and nothing is kept.
+        state, results = self.run_rows([("=cmd|' /C calc'!A0", "", self.name)])
+        self.assertEqual([(status, code) for _, _, status, code in results], [("error", "bad_mac")])
+        for body, status, code in ((f"mac,claim_code,profile\n{macs[0]},\0,x\n".encode(), 422, "bad_csv"),
+                                   (b"mac,claim_code,profile\n" + b"x" * (10 << 20) + b",,p\n", 422, "bad_csv"),
+                                   (b"mac,claim_code,profile\n" + b"a,b,c\n" * 1000000, 413, "too_large")):
+            self.assertProblem(self.itsp.request("POST", "/v1/claim-jobs", body, content_type="text/csv"), status, code)
 
     def test_a_dry_run_claims_nothing(self):
         mac = self.portal.phone(self.model, ship_to=self.itsp)

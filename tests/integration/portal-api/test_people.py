@@ -164,6 +164,36 @@ class Life(Case):
         self.assertProblem(self.portal.admin.request("GET", "/v1/admin/users?itsp_id=x"), 422, "invalid", field="itsp_id")
 
 
+class Audit(Case):
+
+    def test_an_owner_sees_what_was_done_and_only_her_own_people(self):
+        itsp, other = self.portal.itsp(), self.portal.itsp()
+        owner = person(self.portal, "owner", itsp.itsp_id)
+        bob = person(self.portal, "engineer", itsp.itsp_id)
+        bob.ok("POST", "/v1/profiles", {"name": "made by Bob", "provisioning_url": "https://a.itsp.example/"})
+        owner.ok("DELETE", f"/v1/users/{bob.user['id']}")
+        self.portal.profile(itsp)
+        self.portal.profile(other)
+        self.portal.admin.ok("PATCH", f"/v1/admin/itsps/{itsp.itsp_id}", {"name": f"Renamed {os.urandom(4).hex()}"})
+        rows, query = [], "limit=5"
+        while query:
+            page = owner.ok("GET", f"/v1/audit?{query}")
+            rows += page["audit"]
+            query = page["next"] and f"limit=5&cursor={page['next']}"
+        ids = [row["id"] for row in rows]
+        self.assertEqual(ids, sorted(set(ids), reverse=True))
+        made = {row["actor_kind"]: row for row in rows if row["action"] == "profile.create"}
+        self.assertEqual((made["user"]["actor_id"], made["user"]["after"]["name"]), (bob.user["id"], "made by Bob"))
+        self.assertEqual(made["token"]["source_ip"], "127.0.0.1")
+        renamed = next(row for row in rows if row["action"] == "itsp.update")
+        self.assertEqual((renamed["actor_kind"], renamed["actor_id"], renamed["source_ip"]), ("other", "other", None))
+        theirs = self.portal.psql(f"select count(*) from firstring.audit_log where itsp_id = '{itsp.itsp_id}'")
+        self.assertEqual(len(rows), int(theirs))
+        only = owner.ok("GET", f"/v1/audit?object_kind=user&object_id={bob.user['id']}")["audit"]
+        self.assertEqual({row["object_id"] for row in only}, {bob.user["id"]})
+        self.assertProblem(person(self.portal, "engineer", itsp.itsp_id).request("GET", "/v1/audit"), 403, "insufficient_scope")
+
+
 class Sessions(Case):
 
     def test_the_cookie_is_as_hard_as_cookies_get(self):

@@ -114,6 +114,23 @@ class Sources(unittest.TestCase):
 
 class Scans(unittest.TestCase):
 
+    def test_a_connection_that_is_held_open_ends_with_the_ban(self):
+        phone = redirector.phone("yealink")
+        connection = http.client.HTTPSConnection("127.0.0.1", redirector.port, context=phone.client().context,
+                                                 timeout=20, source_address=("127.9.1.1", 0))
+        answers = 0
+        try:
+            while answers < 100:
+                connection.auto_open = answers == 0  # never a second one
+                connection.request("GET", f"/0015650cbc{answers:02x}.cfg")
+                self.assertEqual(connection.getresponse().read(), b"Forbidden\n")
+                answers += 1
+        except (http.client.NotConnected, *CUT):
+            pass
+        finally:
+            connection.close()
+        self.assertEqual(answers, 21)
+
     def test_a_hundred_macs_in_a_row(self):
         phone = redirector.phone("yealink")
         answers = [boot(phone, "127.5.1.1", f"/0015650abc{number:02x}.cfg") for number in range(100)]

@@ -24,7 +24,7 @@ CLIENT = LEAF + "extendedKeyUsage=clientAuth\n"
 def setUpModule():
     global redirector, ports, other, elsewhere, layouts
     redirector = Redirector()
-    names = ("password", "compatible", "own", "balanced", "foreign_balancer")
+    names = ("password", "compatible", "own", "balanced", "foreign_balancer", "snoms")
     ports = dict(zip(names, free_ports(len(names))))
     make_keys = redirector.make_keys
 
@@ -46,6 +46,7 @@ def setUpModule():
                 {"name": "compatible", "address": f"127.0.0.1:{ports['compatible']}", "tls_floor": "compatible"},
                 {"name": "own", "address": f"127.0.0.1:{ports['own']}",
                  "key_pairs": [{"certificate": cert, "key": key} for cert, key in other[1]]},
+                {"name": "snoms", "address": f"127.0.0.1:{ports['snoms']}", "models": ["model-snom"]},
                 {"name": "balanced", "address": f"127.0.0.1:{ports['balanced']}", "proxy_protocol": "required",
                  "balancers": ["127.0.0.9", "10.0.0.0/8"]},
                 {"name": "foreign", "address": f"127.0.0.1:{ports['foreign_balancer']}",
@@ -162,6 +163,11 @@ class Password(unittest.TestCase):
         eventually(lambda: {"credential_guessing", "source_banned"} <= set(kinds(phone)))
         self.assertEqual(ask(user, password, source="127.8.3.1").status, 200)
 
+    def test_user_names_tried_in_a_row_are_a_scan(self):
+        for number in range(16):
+            self.assertEqual(ask(f"0015650EE0{number:02X}", "guess", source="127.8.6.1").status, 401)
+        eventually(lambda: "mac_scan" in redirector.security_events_of("127.8.6.1"))
+
     def test_no_certificate_and_no_password_in_the_log(self):
         _, user, password = old_phone()
         ask(user, password)
@@ -211,6 +217,15 @@ class Floor(unittest.TestCase):
             self.assertEqual(self.boot(phone, ports["compatible"], ciphers).same_bytes(), common.same_bytes())
         eventually(lambda: kinds(phone) == ["weak_listener"] * 2)
         self.assertEqual(phone.boot("/v1/bootstrap").status, 200)
+
+    def test_a_listener_may_be_for_some_models(self):
+        snom, other = redirector.phone("snom"), redirector.phone()
+        ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256"
+        self.assertEqual(self.boot(snom, ports["snoms"], ciphers, f"/snomD785-{snom.mac}.htm").status, 200)
+        common = redirector.phone(claimed=False).boot("/v1/bootstrap")
+        self.assertEqual(self.boot(other, ports["snoms"], ciphers).same_bytes(), common.same_bytes())
+        eventually(lambda: ("refused", "wrong_listener") in redirector.events(other))
+        self.assertEqual(kinds(other), [])
 
     def test_neither_takes_what_is_older_than_tls_1_2(self):
         phone = redirector.phone()
@@ -416,8 +431,8 @@ class Issuers(unittest.TestCase):
         phone.cert = chain
         with self.assertRaises(CUT):
             phone.boot("/v1/bootstrap")
-        eventually(lambda: [row for row in redirector.log()
-                            if row["event"] == "certificate_refused" and row["reason"] == "issuer"])
+        eventually(lambda: redirector.metrics()[
+            'firstring_redirector_certificates_refused_total{reason="issuer"}'] != "0")
 
 
 class DeadCertificates(unittest.TestCase):
@@ -447,6 +462,9 @@ class Configuration(unittest.TestCase):
     def test_what_is_wrong_is_said(self):
         one = {"name": "a", "address": "127.0.0.1:1"}
         self.refused("redirector.yaml:1:13: balancers: \"10.0.0.1/8\"", listeners=[{**one, "balancers": ["10.0.0.1/8"]}])
+        self.refused("public_url: write https://host", listeners=[{**one, "public_url": "https://x.example/path"}])
+        self.refused("balancers: nobody could connect", listeners=[
+            {**one, "proxy_protocol": "required", "balancers": []}])
         self.refused('listeners[0].tls_floor: "old" is not one of modern compatible', listeners=[{**one, "tls_floor": "old"}])
         self.refused('listeners[0].key_pairs[0].key: this key is required',
                      listeners=[{**one, "key_pairs": [{"certificate": "x"}]}])

@@ -211,6 +211,10 @@ static const char *const other_texts[] = {
     "serial: 40112233445566778899AABBCCDDEEFF\nreason: superseded\nnote: lost: by the \"post\"\n",
     "firstring statement 1\ntype: operator-remove\noperator: "
     "00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF\n",
+    "firstring statement 1\ntype: ledger-restore\nrecords: 123456\nrecord-chain: "
+    "00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF\njournal-chain: "
+    "10112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF\nwitness-chain: "
+    "0000000000000000000000000000000000000000000000000000000000000000\n",
 };
 
 START_TEST(every_kind_prints_as_it_was_read)
@@ -247,6 +251,10 @@ static const struct {
     {3, "note: ", "note: \xff"},
     {3, "note: \n", ""},
     {5, "00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF", "ann"},
+    {6, "123456", "-1"},
+    {6, "123456", "0123456"},
+    {6, "10112233445566778899AABBCCDDEEFF", "1011"},
+    {6, "witness-chain", "witness"},
 };
 
 START_TEST(other_spellings_of_the_other_kinds_are_refused)

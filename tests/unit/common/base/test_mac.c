@@ -122,6 +122,39 @@ START_TEST(a_mac_is_a_number_of_48_bits)
 }
 END_TEST
 
+static const struct {
+	const char *text, *first, *last; /* NULL: refused */
+} PREFIXES[] = {
+    {"0", "000000000000", "0FFFFFFFFFFF"},
+    {"001565", "001565000000", "001565FFFFFF"},
+    {"00:15:65:a", "001565A00000", "001565AFFFFF"},
+    {"00:15:", "001500000000", "0015FFFFFFFF"},
+    {"0015.65Ab", "001565AB0000", "001565ABFFFF"},
+    {"001565aabbcc", "001565AABBCC", "001565AABBCC"},
+    {"", NULL, NULL},
+    {":", NULL, NULL},
+    {"00::15", NULL, NULL},
+    {"001565aabbccd", NULL, NULL},
+    {"00156g", NULL, NULL},
+    {"00 15", NULL, NULL},
+};
+
+START_TEST(a_prefix_is_a_range)
+{
+	struct mac first, last;
+	char text[MAC_TEXT_LEN + 1];
+	enum err err =
+	    mac_prefix_parse(PREFIXES[_i].text, strlen(PREFIXES[_i].text), &first, &last);
+	ck_assert_int_eq(err, PREFIXES[_i].first ? ERR_OK : ERR_SYNTAX);
+	if (err)
+		return;
+	mac_format(&first, text);
+	ck_assert_str_eq(text, PREFIXES[_i].first);
+	mac_format(&last, text);
+	ck_assert_str_eq(text, PREFIXES[_i].last);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("mac");
@@ -131,6 +164,7 @@ int main(void)
 	tcase_add_test(tests, a_nul_is_no_end);
 	tcase_add_loop_test(tests, a_certificate_has_one_spelling, 0, COUNT(CANONICAL));
 	tcase_add_test(tests, a_mac_is_a_number_of_48_bits);
+	tcase_add_loop_test(tests, a_prefix_is_a_range, 0, COUNT(PREFIXES));
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);
 }

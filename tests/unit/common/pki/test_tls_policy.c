@@ -291,13 +291,14 @@ START_TEST(tls_1_2_is_ecdhe_with_aead_and_nothing_is_older)
 END_TEST
 
 /* The server that a client who asks for `name` meets; NULL asks for none. */
-static X509 *met(SSL_CTX *server, const char *name, const char *algorithms)
+static X509 *met(SSL_CTX *server, const char *name, const char *algorithms, int version)
 {
 	SSL_CTX *client = client_new(phone, phone_key);
 	struct connection connection = {.server = SSL_new(server), .client = SSL_new(client)};
 	BIO *near = NULL, *far = NULL;
 
 	ck_assert_int_eq(SSL_set1_sigalgs_list(connection.client, algorithms), 1);
+	ck_assert_int_eq(SSL_set_max_proto_version(connection.client, version), 1);
 	if (name != NULL)
 		ck_assert_int_eq(SSL_set_tlsext_host_name(connection.client, name), 1);
 	ck_assert_int_eq(BIO_new_bio_pair(&near, 65536, &far, 65536), 1);
@@ -352,7 +353,7 @@ START_TEST(the_name_that_is_asked_for_chooses_the_certificate)
 
 	ck_assert_msg(tls_server_context(&policy, &server, why, sizeof why) == ERR_OK, "%s", why);
 	for (size_t i = 0; i < COUNT(CLIENTS); i++) {
-		X509 *seen = met(server, CLIENTS[i].name, CLIENTS[i].algorithms);
+		X509 *seen = met(server, CLIENTS[i].name, CLIENTS[i].algorithms, VERSIONS[_i]);
 		ck_assert_msg(X509_cmp(seen, CLIENTS[i].expected) == 0, "%s",
 		    CLIENTS[i].name != NULL ? CLIENTS[i].name : "none");
 		X509_free(seen);
@@ -666,7 +667,8 @@ int main(void)
 	tcase_add_loop_test(
 	    tests, tls_1_2_is_ecdhe_with_aead_and_nothing_is_older, 0, COUNT(SUITES));
 	tcase_add_test(tests, rsa_and_ecdsa_stand_side_by_side);
-	tcase_add_test(tests, the_name_that_is_asked_for_chooses_the_certificate);
+	tcase_add_loop_test(
+	    tests, the_name_that_is_asked_for_chooses_the_certificate, 0, COUNT(VERSIONS));
 	tcase_add_loop_test(tests, no_session_is_resumed, 0, COUNT(VERSIONS));
 	tcase_add_test(tests, an_invented_session_is_not_resumed);
 	tcase_add_test(tests, nobody_renegotiates);

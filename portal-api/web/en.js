@@ -1,0 +1,206 @@
+// Every text of the pages, in English. Another language is another such file.
+const count = (number, one, many) => `${number.toLocaleString('en-GB')} ${number === 1 ? one : many}`;
+
+export const t = {
+  name: 'Firstring',
+  manufacturer: 'Manufacturer',
+  none: '–',
+  yes: 'yes',
+  no: 'no',
+  actions: 'Actions',
+  cancel: 'Cancel',
+  close: 'Close',
+  save: 'Save',
+  saved: 'Saved.',
+  change: 'Change',
+  changeWhom: (name) => `Change ${name}`,
+  remove: 'Remove',
+  changed: 'Changed',
+  created: 'Created',
+  copy: 'Copy',
+  copied: 'Copied',
+  copyWhat: (what) => `Copy: ${what}`,
+  copiedWhat: (what) => `Copied: ${what}`,
+  download: 'Download CSV',
+  more: 'Show more',
+  moreShown: (number) => `${count(number, 'row', 'rows')} added.`,
+  refresh: 'Refresh',
+  loading: 'Loading…',
+  again: 'Try again',
+  missing: 'Please fill this in.',
+  time: { now: 'just now' },
+  notFound: { title: 'There is no such page', text: 'The address may have been typed wrongly. The navigation shows what there is.' },
+
+  nav: {
+    menu: 'Menu', label: 'Pages', skip: 'Skip to the page', account: 'Your account', signOut: 'Sign out', settings: 'Settings', factory: 'Factory', watch: 'Watch',
+    phones: 'Phones', jobs: 'Upload a list', profiles: 'Profiles', events: 'Events', transfers: 'Transfers', tokens: 'API tokens', users: 'People',
+    devices: 'Phones', itsps: 'ITSPs', shipments: 'Ship notices', orders: 'Orders', models: 'Models', security: 'Security events', audit: 'Audit log',
+  },
+
+  roles: { owner: 'Owner', engineer: 'Engineer', support: 'Support', read_only: 'Read only', administrator: 'Administrator', auditor: 'Auditor' },
+  roleTexts: {
+    owner: 'everything, people and tokens included', engineer: 'phones, profiles, events', support: 'looks, and reveals passwords',
+    read_only: 'looks only', administrator: 'everything', auditor: 'looks at everything, changes nothing',
+  },
+  scopes: {
+    'claims:read': 'See phones', 'claims:write': 'Claim, change and release phones', 'claims:reveal': 'Reveal admin passwords', 'profiles:write': 'Change profiles',
+    'events:read': 'Read events', 'tokens:write': 'Manage tokens', 'admin:read': 'See everything', 'admin:write': 'Change everything',
+  },
+
+  gate: {
+    signIn: 'Sign in', signInText: 'Welcome back.', email: 'Email address', password: 'Password', help: 'No password, or a lost one? Whoever manages people in your company can hand you a new link.',
+    ended: 'You were signed out after a while without activity. Please sign in again.', signedOut: 'You are signed out.',
+    code: 'One more step', codeText: 'Enter the code that your authenticator shows.', codeLabel: 'Six-digit code', codeHint: 'Lost the authenticator? A recovery code works too, once.', back: 'Back',
+    linkGone: 'This link does not work any more', linkGoneText: 'It was used already, replaced by a newer one, or is too old. Ask for a new one.', toSignIn: 'To sign-in',
+    welcome: (name) => `Welcome, ${name}`, welcomeText: 'Choose the password with which you will sign in.', setPassword: 'Set password', newPassword: 'New password', passwordAgain: 'The same again',
+    passwordHint: '12 characters or more. A few words in a row are good.', notTheSame: 'The two are not the same.', passwordSet: 'Your password is set. Sign in with it now.',
+    factor: 'Set up a second factor', factorText: 'Besides the password, signing in takes a code from an authenticator on your phone. It keeps others out even if they learn your password.',
+    yourPassword: 'Your password', yourPasswordHint: 'Once more, to be sure that it is you.', next: 'Continue', scan: 'Scan this with an authenticator, such as the one built into your phone.',
+    qr: 'QR code with the key for your authenticator', cannotScan: 'I cannot scan it', key: 'Key for the authenticator', typeCode: 'Then type the code that it shows.', confirm: 'Confirm',
+    recovery: 'Keep your recovery codes', recoveryText: 'Each of them signs you in once if you lose the authenticator. They are shown only now: print them or keep them in a password manager.',
+    allCodes: 'All recovery codes', codesKept: 'I have kept them',
+  },
+
+  account: {
+    title: 'Your account', text: 'Your own password and second factor.', you: 'You', until: 'Signed in until', password: 'Password', passwordText: 'Changing it signs you out everywhere else.',
+    current: 'Present password', changePassword: 'Change password', passwordChanged: 'Your password is changed.', factor: 'Second factor', since: 'Set up', codes: 'Recovery codes left',
+    noFactor: 'You have no second factor.', fewCodes: 'You are running out of recovery codes. Setting up the second factor anew makes new ones.',
+    factorText: 'A new phone, or codes used up? Set it up anew; the old one stops working.',
+  },
+
+  phones: {
+    title: 'Phones', text: 'The phones that you hold, and how far each has come.', search: 'Search', searchHint: 'MAC, its beginning, or a serial number', find: 'Find',
+    mac: 'MAC', model: 'Model', serial: 'Serial number', profile: 'Profile', stateName: 'State', seen: 'Last seen', claimed: 'Claimed', anyState: 'Any', anyProfile: 'Any',
+    claimOne: 'Claim a phone', upload: 'Upload a list', showAll: 'Show all phones',
+    noneFound: 'No phone fits', noneFoundText: 'Nothing that you hold fits this search. Try the beginning of a MAC, or another state.',
+    noneYet: 'No phones yet', noneYetText: 'Claim a phone with the code on its label, or upload a list of many. Once it is plugged in anywhere, it finds its way to your servers by itself.',
+    state: { waiting: 'Waiting for it', contacted: 'Seen', delivered: 'Delivered', suspended: 'Suspended', early: 'Came too early' },
+  },
+
+  claim: {
+    title: 'Claim a phone', text: 'The MAC and the claim code stand on the label of the box.', macHint: 'Any spelling.', code: 'Claim code',
+    codeHint: 'Leave it empty where the manufacturer has told us that the phone was shipped to you.', profileHint: 'Where the phone is sent.', send: 'Claim',
+    noProfile: 'A profile comes first', noProfileText: 'A profile says where phones are sent. Make one, then claim phones for it.',
+    elsewhere: 'Another provider still holds this phone', elsewhereText: 'Your code is right. If the phone was sold on, ask for its transfer: the present holder is asked, and need not answer for ever.',
+  },
+
+  phone: {
+    back: 'All phones', about: 'About', delivered: 'Delivered', deeds: 'What you can do', life: 'Its life so far', noLife: 'Nothing has happened yet.',
+    waiting: 'The phone has not been here yet', waitingText: 'It comes by itself when it is plugged in. Is it plugged in already? Restart it, or reset it to factory settings if it was in use before.',
+    early: 'The phone was here before you claimed it', earlyText: 'It was turned away then and may not ask again soon. Restart it now.',
+    suspended: 'Suspended', suspendedText: 'The phone is answered as if nobody held it.',
+    password: 'Admin password', passwordNotYours: 'Your role does not reveal passwords.', user: 'User', reveal: 'Reveal password', revealText: (mac) => `The admin password of ${mac} will be shown on this screen.`,
+    revealAudit: 'That you looked is written to the audit log.', revealYes: 'Reveal', revealed: 'The password is shown.', hide: 'Hide', deliveredPassword: 'The phone got this one', firstPassword: 'The phone will get this one when it comes.',
+    noPassword: 'There is none: it was removed after the phone had it. Make a new one to know one again.', pendingPassword: 'The phone will get this one with its next answer:', pendingName: 'Next admin password',
+    pending: 'A new password is waiting', pendingText: 'The phone gets it with its next answer. Waiting since', rotate: 'Make a new password', rotateText: 'The phone gets the new password with its next answer; until then the old one is in force.', rotateYes: 'Make a new one', rotated: 'A new password is waiting for the phone.',
+    move: 'Move to another profile', moveHint: 'In force when the phone comes next.', moveYes: 'Move', rearm: 'Deliver again', rearmText: 'For phones whose answer is given only once, or only for a time.', rearmed: 'The phone will be answered again.',
+    suspend: 'Suspend', suspendText: 'The phone gets no answer until you resume.', resume: 'Resume', resumeText: 'The phone is answered again.',
+    release: 'Release', releaseText: 'You give the phone back; somebody else can claim it.', releaseAsk: (mac) => `Release ${mac}?`, releaseConsequence: 'It is not sent to your servers any more from now on, and its admin password is forgotten here.', released: 'The phone is released.',
+  },
+
+  kinds: {
+    manufactured: 'Made', imported: 'Put on record', shipped: 'Shipped to you', claimed: 'Claimed', contacted: 'Contacted us', delivered: 'Got its answer', staged: 'Got its new password', refused: 'Turned away', released: 'Released',
+    certificate_recorded: 'Got its certificate', certificate_revoked: 'Certificate revoked', certificate_superseded: 'Certificate replaced', shipment_cancelled: 'Ship notice cancelled',
+    transfer_requested: 'Transfer asked for', transfer_seen_reset: 'Seen after a factory reset', transfer_objected: 'Transfer objected to', transfer_done: 'Gone over', transfer_refused: 'Transfer refused', transfer_withdrawn: 'Transfer withdrawn', transfer_expired: 'Transfer expired',
+    purged: 'Password forgotten here', password_changed: 'Password changed', suspended: 'Suspended', resumed: 'Resumed', transferred: 'Transferred', password_purged: 'Password forgotten here',
+  },
+  sources: { code: 'with its claim code', shipment: 'by ship notice', factory: 'at the factory', import: 'from a list', portal: 'on these pages', redirector: 'at the redirector', holder: 'by its holder', manufacturer: 'by the manufacturer', transfer: 'by a transfer' },
+  detail: { source_ip: 'from', user_agent: 'says it is', profile: 'profile', reason: 'because', path: 'asked for', failures: 'failures', user_id: 'account', firmware: 'firmware' },
+
+  jobs: {
+    title: 'Upload a list', text: 'Many phones at once: drop a CSV of up to 100,000 rows.', one: 'A list of phones', another: 'Another list', progress: 'Progress',
+    drop: 'Drop a CSV file here', dropText: 'or choose one from your computer', choose: 'Choose a file', reading: (name) => `Reading ${name}…`,
+    dryRun: 'Only check it', dryRunHint: 'Tells what would happen and changes nothing.', atomic: 'All or nothing', atomicHint: 'If one row fails, no phone is claimed.',
+    format: 'What the file looks like', formatText: 'One header line, then one line for each phone. The claim code may be empty for phones shipped to you.', formatMore: 'Spreadsheets that save semicolons are fine. A profile is named by its name or id.', exampleProfile: 'Office phones',
+    progressText: (job) => {
+      const done = `${job.done.toLocaleString('en-GB')} of ${count(job.total, 'row', 'rows')}`;
+      const failed = job.failed > 0 ? `, ${job.failed.toLocaleString('en-GB')} with a problem` : '';
+      return { receiving: 'Receiving the list…', queued: `Waiting to begin: ${count(job.total, 'row', 'rows')}.` }[job.state] ?? `${job.dry_run ? 'Checked' : 'Done'}: ${done}${failed}.`;
+    },
+    failed: 'The list could not be carried out. Nothing was claimed.', allDone: (number) => `${count(number, 'phone is', 'phones are')} yours.`, allWouldDo: (number) => `All fine: ${count(number, 'phone', 'phones')} could be claimed.`,
+    someFailed: (good, failed, dry) => `${count(good, 'row', 'rows')} ${dry ? 'would be' : good === 1 ? 'was' : 'were'} fine, ${count(failed, 'needs', 'need')} mending.`,
+    seePhones: 'See your phones', inEarnest: 'Claim them now', mend: 'Rows that failed', mendText: 'Mend them here and send them again. A row without a MAC is left out.', line: 'Line', why: 'What is wrong', ofLine: (what, line) => `${what}, line ${line}`,
+    sendMended: 'Claim', checkMended: 'Check again',
+  },
+
+  profiles: {
+    title: 'Profiles', text: 'Where phones are sent and how. A change is in force when a phone comes next.', back: 'All profiles', create: 'New profile', about: 'About', name: 'Name', url: 'Provisioning URL', none: 'No profiles yet', noneText: 'A profile names your provisioning server. Phones are claimed for a profile.',
+    urlHint: (domains) => `https, on a host under: ${domains || 'no domain is approved for you yet'}. After the host, {mac}, {MAC}, {serial} and {model} stand for the phone’s.`,
+    fallback: 'Fallback URLs', fallbackHint: 'One on each line; for phones that know fallbacks.', delivery: 'Delivery', deliveryHint: 'In two steps the phone changes its password before it is told of your server.', redelivery: 'Again', hours: 'Hours after claim or “deliver again”',
+    deliveries: { direct: 'At once', staged: 'In two steps' }, redeliveries: { always: 'Whenever the phone asks', once: 'Once, until you deliver again', window: 'For some hours' },
+    purge: 'Forget the password once delivered', purgeHint: 'With “once” or “for some hours”: nobody can reveal it any more.', stageOne: 'First it gets', stageTwo: 'Then, when it comes back',
+    anchors: 'Certificates that the phone should trust', anchorsHint: 'PEM; empty for the usual authorities.', changeText: 'A change is in force for all phones of this profile when they come next.', remove: 'Remove', removeText: (name) => `Remove the profile ${name}? Phones must not use it any more.`,
+    preview: 'Preview', previewText: 'What a phone would get with what stands in the form now.', previewFor: 'Phone', sample: 'A phone that we made up', previewUrls: 'Where it is sent', previewAnswer: 'The answer, in the phone’s own format', previewNone: 'With a claimed phone you would see its whole answer here.',
+    previewLater: 'The whole answer cannot be shown here at the moment.', previewWrong: 'The phone could not be given this',
+  },
+
+  events: { title: 'Events', text: 'What your phones did, the latest first. Programs read the same as a feed.', at: 'When', kind: 'What', from: 'From', detail: 'Details', none: 'No events yet', noneText: 'As soon as one of your phones comes, you see it here.' },
+
+  tokens: {
+    title: 'API tokens', text: 'For programs. A token does what its scopes say, until it expires or is revoked.', create: 'New token', name: 'Name', nameHint: 'What uses it, such as “provisioning server”.', scopes: 'It may', state: 'State', expires: 'Expires', never: 'Never', days: (number) => `In ${number} days`,
+    live: 'Live', revoked: 'Revoked', expired: 'Expired', revoke: 'Revoke', revokeText: (name) => `Revoke ${name}? Whatever uses it stops working at once.`, none: 'No tokens yet', noneText: 'A program that claims phones for you needs one.', noScope: 'Choose at least one thing that it may do.',
+    made: 'Your new token', once: 'It is shown only now. Copy it to where it is needed.', one: 'Token', kept: 'I have copied it',
+  },
+
+  users: {
+    title: 'People', text: 'Who may sign in for your company, and as what.', adminText: 'The manufacturer’s own people. Those of an ITSP are on its page.', invite: 'Invite somebody', name: 'Name', email: 'Email address', emailHint: 'To sign in with. Nothing is sent there: you hand over the link.', role: 'Role', state: 'State', last: 'Last signed in', you: 'You',
+    live: 'Live', waiting: 'Invited', noFactor: 'No second factor', suspended: 'Suspended', none: 'Nobody yet', noneText: 'Nobody can sign in here yet.', invited: (name) => `${name} is invited`, link: 'One-time link', linkText: 'Hand this link over yourself, by a way that you trust. Whoever has it can set the password, once.', linkUntil: 'It works until', handed: 'I have copied it',
+    newLink: 'New link', lost: 'The authenticator is lost', lostHint: 'The new link also takes away the second factor.', suspend: 'Suspend', resume: 'Resume', remove: 'Remove', removeText: (name) => `Remove ${name}? What they did stays in the audit log.`,
+  },
+
+  transfers: {
+    title: 'Transfers', text: 'Phones that were sold on while another provider still held them.', adminText: 'Contested phones. Where the holder objects, you decide.', request: 'Ask for a transfer', requestText: 'Prove that the phone is with you: its claim code, then a factory reset that we see. The holder is asked; if they stay silent, it goes over to you.',
+    state: 'State', side: 'You are', sides: { requester: 'the one who asks', owner: 'the holder' }, requested: 'Asked', due: 'Until', none: 'No transfers', noneText: 'When somebody asks for a phone that another holds, it is shown here.', withdraw: 'Withdraw', consent: 'Consent', consentText: (mac) => `Give ${mac} away? It is not sent to your servers any more.`,
+    object: 'Object', objectText: 'Say why the phone is still yours. The manufacturer decides then.', why: 'Why', objection: 'Objection', decide: 'Decide', note: 'Your word to both sides', noteHint: 'Both read it.', keep: 'It stays', give: 'It goes over',
+    states: { requested: 'Waiting for a factory reset', seen_reset: 'Reset seen, holder asked', objected: 'Holder objects', done: 'Gone over', refused: 'Refused', withdrawn: 'Withdrawn', expired: 'Expired' },
+  },
+
+  devices: {
+    title: 'Phones', text: 'Any phone on record, by its MAC, with its history.', unknown: 'No such phone on record', unknownText: 'It was neither made under an order nor imported.', made: 'Made', elsewhere: 'imported', certificate: 'Certificate', noCertificate: 'none', serial: 'Certificate’s number', fingerprint: 'Fingerprint', shipped: 'Shipped to', holder: 'Held by', nobody: 'Nobody',
+    statuses: { live: 'Live', revoked: 'Revoked', superseded: 'Replaced' }, import: 'Phones made elsewhere', importText: 'Rows of CSV with this header. Without a fingerprint, user and password are made for the phone.', importRows: 'Rows', importSend: 'Import', imported: (number) => `${count(number, 'row', 'rows')} read.`, once: 'Passwords are shown only now: keep these rows.', importedRows: 'Rows',
+  },
+  itsps: {
+    title: 'ITSPs', text: 'The providers who claim phones.', name: 'Name', state: 'State', domains: 'Domains', live: 'Live', suspended: 'Suspended', none: 'No ITSPs yet', noneText: 'Make one; then approve its domains and invite its owner.', create: 'New ITSP', back: 'All ITSPs', suspend: 'Suspend', resume: 'Resume',
+    suspendText: (name) => `Suspend ${name}? None of its phones is answered, and it can change nothing.`, domainsText: 'Phones of this ITSP are sent only to hosts under these.', noDomain: 'No domain is approved yet: it cannot make a profile.', domain: 'Domain', addDomain: 'Approve', removeDomain: (domain) => `Take ${domain} away?`,
+  },
+  models: { title: 'Models', text: 'What kinds of phones there are, and what answers they understand.', name: 'Name', nameHint: 'As the factory’s orders name it.', format: 'Answer format', formatHint: 'A vendor’s, such as yealink, snom or poly.', keys: 'Key types', authentication: 'Authentication', authentications: { certificate: 'Factory certificate', password: 'User and password' }, encrypt: 'Encrypted answers', none: 'No models yet', noneText: 'Make one before its order is opened.', create: 'New model' },
+  orders: { title: 'Orders', text: 'Production orders and how far they are. They are opened at the factory, with an operator’s key.', reference: 'Reference', state: 'State', states: { open: 'Open', closed: 'Closed', pending: 'Not begun' }, first: 'First MAC', progress: 'Issued', progressOf: (order) => `${order.issued.toLocaleString('en-GB')} of ${order.quantity.toLocaleString('en-GB')}`, stations: 'Stations', anyStation: 'Any', closes: 'Closes', none: 'No orders yet', noneText: 'An order appears here when it is opened at the factory.' },
+  shipments: { title: 'Ship notices', text: 'Tell which phones were sold to whom: they are claimed without a code.', itsp: 'ITSP', macs: 'MACs', macsHint: 'One on each line, up to 10,000.', send: 'Record', good: ['created', 'existing', 'replaced'], allDone: (number) => `${count(number, 'phone is', 'phones are')} recorded.`, someFailed: (good, bad) => `${count(good, 'phone', 'phones')} recorded, ${bad.toLocaleString('en-GB')} not:`, codes: { unknown_device: 'not on record', duplicate: 'twice in this list' } },
+  security: {
+    title: 'Security events', text: 'What somebody should look at.', any: 'Any', none: 'Nothing to worry about', noneText: 'No security event fits.',
+    kinds: { mac_mismatch: 'Another phone’s MAC', claim_code_wrong: 'Wrong claim code', scan: 'MAC scan', clone_suspected: 'Clone suspected', dead_certificate: 'Dead certificate used', sign_in_guessing: 'Guessing at sign-in', abuse_alarm: 'Abuse alarm' },
+  },
+  audit: {
+    title: 'Audit log', text: 'Who did what to which object. Nothing here can be changed or removed.', any: 'Any', action: 'What', object: 'To what', objectId: 'Its id', actor: 'Who', show: 'What changed', chain: 'Chain', waits: 'Waits', chained: (number) => `No. ${number.toLocaleString('en-GB')}`, none: 'No entries', noneText: 'Nothing fits this search.',
+    objects: { claim: 'Phone’s claim', device: 'Phone', user: 'Person', token: 'Token', itsp: 'ITSP', model: 'Model', profile: 'Profile', shipment: 'Ship notice', claim_job: 'List', transfer: 'Transfer', order: 'Order', station: 'Station', operator: 'Operator', certificate: 'Certificate' },
+    actors: { user: 'Person', token: 'Token', command: 'Command', nobody: 'Nobody signed in', other: 'Not one of yours', system: 'By itself',  operator: 'Operator', station: 'Station' },
+    chainedUpTo: (number) => `The log is chained up to no. ${number.toLocaleString('en-GB')}.`, verify: 'Each entry carries the hash of the one before. That none was altered or removed is checked, with the signed heads, by “factory-ca audit verify”.', late: 'Entries are waiting for the chain', lateText: 'Some are older than a minute and not chained yet: look at the factory’s daemon.',
+  },
+
+  problem: {
+    title: 'That did not work', unknown: 'Something went wrong. Try again in a moment.', id: (id) => `Request ${id}`,
+    codes: {
+      no_connection: 'The portal cannot be reached. Check your connection and try again.',
+      sign_in_refused: 'The address, the password or the code is not right.',
+      unavailable: 'The portal is busy or its database is away. Nothing was changed; try again in a moment.',
+      outcome_unknown: 'The connection was lost in the middle of it. It may be done or not: look, then try again if needed.',
+      insufficient_scope: 'Your role does not allow this.',
+      possession_not_proven: 'Nothing shows that this phone is with you. Check the MAC and the claim code on the label.',
+      claimed_elsewhere: 'Your proof is right, and another provider still holds this phone.',
+      claim_differs: 'You hold this phone already, with another profile. Change it on the phone’s page.',
+      version_mismatch: 'Somebody else changed this in the meantime. Load the page again and decide anew.',
+      in_use: 'Something still uses it.',
+      name_taken: 'There is one with this name already.',
+      email_taken: 'Somebody signs in with this address already.',
+      wrong_password: 'This is not your password.',
+      itsp_suspended: 'Your company is suspended by the manufacturer: nothing can be changed.',
+      not_found: 'There is no such thing, or it is not yours.',
+      duplicate: 'The same phone stands in an earlier line.',
+      rolled_back: 'This row was fine; another one was not, and all go together.',
+      unknown_profile: 'There is no such profile of yours.',
+      bad_mac: 'This is no MAC.',
+      bad_claim_code: 'The code is mistyped: it has 14 symbols, the last of which checks the others.',
+      too_many_wrong_codes: 'Too many wrong codes in the last hour. Codes are not looked at for a while.',
+    },
+  },
+};

@@ -1,0 +1,58 @@
+// The manufacturer's phones: one by its MAC, with its history; phones made elsewhere by a list.
+import { t } from '../en.js';
+import { card, chip, facts, field, form, h, head, link, macText, notice, replace, secret, when } from '../dom.js';
+import * as api from '../api.js';
+import { life } from './phone.js';
+
+export async function devices({ path, go }) {
+  const search = form({
+    class: 'filters', text: t.phones.find, fields: [field({ name: 'mac', label: t.phones.mac, required: true, value: path[0] ?? '', class: 'mono', placeholder: '00:15:65:aa:bb:cc', wide: true })],
+    submit: async ({ mac }) => go(`#/devices/${encodeURIComponent(mac)}`),
+  });
+  return [head(t.devices.title, t.devices.text), search, path[0] ? await one(path[0]) : api.may('admin:write') && importCard()];
+}
+
+async function one(mac) {
+  let device;
+  try {
+    device = await api.get(`/v1/admin/devices/${encodeURIComponent(mac)}`);
+  } catch (problem) {
+    if (problem.status !== 404) throw problem;
+    return notice('', t.devices.unknown, h('p', {}, t.devices.unknownText));
+  }
+  const [history, itsps] = await Promise.all([api.get(`/v1/admin/devices/${device.mac}/history`), api.all('/v1/admin/itsps', 'itsps')]);
+  const name = (id) => (id ? link(`#/itsps/${id}`, itsps.find((itsp) => itsp.id === id)?.name ?? id) : null);
+  return h('div', { class: 'columns' }, card(macText(device.mac), facts(
+    [t.phones.serial, device.serial_number],
+    [t.phones.model, device.model],
+    [t.devices.made, [when(device.manufactured_at, { exact: true }), ' ', device.order ?? t.devices.elsewhere]],
+    [t.devices.certificate, device.certificate_status ? [chip(t.devices.statuses[device.certificate_status] ?? device.certificate_status, device.certificate_status === 'live' ? 'good' : 'bad')] : t.devices.noCertificate],
+    [t.devices.serial, device.certificate_serial && h('code', { class: 'small' }, device.certificate_serial)],
+    [t.devices.fingerprint, device.certificate_fingerprint && h('code', { class: 'small' }, device.certificate_fingerprint)],
+    [t.devices.shipped, device.shipped_to && [name(device.shipped_to), ' ', when(device.shipped_at)]],
+    [t.devices.holder, device.claim_state && device.claim_state !== 'released' ? [name(device.itsp_id), ' ', when(device.claimed_at)] : t.devices.nobody],
+    [t.phones.seen, when(device.contacted_at, { exact: true })],
+    [t.phone.delivered, when(device.delivered_at, { exact: true })])), life(history));
+}
+
+// --- Phones made elsewhere ---
+
+function importCard() {
+  const told = h('div', { class: 'stack', 'aria-live': 'polite' });
+  return card(t.devices.import, h('p', { class: 'quiet' }, t.devices.importText), h('pre', {}, 'mac,serial_number,model,fingerprint\n'), form({
+    text: t.devices.importSend,
+    kind: '',
+    fields: [field({ name: 'csv', label: t.devices.importRows, type: 'textarea', rows: 6, required: true })],
+    submit: async ({ csv }) => {
+      const made = await api.upload('/v1/admin/devices:import', `${csv}\n`, 'text/csv');
+      replace(told, imported(made.devices));
+    },
+  }), told);
+}
+
+/** Claim codes and credentials are shown this once: as rows to be copied. */
+function imported(rows) {
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const text = [names, ...rows.map((row) => names.map((name) => row[name] ?? ''))].map((cells) => cells.join(',')).join('\n');
+  return [notice('good', t.devices.imported(rows.length), h('p', {}, t.devices.once)), h('pre', {}, text), secret(text, t.devices.importedRows)];
+}

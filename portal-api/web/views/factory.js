@@ -1,0 +1,71 @@
+// The manufacturer's models, production orders and ship notices.
+import { t } from '../en.js';
+import { card, chip, empty, field, form, h, head, link, macText, notice, pages, replace, say, when } from '../dom.js';
+import * as api from '../api.js';
+import { choices } from './tokens.js';
+
+// --- Models ---
+
+export async function models({ reload }) {
+  const list = await pages(t.models.title, [
+    [t.models.name, (model) => model.name],
+    [t.models.format, (model) => model.format],
+    [t.models.keys, (model) => model.key_types.join(', ')],
+    [t.models.authentication, (model) => t.models.authentications[model.authentication] ?? model.authentication],
+    [t.models.encrypt, (model) => (model.encrypt_answers ? t.yes : t.no)],
+    [t.created, (model) => when(model.created_at)],
+  ], api.lister('/v1/admin/models', 'models'), empty(t.models.none, t.models.noneText));
+  const create = api.may('admin:write') && h('details', { class: 'card' }, h('summary', {}, t.models.create), form({
+    class: 'wide-form', text: t.models.create,
+    fields: [
+      field({ name: 'name', label: t.models.name, required: true, maxlength: 64, hint: t.models.nameHint }),
+      field({ name: 'format', label: t.models.format, required: true, hint: t.models.formatHint }),
+      choices('key_types', t.models.keys, ['p256', 'p384', 'rsa2048', 'rsa3072'].map((name) => [name, name])),
+      field({ name: 'authentication', label: t.models.authentication, options: Object.entries(t.models.authentications) }),
+    ],
+    submit: async (values) => { await api.post('/v1/admin/models', values); await reload(); say(t.saved); },
+  }));
+  return [head(t.models.title, t.models.text), create, list];
+}
+
+// --- Orders ---
+
+export async function orders() {
+  const list = await pages(t.orders.title, [
+    [t.orders.reference, (order) => order.reference],
+    [t.orders.state, (order) => chip(t.orders.states[order.state] ?? order.state, order.state === 'open' ? 'good' : '')],
+    [t.phones.model, (order) => order.model],
+    [t.orders.first, (order) => h('span', { class: 'mono' }, macText(order.first_mac))],
+    [t.orders.progress, (order) => [h('progress', { max: order.quantity, value: order.issued, 'aria-label': t.orders.progressOf(order) }), h('div', { class: 'small quiet' }, t.orders.progressOf(order))]],
+    [t.orders.stations, (order) => order.stations.join(', ') || t.orders.anyStation],
+    [t.orders.closes, (order) => when(order.closes_at)],
+  ], api.lister('/v1/admin/orders', 'orders'), empty(t.orders.none, t.orders.noneText));
+  return [head(t.orders.title, t.orders.text), list];
+}
+
+// --- Ship notices ---
+
+export async function shipments() {
+  const itsps = await api.all('/v1/admin/itsps', 'itsps');
+  if (itsps.length === 0) return [head(t.shipments.title, t.shipments.text), empty(t.itsps.none, t.itsps.noneText, link('#/itsps', t.itsps.title))];
+  const told = h('div', { 'aria-live': 'polite' });
+  return [head(t.shipments.title, t.shipments.text), form({
+    class: 'card wide-form', text: t.shipments.send,
+    fields: [
+      field({ name: 'itsp_id', label: t.shipments.itsp, options: itsps.map((itsp) => [itsp.id, itsp.name]) }),
+      field({ name: 'macs', label: t.shipments.macs, type: 'textarea', rows: 8, required: true, hint: t.shipments.macsHint }),
+    ],
+    submit: async ({ itsp_id: itsp, macs }, element) => {
+      const list = macs.split(/[\s,;]+/).filter(Boolean);
+      const made = await api.post('/v1/admin/shipments', { itsp_id: itsp, macs: list });
+      replace(told, results(made.shipments));
+      element.elements.macs.value = '';
+    },
+  }), told];
+}
+
+function results(rows) {
+  const bad = rows.filter((row) => !t.shipments.good.includes(row.status));
+  return bad.length === 0 ? notice('good', t.shipments.allDone(rows.length))
+    : notice('warn', t.shipments.someFailed(rows.length - bad.length, bad.length), h('ul', {}, bad.map((row) => h('li', {}, h('code', {}, macText(row.mac)), ': ', t.shipments.codes[row.status] ?? row.status))));
+}

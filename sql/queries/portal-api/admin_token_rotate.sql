@@ -1,0 +1,21 @@
+-- Any token's successor, of the same name, scopes and length of life; the old one holds a while longer.
+-- caller: portal-api worker, POST /v1/admin/tokens/{id}/rotate
+-- role: firstring_admin
+-- $1 token_id uuid
+-- $2 new_id uuid
+-- $3 new_hash bytea: SHA-256 of the new token
+-- $4 overlap_s integer
+-- $5 actor_kind text
+-- $6 actor_id text
+-- $7 source_ip inet
+-- $8 request_id text
+-- -> outcome text: rotated, already_rotated, not_found (revoked and expired ones too)
+-- -> expires_at timestamptz: of the new one
+-- -> old_expires_at timestamptz
+-- -> name text
+-- -> scopes text[]
+-- -> created_at timestamptz
+-- rows: 1
+-- plan: lookup by primary key
+select outcome, expires_at, old_expires_at, name, scopes, created_at
+from firstring.admin_token_rotate($1::uuid, $2::uuid, $3::bytea, $4::integer, $5::text, $6::text, $7::inet, $8::text);

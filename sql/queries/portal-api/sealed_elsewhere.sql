@@ -1,0 +1,13 @@
+-- Values sealed under another key than the present one, to be moved to it.
+-- caller: portal-api job worker
+-- role: firstring_admin
+-- $1 key_id integer: the present one
+-- $2 limit bigint
+-- -> kind text: claim, claim_pending, claim_replaced, transfer, webhook, webhook_old, second_factor,
+--    second_factor_proposed
+-- -> id uuid: what it is bound to
+-- -> version integer: of a replaced password
+-- -> mac macaddr: null where it is bound to none
+-- -> sealed bytea
+-- plan: index scans of claim_key_idx and claim_pending_key_idx; the other tables are small
+select kind, id, version, mac, sealed from firstring.sealed_elsewhere($1::integer, $2::bigint);

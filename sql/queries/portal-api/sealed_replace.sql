@@ -1,0 +1,12 @@
+-- Puts values back under the present key, each only where the old one still stands.
+-- caller: portal-api job worker
+-- role: firstring_admin
+-- $1 kinds text[]
+-- $2 ids uuid[]
+-- $3 versions bigint[]
+-- $4 old_sealed bytea[]
+-- $5 new_sealed bytea[]
+-- -> replaced bigint
+-- rows: 1
+-- plan: lookups by primary key
+select replaced from firstring.sealed_replace($1::text[], $2::uuid[], $3::bigint[], $4::bytea[], $5::bytea[]);
