@@ -257,7 +257,7 @@ static const struct conf_field FIELDS[] = {
 	FIELD(event_interval_ms),
 	.min = 10,
 	.max = 5000,
-	.default_value = "250ms",
+	.default_value = "500ms",
 	.reloadable = 1,
 	.help = "how long an event waits to be written with others"},
     {.name = "event_queue",
