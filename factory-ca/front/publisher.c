@@ -24,7 +24,8 @@ enum {
 	STATEMENT_MS = 10000,
 	SIGNER_MS = 10000,
 	QUEUE_MAX = 8,
-	CRL_MS = 1000, /* between two looks for a newer CRL */
+	CRL_MS = 1000, /* between two looks for a newer CRL, and more after a large one */
+	CRL_BYTES_A_MS = 256,
 	RESPONDER_MS = 60 * 60 * 1000, /* the same for the responder's certificate, which is renewed
 					* half a month before its end */
 	RETRY_MS = 2000,
@@ -68,7 +69,9 @@ static void on_crl(enum err err, const struct buf *der, const struct crl_info *i
 
 	if (publisher->is_draining)
 		return;
-	set_timer(publisher->crl_timer, err ? RETRY_MS : CRL_MS);
+	/* A large one is not signed and stored again for each phone that is reworked. */
+	set_timer(
+	    publisher->crl_timer, err ? RETRY_MS : CRL_MS + (int64_t)(der->len / CRL_BYTES_A_MS));
 	if (err || der->len == 0)
 		return;
 	publisher->known = info->number;

@@ -19,6 +19,7 @@
 #include "factory-ca/line/csr_make.h"
 #include "factory-ca/line/run_state.h"
 #include "factory-ca/line/say.h"
+#include "factory-ca/line/server_key.h"
 
 enum { CSR_FILE_MAX = 64 * 1024, PAUSE_MIN_MS = 500, PAUSE_MAX_MS = 15000 };
 
@@ -26,7 +27,7 @@ struct row {
 	struct line_phone *phone;
 	EVP_PKEY *key; /* ours; NULL: the CSR came from a file */
 	EVP_PKEY *public_key; /* what the certificate must hold */
-	struct buf csr;
+	struct buf csr; /* empty: the signer makes the key */
 	int is_settled; /* done or refused */
 	int is_stored; /* its certificate is written, not yet durable */
 };
@@ -91,8 +92,12 @@ static void make_csr(struct chunk *chunk, struct row *row)
 	char why[STORE_WHY_LEN] = "";
 	enum err err;
 
-	err = store_key(
-	    &chunk->run->store, row->phone, (enum key_type)config->key_type, &row->key, why);
+	/* A key that came in an earlier run is ours like one that we made. */
+	err = config->server_keys ? store_find_key(&chunk->run->store, row->phone, &row->key, why)
+				  : store_key(&chunk->run->store, row->phone,
+					(enum key_type)config->key_type, &row->key, why);
+	if (err == ERR_NOT_FOUND)
+		return;
 	if (err == ERR_IO) {
 		line_run_stop(chunk->run, EX_IOERR,
 		    "%s; nothing was sent for this phone: make room and run again", why);
@@ -175,14 +180,40 @@ static X509 *read_certificate(const struct chunk *chunk, const struct row *row, 
 	return certificate;
 }
 
+/* A key that the signer made: into the folder, before its certificate. */
+static enum err take_server_key(struct chunk *chunk, struct row *row, const char *encrypted)
+{
+	struct line_run *run = chunk->run;
+	char why[STORE_WHY_LEN] = "";
+
+	if (row->public_key)
+		return ERR_OK; /* the key was here */
+	if (server_key_open(
+		encrypted, strlen(encrypted), run->station, run->station_key, &row->key)) {
+		line_run_stop(run, EX_PROTOCOL,
+		    "the factory's key for a phone is not encrypted to this station's key");
+		return ERR_SYNTAX;
+	}
+	CHECK(EVP_PKEY_up_ref(row->key) == 1);
+	row->public_key = row->key;
+	if (store_put_key(&run->store, row->phone, row->key, why)) {
+		line_run_stop(run, EX_IOERR, "%s; make room and run again", why);
+		return ERR_IO;
+	}
+	return ERR_OK;
+}
+
 static enum err take_success(struct chunk *chunk, struct row *row, const json_t *document)
 {
 	const char *serial = text_of(document, "serial"), *code = text_of(document, "claim_code");
-	X509 *certificate = read_certificate(chunk, row, text_of(document, "certificate"));
+	enum err err = take_server_key(chunk, row, text_of(document, "encrypted_key"));
+	X509 *certificate =
+	    err ? NULL : read_certificate(chunk, row, text_of(document, "certificate"));
 	struct claim_code parsed;
 	char why[STORE_WHY_LEN] = "";
-	enum err err = ERR_OK;
 
+	if (err)
+		return err;
 	if (!certificate || strlen(serial) != 32 || strspn(serial, "0123456789ABCDEF") != 32 ||
 	    strlen(code) != CLAIM_CODE_TEXT_LEN || claim_code_parse(code, strlen(code), &parsed)) {
 		line_run_stop(chunk->run, EX_PROTOCOL,
@@ -277,7 +308,11 @@ static enum err ask_once(struct chunk *chunk, struct batch_outcome *outcome)
 	for (i = 0; i < chunk->count; i++) {
 		if (chunk->rows[i].is_settled)
 			continue;
-		csr_put_row(chunk->rows[i].phone, &chunk->rows[i].csr, &rows);
+		if (chunk->rows[i].csr.len)
+			csr_put_row(chunk->rows[i].phone, &chunk->rows[i].csr, &rows);
+		else
+			csr_put_server_row(
+			    chunk->rows[i].phone, (enum key_type)run->job->config->key_type, &rows);
 		chunk->asked[chunk->asked_count++] = i;
 	}
 	CHECK(rows.err == ERR_OK);

@@ -14,6 +14,7 @@ struct line_config {
 	char *server_ca; /* PEM that front and redirector chain to */
 	char *station_cert, *station_key; /* PEM; who we are */
 	int key_type; /* enum key_type */
+	int server_keys; /* the factory's signer makes them */
 	int64_t jobs, batch; /* chunks at work at once; phones of one */
 	int64_t patience_s; /* how long the front may be away */
 	int pkcs12;

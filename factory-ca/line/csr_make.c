@@ -73,3 +73,13 @@ void csr_put_row(const struct line_phone *phone, const struct buf *der, struct b
 	base64_encode(rows, der->bytes, der->len, 0);
 	buf_put_str(rows, "\"}\n");
 }
+
+void csr_put_server_row(const struct line_phone *phone, enum key_type type, struct buf *rows)
+{
+	char mac[MAC_TEXT_LEN + 1];
+
+	mac_format(&phone->mac, mac);
+	buf_printf(rows,
+	    "{\"mac\":\"%s\",\"serial_number\":\"%s\",\"key\":\"server\",\"key_type\":\"%s\"}\n",
+	    mac, phone->serial_number, key_type_name(type));
+}

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/pkcs7.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -137,6 +138,30 @@ static void place_csr_files(struct line_run *run)
 	}
 }
 
+/* What opens the keys that the signer makes. */
+static int read_station(struct line_run *run)
+{
+	const struct line_config *config = run->job->config;
+	FILE *certificate = fopen(config->station_cert, "re"),
+	     *key = fopen(config->station_key, "re");
+
+	if (certificate)
+		run->station = PEM_read_X509(certificate, NULL, NULL, NULL);
+	if (key)
+		run->station_key = PEM_read_PrivateKey(key, NULL, NULL, NULL);
+	if (certificate)
+		fclose(certificate);
+	if (key)
+		fclose(key);
+	ERR_clear_error();
+	if (run->station && run->station_key)
+		return EX_OK;
+	line_say(
+	    "--server-keys needs --station-cert and --station-key (PEM): keys are encrypted to "
+	    "them");
+	return EX_NOINPUT;
+}
+
 static int read_own_files(struct line_run *run)
 {
 	const struct line_config *config = run->job->config;
@@ -154,6 +179,8 @@ static int read_own_files(struct line_run *run)
 		}
 		run->store.pkcs12_password = &run->pkcs12_password;
 	}
+	if (config->server_keys && read_station(run) != EX_OK)
+		return EX_NOINPUT;
 	if (!*config->label_template)
 		return EX_OK;
 	if (file_read(config->label_template, TEMPLATE_MAX, &run->label_template)) {
@@ -531,6 +558,8 @@ int line_run(const struct line_job *job)
 	journal_close(&run.journal);
 	store_close(&run.store);
 	secret_free(&run.pkcs12_password);
+	X509_free(run.station);
+	EVP_PKEY_free(run.station_key);
 	buf_free(&run.label_template);
 	phones_free(&run.phones);
 	pthread_mutex_destroy(&run.lock);

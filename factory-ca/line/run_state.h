@@ -15,6 +15,8 @@ struct line_run {
 	struct store store;
 	struct journal journal;
 	struct secret pkcs12_password;
+	X509 *station; /* with --server-keys */
+	EVP_PKEY *station_key;
 	struct buf label_template;
 	int64_t started_ms;
 

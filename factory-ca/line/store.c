@@ -145,8 +145,8 @@ static EVP_PKEY *read_key(const struct store *store, const struct line_phone *ph
 	return key;
 }
 
-static enum err write_key(
-    const struct store *store, const struct line_phone *phone, EVP_PKEY *key, char *why)
+enum err store_put_key(const struct store *store, const struct line_phone *phone, EVP_PKEY *key,
+    char why[STORE_WHY_LEN])
 {
 	BIO *memory = BIO_new(BIO_s_secmem());
 	enum err err;
@@ -158,13 +158,12 @@ static enum err write_key(
 	return err;
 }
 
-enum err store_key(const struct store *store, const struct line_phone *phone, enum key_type type,
-    EVP_PKEY **key, char why[STORE_WHY_LEN])
+enum err store_find_key(const struct store *store, const struct line_phone *phone, EVP_PKEY **key,
+    char why[STORE_WHY_LEN])
 {
 	char name[STORE_NAME_LEN];
 	EVP_PKEY *found;
 	int is_there = 0;
-	enum err err;
 
 	store_name(phone, "key.pem", name);
 	if (make_folder(store, phone))
@@ -176,17 +175,27 @@ enum err store_key(const struct store *store, const struct line_phone *phone, en
 			       "back, or have the phone re-keyed"
 			     : "gone, and a certificate may have been issued for it: put it back, "
 			       "or have the phone re-keyed");
-	if (found) {
-		*key = found;
-		return ERR_OK;
-	}
-	found = make_key(type);
-	CHECK(found != NULL);
-	err = write_key(store, phone, found, why);
+	if (!found)
+		return ERR_NOT_FOUND;
+	*key = found;
+	return ERR_OK;
+}
+
+enum err store_key(const struct store *store, const struct line_phone *phone, enum key_type type,
+    EVP_PKEY **key, char why[STORE_WHY_LEN])
+{
+	enum err err = store_find_key(store, phone, key, why);
+	EVP_PKEY *made;
+
+	if (err != ERR_NOT_FOUND)
+		return err;
+	made = make_key(type);
+	CHECK(made != NULL);
+	err = store_put_key(store, phone, made, why);
 	if (err)
-		EVP_PKEY_free(found);
+		EVP_PKEY_free(made);
 	else
-		*key = found;
+		*key = made;
 	return err;
 }
 

@@ -37,6 +37,13 @@ void store_close(struct store *store);
 MUST_CHECK enum err store_key(const struct store *store, const struct line_phone *phone,
     enum key_type type, EVP_PKEY **key, char why[STORE_WHY_LEN]);
 
+/* The key in the phone's folder; ERR_NOT_FOUND: none, or a damaged one that was never used. */
+MUST_CHECK enum err store_find_key(const struct store *store, const struct line_phone *phone,
+    EVP_PKEY **key, char why[STORE_WHY_LEN]);
+/* Puts a key there that was made elsewhere. ERR_IO with errno. */
+MUST_CHECK enum err store_put_key(const struct store *store, const struct line_phone *phone,
+    EVP_PKEY *key, char why[STORE_WHY_LEN]);
+
 /* Certificate, chain, and PKCS#12 when asked for and the key is ours (NULL: it is not). */
 MUST_CHECK enum err store_certificate(const struct store *store, const struct line_phone *phone,
     X509 *certificate, EVP_PKEY *key, char why[STORE_WHY_LEN]);

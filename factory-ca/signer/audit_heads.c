@@ -210,6 +210,9 @@ static enum err sign_next(struct audit_heads *heads, struct keystore *store,
 	audit_head_write(head, signed_head->text);
 	err = keystore_sign(
 	    store, CA_KEY_ISSUING, signed_head->text, strlen(signed_head->text), &signature);
+	if (!err)
+		err = keystore_verify(store, CA_KEY_ISSUING, signed_head->text,
+		    strlen(signed_head->text), &signature);
 	if (!err) {
 		CHECK(signature.len <= AUDIT_HEAD_SIGNATURE_MAX);
 		memcpy(signed_head->signature, signature.bytes, signature.len);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "factory-ca/signer/key_uses.h"
+#include "factory-ca/signer/own_signature.h"
 
 static const struct {
 	const char *name;
@@ -48,9 +49,13 @@ const char *ca_key_algorithm_name(enum ca_key_algorithm algorithm)
 
 void keystore_free(struct keystore *store)
 {
+	size_t i;
+
 	if (!store)
 		return;
 	key_uses_free(store->uses);
+	for (i = 0; i < CA_KEY_COUNT; i++)
+		own_signature_free(store->own[i]);
 	store->backend->free(store);
 }
 
@@ -102,6 +107,26 @@ enum err keystore_sign(
 	CHECK(ca_key_algorithm(key) != CA_ALGORITHM_HMAC_SHA256);
 	count_use(store, key);
 	return store->backend->sign(store, key, bytes, len, signature);
+}
+
+enum err keystore_verify(struct keystore *store, enum ca_key key, const void *bytes, size_t len,
+    const struct buf *signature)
+{
+	const EVP_MD *digest =
+	    ca_key_algorithm(key) == CA_ALGORITHM_P384 ? EVP_sha384() : EVP_sha256();
+	EVP_PKEY *public_key = keystore_public_key(store, key);
+	struct own_signature **own = &store->own[key];
+
+	if (!public_key)
+		return ERR_UNAVAILABLE;
+	/* A key that was locked and came again is another object. */
+	if (*own && !own_signature_is_of(*own, public_key)) {
+		own_signature_free(*own);
+		*own = NULL;
+	}
+	if (!*own)
+		*own = own_signature_new(public_key);
+	return own_signature_verify(*own, digest, bytes, len, signature->bytes, signature->len);
 }
 
 enum err keystore_hmac(struct keystore *store, enum ca_key key, const void *bytes, size_t len,

@@ -69,6 +69,7 @@ struct key_uses;
 struct keystore {
 	const struct keystore_backend *backend;
 	struct key_uses *uses; /* NULL: not counted */
+	struct own_signature *own[CA_KEY_COUNT]; /* NULL: none looked at yet */
 };
 
 /* Sealed files. The passphrase is copied. `scrypt_log2_n` seals new keys: KEYSTORE_SCRYPT_LOG2_N
@@ -125,6 +126,10 @@ MUST_CHECK enum err keystore_check(struct keystore *store);
  * is loaded. ERR_UNAVAILABLE: the token is gone, or the key is locked. */
 MUST_CHECK enum err keystore_sign(
     struct keystore *store, enum ca_key key, const void *bytes, size_t len, struct buf *signature);
+/* Looks at a signature that keystore_sign() made over these bytes. ERR_SIGNATURE: it is not good.
+ */
+MUST_CHECK enum err keystore_verify(struct keystore *store, enum ca_key key, const void *bytes,
+    size_t len, const struct buf *signature);
 MUST_CHECK enum err keystore_hmac(struct keystore *store, enum ca_key key, const void *bytes,
     size_t len, uint8_t digest[SHA256_LEN]);
 /* Borrowed; of a loaded key that is not symmetric. */

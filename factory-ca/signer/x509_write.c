@@ -259,21 +259,6 @@ void x509_put_authority_info_access(struct buf *out, const char *issuer_url, con
 	x509_extension_end(out, marks);
 }
 
-static enum err verify_own(EVP_PKEY *key, enum ca_key_algorithm algorithm, const struct buf *tbs,
-    const struct buf *signature)
-{
-	const EVP_MD *digest = algorithm == CA_ALGORITHM_P384 ? EVP_sha384() : EVP_sha256();
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	enum err err = ERR_SIGNATURE;
-
-	if (context && EVP_DigestVerifyInit(context, NULL, digest, NULL, key) == 1 &&
-	    EVP_DigestVerify(context, signature->bytes, signature->len, tbs->bytes, tbs->len) == 1)
-		err = ERR_OK;
-	EVP_MD_CTX_free(context);
-	ERR_clear_error();
-	return err;
-}
-
 enum err x509_sign(struct keystore *store, enum ca_key key, const struct buf *tbs, struct buf *out)
 {
 	enum ca_key_algorithm algorithm = ca_key_algorithm(key);
@@ -285,7 +270,7 @@ enum err x509_sign(struct keystore *store, enum ca_key key, const struct buf *tb
 		err = keystore_sign(store, key, tbs->bytes, tbs->len, &signature);
 	/* A fault while signing would give the key away with the bad signature: look first. */
 	if (!err)
-		err = verify_own(keystore_public_key(store, key), algorithm, tbs, &signature);
+		err = keystore_verify(store, key, tbs->bytes, tbs->len, &signature);
 	if (!err) {
 		mark = der_begin(out, DER_SEQUENCE);
 		buf_put(out, tbs->bytes, tbs->len);

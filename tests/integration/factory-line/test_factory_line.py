@@ -163,6 +163,27 @@ class Work(Case):
             self.assertEqual(run("openssl", "pkey", "-pubout", "-in", f"{folder}/{n}.key").stdout,
                              public_key(os.path.join(self.out, mac), "certificate.pem"))
 
+    def test_keys_that_the_signer_makes(self):
+        macs = line.macs(6)
+        order = line.order(macs)
+        status, said = factory_line(order, self.out, *span(macs), "--server-keys", "--key-type", "rsa2048", "--batch", "2")
+        self.assertEqual(status, 0, said)
+        self.check_phones(macs, order)
+        kept = read(self.out, f"{macs[0]}/key.pem")
+        self.assertIn(b"2048 bit", run("openssl", "pkey", "-noout", "-text", "-in", f"{self.out}/{macs[0]}/key.pem").stdout)
+        self.assertEqual(stat.S_IMODE(os.stat(f"{self.out}/{macs[0]}/key.pem").st_mode), 0o600)
+        # A key that came is kept: without its journal the run asks for the same certificate again.
+        os.unlink(os.path.join(self.out, "journal"))
+        self.assertEqual(factory_line(order, self.out, *span(macs), "--server-keys")[0], 0)
+        self.assertEqual(read(self.out, f"{macs[0]}/key.pem"), kept)
+        # One that was lost before it was on disk is made again.
+        os.unlink(os.path.join(self.out, "journal"))
+        os.unlink(os.path.join(self.out, macs[1], "key.pem"))
+        status, said = factory_line(order, self.out, *span(macs), "--server-keys", "--key-type", "rsa2048")
+        self.assertEqual(status, 0, said)
+        folder = os.path.join(self.out, macs[1])
+        self.assertEqual(public_key(folder, "key.pem"), public_key(folder, "certificate.pem"))
+
     def test_pkcs12_keys_and_a_label_of_ones_own(self):
         macs = line.macs(2)
         order = line.order(macs)

@@ -1,0 +1,32 @@
+/*
+ * Looking at signatures of our own keys before they leave: a fault while signing would give a key
+ * away with the bad signature.
+ *
+ * The same public key again and again: after some hundred on P-256, multiples of its point are kept
+ * in a table, which halves the cost. Every other key is OpenSSL's business alone. All inputs are
+ * public or ours; a wrong verdict here can only keep a good certificate back, or let out one that
+ * every verifier will refuse. Pure; used by the signer and the ceremony's commands.
+ */
+#ifndef FIRSTRING_FACTORY_CA_SIGNER_OWN_SIGNATURE_H
+#define FIRSTRING_FACTORY_CA_SIGNER_OWN_SIGNATURE_H
+
+#include <openssl/evp.h>
+#include <stddef.h>
+
+#include "common/base/err.h"
+
+enum { OWN_SIGNATURE_TABLE_AFTER = 100 };
+
+struct own_signature;
+
+/* For one public key, which is kept. */
+struct own_signature *own_signature_new(EVP_PKEY *key);
+void own_signature_free(struct own_signature *own);
+/* 1 when it is for this very object. */
+int own_signature_is_of(const struct own_signature *own, const EVP_PKEY *key);
+
+/* ERR_SIGNATURE: the signature (DER) over the bytes does not verify with that digest. */
+MUST_CHECK enum err own_signature_verify(struct own_signature *own, const EVP_MD *digest,
+    const void *bytes, size_t len, const void *signature, size_t signature_len);
+
+#endif
