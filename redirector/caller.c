@@ -60,7 +60,8 @@ void caller_note_outcome(const struct caller *caller, const struct abuse *abuse,
 	switch (reason) {
 	case DECIDE_METHOD: /* some phones upload by themselves */
 	case DECIDE_NO_CREDENTIALS: /* many ask first and log in then */
-	case DECIDE_WEAK_LISTENER: /* a phone of ours, at the wrong door */
+	case DECIDE_WRONG_LISTENER: /* phones of ours, at the wrong door */
+	case DECIDE_WEAK_LISTENER:
 	case DECIDE_UNAVAILABLE:
 		return;
 	case DECIDE_WRONG_CREDENTIALS:

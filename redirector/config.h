@@ -24,6 +24,7 @@ struct listener_config {
 	struct conf_address address;
 	int authentication; /* enum listener_authentication */
 	int floor; /* enum tls_floor */
+	struct conf_strings models; /* none: all */
 	int proxy; /* enum server_proxy */
 	struct conf_strings balancers; /* networks */
 	struct conf_sections key_pairs; /* struct key_pair_config; none: those of the file */

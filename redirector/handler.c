@@ -17,7 +17,7 @@
 #include "common/pki/tls_policy.h"
 #include "redirector/answer.h"
 #include "redirector/caller.h"
-#include "redirector/handshake_cause.h"
+#include "redirector/door.h"
 #include "redirector/metrics.h"
 #include "redirector/reply.h"
 
@@ -265,6 +265,15 @@ static enum err encrypt(struct call *call)
 	return ERR_OK;
 }
 
+static int refuses_model(const struct listener_config *listener, const char *model)
+{
+	for (size_t i = 0; i < listener->models.count; i++) {
+		if (strcmp(listener->models.items[i], model) == 0)
+			return 0;
+	}
+	return listener->models.count > 0;
+}
+
 static struct decision decide(const struct call *call, const struct decide_device *device)
 {
 	const struct http1_head *head = exchange_head(call->exchange);
@@ -278,6 +287,8 @@ static struct decision decide(const struct call *call, const struct decide_devic
 				 .token_is_refused = call->token_is_refused},
 	    device,
 	    &(struct decide_policy){
+		.refuses_model =
+		    device != NULL && refuses_model(call->listener->config, device->model),
 		.listener_compatible = call->listener->config->floor == TLS_FLOOR_COMPATIBLE,
 		.can_stage = call->listener->public_url[0] != '\0',
 		.once_grace_s = config->once_grace_s},
@@ -452,59 +463,6 @@ static void on_request(struct exchange *exchange, void *ctx)
 		refuse(call, reason);
 }
 
-static int on_connect(const struct server_peer *peer, void *ctx)
-{
-	const struct entrance *entrance = ctx;
-
-	return abuse_admits(&entrance->handler->abuse, peer);
-}
-
-static enum server_verdict on_handshake(const struct server_peer *peer, void *ctx)
-{
-	const struct entrance *entrance = ctx;
-	const struct handler *handler = entrance->handler;
-	struct device_id id;
-
-	if (entrance->listener->config->authentication == LISTENER_PASSWORD)
-		return SERVER_LET_IN;
-	if (!caller_from_certificate(handler->state->issuers, peer, &id))
-		return SERVER_TURN_AWAY;
-	return abuse_admits_certificate(&handler->abuse, peer, &id.fingerprint) ? SERVER_LET_IN
-										: SERVER_BAN;
-}
-
-/* Whether a connection that came to nothing speaks against its source. Time may run out because we
- * are slow, a reset is a phone switched off, an alert says that the phone does not like us, and who
- * is banned pays no more: none of these may shut an office out. */
-static int is_failure(enum server_refusal refusal, enum handshake_cause cause)
-{
-	switch (refusal) {
-	case SERVER_REFUSED_HANDSHAKE:
-	case SERVER_REFUSED_CERTIFICATE:
-		return cause != HANDSHAKE_ALERT_TRUST && cause != HANDSHAKE_ALERT_CERTIFICATE &&
-		       cause != HANDSHAKE_ALERT_OTHER;
-	case SERVER_REFUSED_SYNTAX:
-	case SERVER_REFUSED_PROXY:
-		return 1;
-	default:
-		return 0;
-	}
-}
-
-static void on_refusal(
-    enum server_refusal refusal, const char *detail, const struct server_peer *peer, void *ctx)
-{
-	const struct entrance *entrance = ctx;
-	enum handshake_cause cause = handshake_cause_of(detail);
-
-	metrics_add(METRIC_CONNECTIONS_REFUSED, refusal, 1);
-	if (refusal == SERVER_REFUSED_HANDSHAKE || refusal == SERVER_REFUSED_CERTIFICATE)
-		metrics_add(METRIC_HANDSHAKES_FAILED, cause, 1);
-	if (is_failure(refusal, cause))
-		abuse_note_failure(
-		    &entrance->handler->abuse, peer, NULL, NULL, server_refusal_name(refusal));
-}
-
 /* What the server itself answers is not kept by anybody either. */
 static void on_error(int status, const char *reason, struct server_answer *answer, void *ctx)
 {
@@ -513,7 +471,7 @@ static void on_error(int status, const char *reason, struct server_answer *answe
 }
 
 const struct server_handler redirector_handler = {.on_request = on_request,
-    .on_connect = on_connect,
-    .on_handshake = on_handshake,
+    .on_connect = door_on_connect,
+    .on_handshake = door_on_handshake,
     .on_error = on_error,
-    .on_refusal = on_refusal};
+    .on_refusal = door_on_refusal};

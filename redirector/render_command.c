@@ -19,19 +19,21 @@
 
 static const char HELP[] =
     "usage: redirector --render FILE [--mac MAC] [--url URL] [--fallback URL]... [--path PATH]\n"
-    "           [--serial TEXT] [--model TEXT] [--user TEXT] [--password TEXT]\n"
+    "           [--serial TEXT] [--model TEXT] [--user TEXT] [--password TEXT] [--stage-one URL]\n"
     "\n"
     "Prints what a phone of the format FILE (such as redirector/formats/yealink.format) is told:\n"
     "the file at PATH, or the one that holds its settings. URLs may hold {mac}, {MAC}, {serial}\n"
-    "and {model}. What is not given is made up.\n"
+    "and {model}. What is not given is made up. With --stage-one it is the first answer of a "
+    "staged\n"
+    "delivery, which sends the phone to that URL.\n"
     "\n"
     "It exits 0; 64 when the command is not right; 65 when the file is no format, the path is not\n"
-    "the phone's own, or the format cannot carry a value, which is named.\n";
+    "the phone's own, or the format cannot stage or cannot carry a value, which is named.\n";
 
 enum { FORMAT_FILE_MAX = 64 * 1024, FALLBACKS_MAX = 8, PATH_LEN = 2049 };
 
 struct arguments {
-	const char *file, *mac, *url, *path, *serial, *model, *user, *password;
+	const char *file, *mac, *url, *path, *serial, *model, *user, *password, *stage_one;
 	const char *fallbacks[FALLBACKS_MAX];
 	size_t fallback_count;
 };
@@ -44,7 +46,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 	} options[] = {{"--mac", &arguments->mac}, {"--url", &arguments->url},
 	    {"--path", &arguments->path}, {"--serial", &arguments->serial},
 	    {"--model", &arguments->model}, {"--user", &arguments->user},
-	    {"--password", &arguments->password}};
+	    {"--password", &arguments->password}, {"--stage-one", &arguments->stage_one}};
 
 	if (argc < 2) {
 		fputs(HELP, stderr);
@@ -165,6 +167,21 @@ out:
 	return status;
 }
 
+/* Nothing of the ITSP's stands in stage one. */
+static int choose_stage(struct arguments *arguments, const struct format *format, unsigned *body)
+{
+	if (arguments->stage_one == NULL)
+		return 1;
+	if (!format_can_stage(format)) {
+		fprintf(stderr, "--stage-one: the format %s cannot stage\n", format_name(format));
+		return 0;
+	}
+	arguments->url = arguments->stage_one;
+	arguments->fallback_count = 0;
+	*body = format_stage_one_body(format, *body);
+	return 1;
+}
+
 int command_render(int argc, char **argv)
 {
 	struct arguments arguments = {
@@ -184,7 +201,8 @@ int command_render(int argc, char **argv)
 		return EX_USAGE;
 	}
 	struct format *format = load_format(arguments.file);
-	if (format != NULL && choose_body(format, &mac, arguments.path, &body))
+	if (format != NULL && choose_body(format, &mac, arguments.path, &body) &&
+	    choose_stage(&arguments, format, &body))
 		status = print_body(&arguments, format, &mac, body);
 	format_free(format);
 	return status;

@@ -18,6 +18,7 @@ static const struct {
     [DECIDE_NOT_LIVE] = {"not_live", 404, "certificate_unknown"},
     [DECIDE_DEAD_CERTIFICATE] = {"dead_certificate", 404, "certificate_not_live"},
     [DECIDE_OTHER_DEVICE] = {"other_device", 404, "certificate_mac_differs"},
+    [DECIDE_WRONG_LISTENER] = {"wrong_listener", 404, NULL},
     [DECIDE_WEAK_LISTENER] = {"weak_listener", 404, "weak_listener"},
     [DECIDE_UNKNOWN_FILE] = {"unknown_file", 404, NULL},
     [DECIDE_COMMON_FILE] = {"common_file", 404, NULL},
@@ -166,6 +167,10 @@ struct decision decide_answer(const struct decide_request *request,
 	}
 	if (!mac_equal(&device->mac, request->mac)) {
 		decision.reason = DECIDE_OTHER_DEVICE;
+		return decision;
+	}
+	if (policy->refuses_model) {
+		decision.reason = DECIDE_WRONG_LISTENER;
 		return decision;
 	}
 	if (device->has_certificate || (policy->listener_compatible && !device->tls_compatible)) {

@@ -29,6 +29,7 @@ enum decide_reason {
 	DECIDE_NOT_LIVE, /* the certificate verifies and was never on record */
 	DECIDE_DEAD_CERTIFICATE, /* it was ours once: revoked or replaced */
 	DECIDE_OTHER_DEVICE, /* on record for another MAC than it says */
+	DECIDE_WRONG_LISTENER, /* it is for other models */
 	DECIDE_WEAK_LISTENER, /* the phone can do better than this listener */
 	DECIDE_UNKNOWN_FILE,
 	DECIDE_COMMON_FILE,
@@ -82,6 +83,7 @@ struct decide_device {
 };
 
 struct decide_policy {
+	int refuses_model; /* the listener is for other models */
 	int listener_compatible; /* the listener's TLS floor is the compatible one */
 	int can_stage; /* it is known where phones find us again */
 	int64_t once_grace_s;

@@ -13,6 +13,7 @@
 #include "common/db/row.h"
 #include "common/net/sandbox.h"
 #include "factory-ca/front/crl_publish.h"
+#include "factory-ca/front/expiry.h"
 #include "factory-ca/front/front.h"
 #include "factory-ca/front/metrics.h"
 #include "factory-ca/signer/protocol_certify.h"
@@ -23,7 +24,8 @@ enum {
 	STATEMENT_MS = 10000,
 	SIGNER_MS = 10000,
 	QUEUE_MAX = 8,
-	CRL_MS = 1000, /* between two looks for a newer CRL */
+	CRL_MS = 1000, /* between two looks for a newer CRL, and more after a large one */
+	CRL_BYTES_A_MS = 256,
 	RESPONDER_MS = 60 * 60 * 1000, /* the same for the responder's certificate, which is renewed
 					* half a month before its end */
 	RETRY_MS = 2000,
@@ -36,6 +38,7 @@ struct publisher {
 	struct signer_client *signer;
 	struct worker_signals *signals;
 	struct event *crl_timer, *responder_timer;
+	struct expiry_watch *expiry;
 	int64_t known; /* number of the CRL that is published */
 	int is_draining;
 };
@@ -66,7 +69,9 @@ static void on_crl(enum err err, const struct buf *der, const struct crl_info *i
 
 	if (publisher->is_draining)
 		return;
-	set_timer(publisher->crl_timer, err ? RETRY_MS : CRL_MS);
+	/* A large one is not signed and stored again for each phone that is reworked. */
+	set_timer(
+	    publisher->crl_timer, err ? RETRY_MS : CRL_MS + (int64_t)(der->len / CRL_BYTES_A_MS));
 	if (err || der->len == 0)
 		return;
 	publisher->known = info->number;
@@ -220,6 +225,7 @@ static void start(struct publisher *publisher, const struct front_state *state)
 	set_timer(publisher->crl_timer, 0);
 	if (*config->ocsp_public_key)
 		set_timer(publisher->responder_timer, 0);
+	publisher->expiry = expiry_watch_new(publisher->base, publisher->pg, config);
 	publisher->signals = worker_signals_new(publisher->base, on_drain, publisher);
 }
 
@@ -242,6 +248,7 @@ int publisher_run(const struct worker *worker, void *state)
 	signer_client_free(publisher.signer);
 	event_base_loop(publisher.base, EVLOOP_NONBLOCK);
 	worker_signals_free(publisher.signals);
+	expiry_watch_free(publisher.expiry);
 	event_free(publisher.crl_timer);
 	event_free(publisher.responder_timer);
 	event_base_free(publisher.base);

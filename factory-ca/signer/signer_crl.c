@@ -6,7 +6,12 @@
 #include "common/base/log.h"
 #include "factory-ca/signer/signer_state.h"
 
-enum { DAY_S = 24 * 60 * 60, NEXT_UPDATE_S = 30 * DAY_S };
+enum {
+	DAY_S = 24 * 60 * 60,
+	NEXT_UPDATE_S = 30 * DAY_S,
+	SENT_MAX = 12 * 1024 * 1024, /* what a peer's queue holds beside other answers: about
+				      * 300,000 entries; the next shard begins before */
+};
 
 /* Seconds since 1970 as cRLNumber: it grows without being kept anywhere, as long as the clock does
  * not go back, which ledger_clock_behind_s() sees; hence one CRL a second at most. */
@@ -84,5 +89,11 @@ enum err signer_on_crl(struct peer *peer, uint32_t id, struct cursor payload)
 	if (make(signer, clock_unix_s()))
 		return signer_reply_failed(
 		    peer, id, SIGNER_FAILURE_UNAVAILABLE, "no CRL can be signed now");
+	if (signer->crl.len > SENT_MAX) {
+		LOG_ERROR("crl_too_large", log_uint("entries", signer->crl_entries),
+		    log_uint("bytes", signer->crl.len));
+		return signer_reply_failed(peer, id, SIGNER_FAILURE_UNAVAILABLE,
+		    "this CRL has grown too large for one shard");
+	}
 	return send_crl(peer, id, known == (uint64_t)signer->crl_made_unix_s ? 0 : signer->crl.len);
 }

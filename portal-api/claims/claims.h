@@ -26,8 +26,8 @@ void claim_refuse(struct request *request, const struct mac *mac, const struct p
 struct pg_call claim_read_call(const struct mac *mac);
 struct pg_call profile_read_call(const char *profile_id);
 
-/* What the profile's row says; borrowed from it. */
-void carry_take_profile(struct carry *carry, const struct pg_rows *profile);
+/* What a row of a profile says; borrowed from it. */
+void carry_take_profile(struct carry *carry, const struct pg_rows *profile, size_t row);
 
 /*
  * The admin password for a phone: the one supplied, when it is good enough, else a new one; in
@@ -40,8 +40,8 @@ MUST_CHECK enum err claim_password(const struct portal *portal, const struct car
 
 /*
  * What depends on the model, for a claim to be: its id and its sealed password, from the rows of
- * profile_get and of a check that tells model, format, serial_number and admin_user. -1 when a
- * problem was answered.
+ * profile_get and of a check that tells model, format, serial_number, admin_user and
+ * password_alphabet. -1 when a problem was answered.
  */
 MUST_CHECK int claim_prepare(struct request *request, const struct mac *mac,
     const struct pg_rows *profile, const struct pg_rows *checked, const char *supplied,

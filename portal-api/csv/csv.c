@@ -9,6 +9,7 @@
 void csv_init(struct csv *csv, const char *text, size_t len)
 {
 	memset(csv, 0, sizeof(*csv));
+	csv->separator = ',';
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		text += 3;
 		len -= 3;
@@ -42,7 +43,7 @@ static enum err check_line(struct csv *csv, const char *line, size_t len)
 	return ERR_OK;
 }
 
-/* One field from text[*at..len) into the row buffer; *at is left at the comma or the end. */
+/* One field from text[*at..len) into the row buffer; *at is left at the separator or the end. */
 static enum err take_field(struct csv *csv, const char *text, size_t len, size_t *at)
 {
 	size_t i = *at;
@@ -57,10 +58,10 @@ static enum err take_field(struct csv *csv, const char *text, size_t len, size_t
 			buf_put_u8(&csv->row, (uint8_t)text[i]);
 		}
 		i++;
-		if (i < len && text[i] != ',')
+		if (i < len && text[i] != csv->separator)
 			return fail(csv, "Something stands between a closing quote and the comma.");
 	} else {
-		for (; i < len && text[i] != ','; i++) {
+		for (; i < len && text[i] != csv->separator; i++) {
 			if (text[i] == '"')
 				return fail(
 				    csv, "A quote stands inside a field that is not quoted.");
@@ -116,8 +117,21 @@ enum err csv_next(struct csv *csv)
 	return ERR_NOT_FOUND;
 }
 
+/* By the first line that is not empty: a comma, unless there is none and a semicolon is. */
+static char separator_of(const struct csv *csv)
+{
+	const char *line = csv->next;
+	while (line < csv->end && (*line == '\n' || *line == '\r'))
+		line++;
+	size_t left = (size_t)(csv->end - line);
+	const char *feed = left ? memchr(line, '\n', left) : NULL;
+	size_t len = feed ? (size_t)(feed - line) : left;
+	return len && !memchr(line, ',', len) && memchr(line, ';', len) ? ';' : ',';
+}
+
 enum err csv_header(struct csv *csv, const char *const *names, size_t count)
 {
+	csv->separator = separator_of(csv);
 	enum err err = csv_next(csv);
 	if (err == ERR_NOT_FOUND)
 		return fail(csv, "The file is empty; it begins with a header line.");

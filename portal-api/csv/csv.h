@@ -1,9 +1,10 @@
 /*
  * A strict CSV reader (RFC 4180) for what people export from spreadsheets. Pure.
  *
- * The text comes from the Internet. UTF-8 with or without BOM, LF or CRLF; quoted fields, without
- * line breaks inside (no field of ours has one, and an open quote is found on its own line). No
- * field is ever a formula here: the caller's types refuse them.
+ * The text comes from the Internet. UTF-8 with or without BOM, LF or CRLF, commas, or semicolons
+ * where the header has them (as spreadsheets save in much of Europe); quoted fields, without line
+ * breaks inside (no field of ours has one, and an open quote is found on its own line). No field is
+ * ever a formula here: the caller's types refuse them.
  */
 #ifndef FIRSTRING_PORTAL_CSV_CSV_H
 #define FIRSTRING_PORTAL_CSV_CSV_H
@@ -21,7 +22,8 @@ struct csv {
 	const char *fields[CSV_FIELDS_MAX]; /* of the row; valid until the next csv_next */
 	size_t field_count;
 	const char *why; /* after ERR_SYNTAX: a sentence */
-	struct buf row; /* private */
+	char separator; /* private, as what follows */
+	struct buf row;
 };
 
 /* Begins. csv_free releases. */

@@ -1,5 +1,6 @@
 /*
- * One row of a claim job on its way: judged, checked, prepared, claimed.
+ * One row of a claim job on its way: judged, checked, prepared, claimed. The database is asked for
+ * many at once (runner.c).
  *
  * What it says is an ITSP's; who may claim what is decided by the database, as in PUT
  * /v1/claims/{mac}, and what the model can carry by the same code.
@@ -20,7 +21,7 @@ struct job_actor {
 
 enum claim_row_state {
 	ROW_WAITING, /* nothing was done, or the database was away: to be tried again */
-	ROW_PREPARED, /* it would be granted; everything for claim_put is here */
+	ROW_PREPARED, /* it would be granted; everything for claims_take is here */
 	ROW_GRANTED,
 	ROW_REFUSED,
 };
@@ -38,24 +39,17 @@ struct claim_row {
 	struct uuid claim_id;
 	char profile_id[UUID_TEXT_LEN + 1];
 	struct buf sealed;
-	/* Private to claim_row.c. */
-	const struct portal *portal;
-	const struct job_actor *actor;
-	void (*on_step)(struct claim_row *row, void *ctx);
-	void *ctx;
 };
 
 void claim_row_free(struct claim_row *row);
 
-/*
- * Judges what is written (0: the row is refused, and that is all), and asks the database (1: calls
- * back once, from the loop, when the row is prepared, granted or refused, or still waiting because
- * the database did not answer).
- */
-int claim_row_check(struct claim_row *row, const struct portal *portal,
-    const struct job_actor *actor, void (*on_step)(struct claim_row *row, void *ctx), void *ctx);
-/* Claims a prepared row; calls back once, from the loop. */
-void claim_row_take(struct claim_row *row);
+/* Judges what is written, without the database; the row is refused where it is not right. */
+void claim_row_judge(struct claim_row *row);
+/* Takes what claims_check says of it in row `at`: it is prepared, granted ("same") or refused. */
+void claim_row_prepare(
+    struct claim_row *row, const struct portal *portal, const struct pg_rows *rows, size_t at);
+/* The database refused a value of this row. */
+void claim_row_refuse(struct claim_row *row);
 /* Sets the result for an outcome of claim_put or claim_check. */
 void claim_row_settle(struct claim_row *row, const char *outcome);
 

@@ -1,5 +1,5 @@
 /*
- * The worker of claim jobs: takes one job after another and runs its rows, some of them at once.
+ * The worker of claim jobs: takes one job after another and runs its rows, a thousand at a time.
  *
  * It has no listener; what it reads was stored by the API's workers as ITSPs sent it. It holds the
  * sealing ring, the role firstring_portal, and firstring_admin for the housekeeping. A job is held
@@ -28,7 +28,7 @@
 #include "portal-api/state.h"
 #include "queries_portal-api.h"
 
-enum { POLL_MS = 500, RETRY_MS = 1000, LEASE_S = 30, BATCH_ROWS = 64, IN_FLIGHT_MAX = 32 };
+enum { POLL_MS = 500, RETRY_MS = 1000, LEASE_S = 30, BATCH_ROWS = 1000 };
 /* Above the roles' statement_timeout: what is done in bulk is slow. */
 enum { DEADLINE_MS = 40000 };
 
@@ -45,12 +45,13 @@ struct runner {
 	int draining, busy;
 	struct job job; /* the one in hand, while busy */
 	struct claim_row *rows; /* the batch */
-	size_t count, next, in_flight;
+	size_t count;
+	int one_by_one; /* a batch held a value that the database refuses: which row's is found out
+			 */
 };
 
 static void take_job(struct runner *runner);
 static void next_batch(struct runner *runner);
-static void go_on(struct runner *runner);
 
 static void wait_ms(struct runner *runner, unsigned ms)
 {
@@ -64,7 +65,7 @@ static void free_batch(struct runner *runner)
 		claim_row_free(&runner->rows[i]);
 	free(runner->rows);
 	runner->rows = NULL;
-	runner->count = runner->next = runner->in_flight = 0;
+	runner->count = 0;
 }
 
 /* Lets go of the job: it is finished, another worker's, or its lease is left to run out. */
@@ -187,15 +188,36 @@ static void note_results(struct runner *runner)
 	pg_submit(runner->portal.tenant, calls, 2, on_noted, runner);
 }
 
-/* --- An atomic job's claims, in one transaction --- */
+/* --- When the database fails a batch --- */
 
-static void on_all_taken(
+/*
+ * What it could not do now is tried again by whoever takes the job up. A value that it refuses is
+ * some row's fault: the batch is read again row by row, until it is known whose.
+ */
+static void fail_batch(struct runner *runner, const char *what, const struct pg_error *error)
+{
+	int is_rows = error->err == ERR_REFUSED || error->err == ERR_EXISTS;
+	complain(runner, what, error);
+	if (!is_rows || runner->job.atomic) {
+		leave_job(runner, RETRY_MS);
+	} else if (runner->count > 1) {
+		free_batch(runner);
+		runner->one_by_one = 1;
+		next_batch(runner);
+	} else {
+		claim_row_refuse(&runner->rows[0]);
+		note_results(runner);
+	}
+}
+
+/* --- The claims of a batch, in one transaction; an atomic job's all or none --- */
+
+static void on_taken(
     const struct pg_error *error, const struct pg_rows *const *results, size_t count, void *ctx)
 {
 	struct runner *runner = ctx;
 	if (error) {
-		complain(runner, "claim all", error);
-		leave_job(runner, RETRY_MS);
+		fail_batch(runner, "claim", error);
 		return;
 	}
 	const struct pg_rows *rows = results[count - 1];
@@ -209,10 +231,12 @@ static void on_all_taken(
 	note_results(runner);
 }
 
-/* Those that are still one's own from before ("same") need no claim. */
-static void take_all(struct runner *runner)
+/* Those that are one's own from before ("same") need no claim. */
+static void take(struct runner *runner)
 {
 	const struct claim_row *rows = runner->rows;
+	const struct pg_statement *statement =
+	    runner->job.atomic ? &query_claims_put : &query_claims_take;
 	struct pg_params *params = pg_params_new();
 	static const enum pg_array types[] = {
 	    PG_ARRAY_UUID, PG_ARRAY_MACADDR, PG_ARRAY_TEXT, PG_ARRAY_UUID, PG_ARRAY_BYTEA};
@@ -240,59 +264,74 @@ static void take_all(struct runner *runner)
 	}
 	pg_param_int(params, runner->portal.config->wrong_codes_per_hour);
 	job_param_actor(&runner->job.actor, params);
-	const struct pg_call calls[] = {
-	    job_tenant_call(&runner->job.actor), {&query_claims_put, params}};
-	pg_submit(runner->portal.tenant, calls, 2, on_all_taken, runner);
+	const struct pg_call calls[] = {job_tenant_call(&runner->job.actor), {statement, params}};
+	pg_submit(runner->portal.tenant, calls, 2, on_taken, runner);
 }
 
 /* --- A batch --- */
 
-/* Every row was stepped as far as it goes by itself. */
+/* Every row was checked. */
 static void end_batch(struct runner *runner)
 {
 	const struct job *job = &runner->job;
-	for (size_t i = 0; i < runner->count; i++) {
-		if (runner->rows[i].state == ROW_WAITING) {
-			leave_job(runner, RETRY_MS);
-			return;
-		}
-	}
 	int all_good = all_are(runner, ROW_PREPARED, ROW_GRANTED);
-	if (job->atomic && !job->dry_run && all_good &&
-	    !all_are(runner, ROW_GRANTED, ROW_GRANTED)) {
-		take_all(runner);
-		return;
-	}
+	int some_to_take = 0;
 	for (size_t i = 0; i < runner->count; i++) {
 		struct claim_row *row = &runner->rows[i];
 		if (row->state == ROW_PREPARED && job->atomic && !all_good)
 			claim_row_settle(row, "rolled_back");
-		else if (row->state == ROW_PREPARED)
-			row->state = ROW_GRANTED; /* of a dry run: it would be */
+		else if (row->state == ROW_PREPARED && job->dry_run)
+			row->state = ROW_GRANTED; /* it would be */
+		some_to_take |= row->state == ROW_PREPARED;
 	}
-	note_results(runner);
+	if (some_to_take)
+		take(runner);
+	else
+		note_results(runner);
 }
 
-static void on_row(struct claim_row *row, void *ctx)
+static void on_checked(
+    const struct pg_error *error, const struct pg_rows *const *results, size_t count, void *ctx)
 {
 	struct runner *runner = ctx;
-	if (row->state == ROW_PREPARED && !runner->job.dry_run && !runner->job.atomic) {
-		claim_row_take(row);
+	if (error) {
+		fail_batch(runner, "check rows", error);
 		return;
 	}
-	runner->in_flight--;
-	go_on(runner);
+	const struct pg_rows *rows = results[count - 1];
+	size_t at = 0;
+	for (size_t i = 0; i < runner->count; i++)
+		if (runner->rows[i].state == ROW_WAITING)
+			claim_row_prepare(&runner->rows[i], &runner->portal, rows, at++);
+	CHECK(at == row_count(rows));
+	end_batch(runner);
 }
 
-static void go_on(struct runner *runner)
+/* Asks for those rows that are not refused for what is written in them. */
+static void check(struct runner *runner)
 {
-	while (runner->next < runner->count && runner->in_flight < IN_FLIGHT_MAX) {
-		struct claim_row *row = &runner->rows[runner->next++];
-		runner->in_flight += (size_t)claim_row_check(
-		    row, &runner->portal, &runner->job.actor, on_row, runner);
-	}
-	if (runner->in_flight == 0)
-		end_batch(runner);
+	const struct claim_row *rows = runner->rows;
+	struct pg_params *params = pg_params_new();
+	pg_param_array_begin(params, PG_ARRAY_MACADDR);
+	for (size_t i = 0; i < runner->count; i++)
+		if (rows[i].state == ROW_WAITING)
+			pg_param_mac(params, &rows[i].mac);
+	pg_param_array_end(params);
+	pg_param_array_begin(params, PG_ARRAY_TEXT);
+	for (size_t i = 0; i < runner->count; i++)
+		if (rows[i].state == ROW_WAITING)
+			pg_param_text(params, rows[i].has_code ? rows[i].claim_code.symbols : NULL);
+	pg_param_array_end(params);
+	pg_param_array_begin(params, PG_ARRAY_TEXT);
+	for (size_t i = 0; i < runner->count; i++)
+		if (rows[i].state == ROW_WAITING)
+			pg_param_text(params, rows[i].profile);
+	pg_param_array_end(params);
+	pg_param_int(params, runner->portal.config->wrong_codes_per_hour);
+	job_param_actor(&runner->job.actor, params);
+	const struct pg_call calls[] = {
+	    job_tenant_call(&runner->job.actor), {&query_claims_check, params}};
+	pg_submit(runner->portal.tenant, calls, 2, on_checked, runner);
 }
 
 static char *copy(const struct pg_rows *rows, size_t row, const char *column)
@@ -324,8 +363,12 @@ static void on_batch(
 		runner->rows[i].mac_text = copy(rows, i, "mac");
 		runner->rows[i].code_text = copy(rows, i, "claim_code");
 		runner->rows[i].profile = copy(rows, i, "profile");
+		claim_row_judge(&runner->rows[i]);
 	}
-	go_on(runner);
+	if (all_are(runner, ROW_REFUSED, ROW_REFUSED))
+		end_batch(runner);
+	else
+		check(runner);
 }
 
 static void next_batch(struct runner *runner)
@@ -334,7 +377,9 @@ static void next_batch(struct runner *runner)
 	pg_param_text(params, runner->job.actor.job_id);
 	pg_param_text(params, runner->name);
 	pg_param_int(params, LEASE_S);
-	pg_param_int(params, runner->job.atomic ? JOB_ATOMIC_ROWS_MAX : BATCH_ROWS);
+	pg_param_int(params, runner->job.atomic   ? JOB_ATOMIC_ROWS_MAX
+			     : runner->one_by_one ? 1
+						  : BATCH_ROWS);
 	const struct pg_call calls[] = {
 	    job_tenant_call(&runner->job.actor), {&query_claim_job_rows_next, params}};
 	pg_submit(runner->portal.tenant, calls, 2, on_batch, runner);
@@ -368,6 +413,7 @@ static void on_job(
 	take_text(job->actor.id, sizeof job->actor.id, rows, "actor_id");
 	job->dry_run = row_bool(rows, 0, row_column(rows, "dry_run"));
 	job->atomic = row_bool(rows, 0, row_column(rows, "atomic"));
+	runner->one_by_one = 0;
 	runner->busy = 1;
 	next_batch(runner);
 }

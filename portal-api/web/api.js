@@ -48,6 +48,8 @@ const json = (method) => (path, body, more) =>
 
 export const get = (path, query = {}) => call('GET', `${path}${queryText(query)}`);
 export const post = json('POST');
+/** Asks something that takes a body and changes nothing. */
+export const ask = (path, body) => call('POST', path, JSON.stringify(body), 'application/json');
 export const put = json('PUT');
 export const patch = json('PATCH');
 export const remove = json('DELETE');

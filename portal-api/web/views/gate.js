@@ -65,7 +65,7 @@ function askForCode(app, entered, finish, back) {
 async function byLink(app, token, done) {
   let person;
   try {
-    person = await api.post('/v1/links', { token });
+    person = await api.ask('/v1/links', { token });
   } catch (problem) {
     show(app, {}, h('section', { class: 'card' }, title(t.gate.linkGone), h('p', {}, problem.code === 'link_not_valid' ? t.gate.linkGoneText : problem.message),
       h('a', { class: 'button primary', href: '#/' }, t.gate.toSignIn)));

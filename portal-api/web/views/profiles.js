@@ -112,7 +112,7 @@ const expand = (url, phone) => url.replace(/\{(mac|MAC|serial|model)\}/g, (_, na
 /** The exact answer, as the server renders it with the phone's own format; null where it cannot. */
 async function rendered(phone, all) {
   try {
-    const answer = await api.post('/v1/profiles/preview', { mac: phone.mac, profile: body(all) });
+    const answer = await api.ask('/v1/profiles/preview', { mac: phone.mac, profile: body(all) });
     return h('div', { class: 'stack tight' }, h('h3', {}, t.profiles.previewAnswer),
       answer.stage_one && [h('p', {}, t.profiles.stageOne), h('pre', {}, answer.stage_one), h('p', {}, t.profiles.stageTwo)], h('pre', {}, answer.body));
   } catch (problem) {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The hot statements on 100,000 phones: no sequential scan of a table that grows, with fresh
+"""The hot statements on 100,000 phones (PLAN_ROWS sets another number, such as 1000000): no sequential scan of a table that grows, with fresh
 statistics and with none, with plans made for the values and with generic ones. auto_explain tells
 the plans inside the functions."""
 import os, pathlib, re, subprocess, sys
 
-ROWS = 100_000
+ROWS = int(os.environ.get("PLAN_ROWS", 100_000))
 GROWING = {"device", "certificate", "device_key", "claim", "shipment", "audit_log", "security_event", "api_token",
            "claim_job", "claim_job_row", "idempotency", "provisioning_profile", "stage_token"}
 queries = pathlib.Path(os.environ["SQL_ROOT"]) / "sql" / "queries"
@@ -121,6 +121,14 @@ CASES = [
      ["device_pkey", "claim_one_live_per_mac", "provisioning_profile"]),
     ("portal-api/claim_put", f"gen_random_uuid(), {free}, 'CODE000000000', t.id('Alpha profile'), t.sealed('x'), 1000000, {who}",
      ["device_pkey", "claim_one_live_per_mac"]),
+    ("portal-api/claims_check", f"t.macs(x'102030000000'::bigint + {ROWS} - 500), t.times('CODE000000000'::text), "
+     f"t.times('Alpha profile'::text), 1000000, {who}", ["device_pkey", "claim_one_live_per_mac", "shipment_one_live_per_mac"]),
+    ("portal-api/claims_take", f"t.ids(), t.macs(x'102030000000'::bigint + {ROWS} - 500), t.times('CODE000000000'::text), "
+     f"t.times(t.id('Alpha profile')), t.times(t.sealed('x')), 1000000, {who}",
+     ["device_pkey", "claim_one_live_per_mac", "shipment_one_live_per_mac"]),
+    ("portal-api/sealed_elsewhere", "1, 100", ["claim_key_idx", "claim_pending_key_idx"]),
+    ("portal-api/claim_timeline", phone, ["device_pkey", "claim_mac_idx"]),
+    ("portal-api/admin_device_history", phone, ["device_pkey", "claim_mac_idx", "shipment_mac_idx"]),
     ("portal-api/claim_get", phone, ["device_pkey"]),
     ("portal-api/claim_list", f"{phone}, 100, null, null, null, null, null", ["claim_itsp_mac_idx", "device_pkey"]),
     ("portal-api/claim_list", "null, 100, 'live', '10:20:30:00:10:00', '10:20:30:00:1f:ff', t.id('Alpha profile'), 'waiting'",

@@ -42,7 +42,7 @@ insert into expected_execute values
     'operator_by_fingerprint station_upsert station_revoke station_by_fingerprint certificates_existing '
     'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append '
     'audit_chain audit_head_put order_extend rekey_grant_insert phone_get operators_by_name order_report '
-    'order_tally_add'),
+    'order_tally_add line_certificates'),
   ('redirector', 'device_lookup events_insert security_events_insert delivery_advance delivery_stage'
     ' replay_beat_put replay_state'),
   ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete '
@@ -51,7 +51,7 @@ insert into expected_execute values
     'claim_job_queue claim_job_take claim_job_rows_next claim_job_rows_done claim_job_finish audit_append '
     'transfer_check transfer_request transfer_answer transfer_withdraw transfers_of_tenant claim_timeline '
     'webhook_create webhook_update webhook_delete webhook_rotate webhook_replay webhook_test token_rotate '
-    'claims_release'),
+    'claims_release claims_check claims_take'),
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove '
     'model_create shipment_create devices_import device_document idempotency_begin idempotency_effect '
     'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions stage_tokens_sweep '

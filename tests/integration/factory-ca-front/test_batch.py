@@ -9,7 +9,7 @@ import ssl
 import threading
 import unittest
 
-from line import Line, rows_for, run
+from line import Line, kill, rows_for, run
 
 
 def setUpModule():
@@ -129,6 +129,29 @@ class Batch(unittest.TestCase):
         self.assertEqual(codes(line.batch(order, rows[1:]).rows()), ["key_reused"])
         self.assertGreaterEqual(int(line.psql(
             "select count(*) from firstring.security_event where kind = 'key_reused'")), 2)
+
+    def test_a_key_of_an_order_long_closed(self):
+        """The signer holds open orders only; the record knows the keys of the whole fleet."""
+        macs = line.macs(2)
+        key = line.path("cloned.key")
+        run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+
+        def row(mac):
+            csr = run("openssl", "req", "-new", "-key", key, "-subj", f"/serialNumber=SN/CN={mac}").stdout.decode()
+            return {"mac": mac, "serial_number": "SN", "csr": csr}
+
+        def events():
+            return int(line.psql("select count(*) from firstring.security_event where kind = 'key_reused'"))
+        old, new = line.order(macs[:1]), line.order(macs[1:])
+        self.assertEqual(codes(line.batch(old, [row(macs[0])]).rows()), ["issued"])
+        line.factory_ca("order", "close", "--reference", old)
+        kill(line.children("signer")[0])
+        line.wait_until_ready()
+        before = events()
+        self.assertEqual(codes(line.batch(new, [row(macs[1])]).rows()), ["key_reused"])
+        self.assertEqual(events(), before + 1)
+        # The MAC is not spoiled by it: with a key of its own it is issued.
+        self.assertEqual(codes(line.batch(new, rows_for(macs[1:])).rows()), ["issued"])
 
     def test_a_csr_signed_by_another_key(self):
         macs = line.macs(1)

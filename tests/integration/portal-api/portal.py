@@ -57,6 +57,7 @@ class Portal:
 
     def __init__(self, durable=False, **settings):
         self.durable = durable  # a cluster that survives kill -9 without losing what it acknowledged
+        self.deadline = settings.pop("database_deadline", "2s")
         self.settings = settings
         self.macs_given = 0
 
@@ -110,7 +111,7 @@ class Portal:
                         f"\n  admin: host={socket} dbname=firstring user=firstring_admin"
                         f"\n  status: host={socket} dbname=firstring user=firstring_status"
                         f"\n  courier: host={socket} dbname=firstring user=firstring_courier"
-                        f"\n  deadline: 2s",
+                        f"\n  deadline: {self.deadline}",
             "streams": "\n  life: 1s",  # so that a test that asks for everything goes on
             "status": f"\n  enabled: true\n  listen: \"127.0.0.1:{self.status_port}\"",
         }

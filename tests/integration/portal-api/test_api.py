@@ -11,7 +11,7 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from contract import DOCUMENT, operation_of  # noqa: E402
+from contract import DOCUMENT, operation_of, problems  # noqa: E402
 from portal import ITSP_SCOPES, URL, Case, Client  # noqa: E402
 
 FILL = {"{mac}": "0015650ABCDE", "{id}": "1b4e28ba-2fa1-4d2e-883f-0016d3cca427", "{domain}": "a.example"}
@@ -433,6 +433,13 @@ class OpenApi(Case):
         served = Client(f"https://localhost:{self.portal.port}", self.portal.path("server.pem")).ok("GET", "/openapi.json")
         self.assertEqual(served, DOCUMENT)
         self.assertTrue(re.fullmatch(r"3\.1\.\d", served["openapi"]))
+
+    def test_examples_are_as_their_schemas_say(self):
+        shown = {name: schema for name, schema in DOCUMENT["components"]["schemas"].items() if "example" in schema}
+        for name, schema in shown.items():
+            self.assertEqual(problems(schema["example"], schema), [], name)
+        for wanted in ("ClaimRequest", "ProfileRequest", "TransferRequest", "WebhookRequest", "Claim", "Problem", "Event"):
+            self.assertIn(wanted, shown)
 
     def test_every_reference_leads_somewhere(self):
         text = json.dumps(DOCUMENT)

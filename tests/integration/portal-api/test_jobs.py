@@ -12,6 +12,7 @@ from portal import Case, claim_code  # noqa: E402
 
 
 class Jobs(Case):
+    settings = {"database_deadline": "20s"}  # a hundred thousand rows are one transaction
 
     @classmethod
     def setUpClass(cls):
@@ -82,6 +83,25 @@ class Jobs(Case):
         state, results = self.run_rows([(mac, "", self.name)])
         self.assertEqual(results, [(2, mac, "ok", "same")])
 
+    def test_as_a_spreadsheet_saves_it(self):
+        """A BOM, quotes, CRLF, semicolons, blank lines; and the same phone twice."""
+        macs = self.portal.phones(self.model, 3, ship_to=self.itsp)
+        for mac, comma in zip(macs, ",;,"):
+            text = (f"\ufeff\"MAC\"{comma}\"Claim_Code\"{comma}\"Profile\"\r\n\r\n\"{mac}\"{comma}\"\"{comma}\"{self.name}\"\r\n"
+                    f"{mac}{comma}{comma}{self.name}\r\n\r\n")
+            answer = self.itsp.request("POST", "/v1/claim-jobs", text.encode(), content_type="text/csv; charset=utf-8")
+            self.assertEqual(answer.status, 202, answer)
+            self.finished(answer.json()["id"])
+            self.assertEqual(sorted(code for _, _, _, code in self.results(answer.json()["id"])), ["created", "same"])
+        self.assertEqual(self.claims(), macs)
+        # Formulas, NUL and a million rows: refused with the line, or as what they are, and nothing is kept.
+        state, results = self.run_rows([("=cmd|' /C calc'!A0", "", self.name)])
+        self.assertEqual([(status, code) for _, _, status, code in results], [("error", "bad_mac")])
+        for body, status, code in ((f"mac,claim_code,profile\n{macs[0]},\0,x\n".encode(), 422, "bad_csv"),
+                                   (b"mac,claim_code,profile\n" + b"x" * (10 << 20) + b",,p\n", 422, "bad_csv"),
+                                   (b"mac,claim_code,profile\n" + b"a,b,c\n" * 1000000, 413, "too_large")):
+            self.assertProblem(self.itsp.request("POST", "/v1/claim-jobs", body, content_type="text/csv"), status, code)
+
     def test_a_dry_run_claims_nothing(self):
         mac = self.portal.phone(self.model, ship_to=self.itsp)
         state, results = self.run_rows([(mac, "", self.name), ("x", "", self.name)], "?dry_run=true")
@@ -131,6 +151,18 @@ class Jobs(Case):
         while self.portal.psql("select count(*) from firstring.idempotency where key = 'old'") != "0":
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.1)
+
+    def test_jobs_are_listed_the_latest_first(self):
+        made = [self.hand_in([("nonsense", "", self.name)]) for _ in range(5)]
+        seen, path = [], "/v1/claim-jobs?limit=2"
+        while path:
+            page = self.itsp.ok("GET", path)
+            seen += [job["id"] for job in page["jobs"]]
+            path = page["next"] and f"/v1/claim-jobs?limit=2&cursor={page['next']}"
+        self.assertEqual(seen, made[::-1])
+        self.assertEqual(self.portal.itsp().ok("GET", "/v1/claim-jobs"), {"jobs": [], "next": None})
+        for job in made:
+            self.finished(job)
 
     def test_anothers_job_is_not_there(self):
         job = self.hand_in([(self.portal.phone(self.model), "", self.name)])

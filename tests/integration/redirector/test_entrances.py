@@ -24,7 +24,7 @@ CLIENT = LEAF + "extendedKeyUsage=clientAuth\n"
 def setUpModule():
     global redirector, ports, other, elsewhere, layouts
     redirector = Redirector()
-    names = ("password", "compatible", "own", "balanced", "foreign_balancer")
+    names = ("password", "compatible", "own", "balanced", "foreign_balancer", "snoms")
     ports = dict(zip(names, free_ports(len(names))))
     make_keys = redirector.make_keys
 
@@ -46,6 +46,7 @@ def setUpModule():
                 {"name": "compatible", "address": f"127.0.0.1:{ports['compatible']}", "tls_floor": "compatible"},
                 {"name": "own", "address": f"127.0.0.1:{ports['own']}",
                  "key_pairs": [{"certificate": cert, "key": key} for cert, key in other[1]]},
+                {"name": "snoms", "address": f"127.0.0.1:{ports['snoms']}", "models": ["model-snom"]},
                 {"name": "balanced", "address": f"127.0.0.1:{ports['balanced']}", "proxy_protocol": "required",
                  "balancers": ["127.0.0.9", "10.0.0.0/8"]},
                 {"name": "foreign", "address": f"127.0.0.1:{ports['foreign_balancer']}",
@@ -216,6 +217,15 @@ class Floor(unittest.TestCase):
             self.assertEqual(self.boot(phone, ports["compatible"], ciphers).same_bytes(), common.same_bytes())
         eventually(lambda: kinds(phone) == ["weak_listener"] * 2)
         self.assertEqual(phone.boot("/v1/bootstrap").status, 200)
+
+    def test_a_listener_may_be_for_some_models(self):
+        snom, other = redirector.phone("snom"), redirector.phone()
+        ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256"
+        self.assertEqual(self.boot(snom, ports["snoms"], ciphers, f"/snomD785-{snom.mac}.htm").status, 200)
+        common = redirector.phone(claimed=False).boot("/v1/bootstrap")
+        self.assertEqual(self.boot(other, ports["snoms"], ciphers).same_bytes(), common.same_bytes())
+        eventually(lambda: ("refused", "wrong_listener") in redirector.events(other))
+        self.assertEqual(kinds(other), [])
 
     def test_neither_takes_what_is_older_than_tls_1_2(self):
         phone = redirector.phone()

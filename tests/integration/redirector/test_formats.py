@@ -110,6 +110,22 @@ class Render(unittest.TestCase):
             self.assertEqual(url, "https://prov.itsp.example/001565aabbcc")
             self.assertGreaterEqual(len(password), 12)
 
+    def test_stage_one_tells_our_place_alone(self):
+        place = "https://phones.example/s/0123456789abcdef0123456789abcdef/"
+        for vendor in VENDORS:
+            done = render(vendor.name, "--url", URL, "--fallback", URL, "--stage-one", place)
+            if vendor.name in ("grandstream", "fanvil", "gigaset", "mitel", "panasonic", "htek"):
+                self.assertEqual((done.returncode, done.stdout), (65, b""))
+                self.assertIn(b"cannot stage", done.stderr)
+                continue
+            self.assertEqual(vendor.read(done.stdout)[0], place)
+            self.assertNotIn(b"itsp", done.stdout)
+        first = xml.fromstring(render("cisco-mpp", "--stage-one", place).stdout)
+        self.assertEqual(first.findtext("Resync_Periodic"), "30", "it comes again")
+        self.assertEqual(xml.fromstring(render("cisco-mpp").stdout).findtext("Resync_Periodic"), "3600")
+        self.assertIn(b"repeat.minutes = 1", render("yealink", "--stage-one", place).stdout)
+        self.assertIn(b"repeat.enable = 0", render("yealink").stdout)
+
     def test_every_format_closes_the_other_accounts(self):
         """Nobody's default password is left; the other accounts' is not the administrator's."""
         body = {name: render(name, "--url", URL, "--password", "kR7vTq2mWz9x").stdout.decode()

@@ -142,6 +142,19 @@ START_TEST(a_format_that_we_lack_is_our_own_trouble)
 }
 END_TEST
 
+START_TEST(a_listener_may_be_for_other_models)
+{
+	struct decide_device device = device_make();
+	struct decide_policy policy = {.refuses_model = 1};
+	struct decide_request request = {.mac = &device.mac, .path = OWN, .query = ""};
+
+	ck_assert_int_eq(
+	    decide_answer(&request, &device, &policy, NOW_US).reason, DECIDE_WRONG_LISTENER);
+	ck_assert_int_eq(decide_status(DECIDE_WRONG_LISTENER), 404);
+	ck_assert_ptr_null(decide_security_kind(DECIDE_WRONG_LISTENER));
+}
+END_TEST
+
 START_TEST(a_weak_listener_is_for_weak_phones)
 {
 	struct decide_device device = device_make();
@@ -317,6 +330,7 @@ int main(void)
 	tcase_add_test(tests, not_on_record);
 	tcase_add_test(tests, not_claimed_or_suspended);
 	tcase_add_test(tests, a_format_that_we_lack_is_our_own_trouble);
+	tcase_add_test(tests, a_listener_may_be_for_other_models);
 	tcase_add_test(tests, a_weak_listener_is_for_weak_phones);
 	tcase_add_loop_test(tests, follows_the_profiles_policy, 0, COUNT(POLICIES));
 	tcase_add_test(tests, what_was_purged_is_nothing_to_tell);

@@ -115,7 +115,10 @@ static const struct {
     {"profile,mac\n", ERR_SYNTAX},
     {"mac\n", ERR_SYNTAX},
     {"mac,profile,x\n", ERR_SYNTAX},
-    {"mac;profile\n", ERR_SYNTAX},
+    {"mac;profile\n", ERR_OK},
+    {"\r\n\"mac\";\"profile\"\r\n", ERR_OK},
+    {"mac;profile,x\n", ERR_SYNTAX},
+    {"mac profile\n", ERR_SYNTAX},
 };
 
 START_TEST(the_header)
@@ -128,6 +131,25 @@ START_TEST(the_header)
 }
 END_TEST
 
+/* Once the header has semicolons, a comma is text. */
+START_TEST(semicolons)
+{
+	static const char *const names[] = {"mac", "profile"};
+	static const char text[] = "mac;profile\r\n1;\"a;b\"\r\n2;c,d\r\n";
+	struct csv csv;
+	csv_init(&csv, text, sizeof(text) - 1);
+	ck_assert_int_eq(csv_header(&csv, names, 2), ERR_OK);
+	ck_assert_int_eq(csv_next(&csv), ERR_OK);
+	ck_assert_uint_eq(csv.field_count, 2);
+	ck_assert_str_eq(csv.fields[1], "a;b");
+	ck_assert_int_eq(csv_next(&csv), ERR_OK);
+	ck_assert_uint_eq(csv.field_count, 2);
+	ck_assert_str_eq(csv.fields[1], "c,d");
+	ck_assert_int_eq(csv_next(&csv), ERR_NOT_FOUND);
+	csv_free(&csv);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("csv");
@@ -135,6 +157,7 @@ int main(void)
 	tcase_add_loop_test(tests, what_is_read, 0, COUNT(GOOD));
 	tcase_add_loop_test(tests, what_is_refused_with_its_line, 0, COUNT(BAD));
 	tcase_add_test(tests, a_field_or_line_that_is_too_long_is_refused);
+	tcase_add_test(tests, semicolons);
 	tcase_add_loop_test(tests, the_header, 0, COUNT(HEADERS));
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);

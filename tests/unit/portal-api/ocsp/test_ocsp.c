@@ -19,6 +19,7 @@ static X509 *make(
 {
 	X509 *certificate = X509_new();
 	X509_NAME *subject = X509_get_subject_name(certificate);
+	X509_EXTENSION *extension;
 	X509V3_CTX context;
 
 	X509_set_version(certificate, 2);
@@ -31,10 +32,10 @@ static X509 *make(
 	X509_set_pubkey(certificate, subject_key);
 	X509V3_set_ctx_nodb(&context);
 	X509V3_set_ctx(&context, issuer ? issuer : certificate, certificate, NULL, NULL, 0);
-	X509_add_ext(certificate,
-	    X509V3_EXT_conf_nid(
-		NULL, &context, issuer ? NID_ext_key_usage : NID_basic_constraints, usage),
-	    -1);
+	extension = X509V3_EXT_conf_nid(
+	    NULL, &context, issuer ? NID_ext_key_usage : NID_basic_constraints, usage);
+	ck_assert_int_eq(X509_add_ext(certificate, extension, -1), 1);
+	X509_EXTENSION_free(extension);
 	ck_assert_int_gt(X509_sign(certificate, issuer_key, EVP_sha256()), 0);
 	return certificate;
 }

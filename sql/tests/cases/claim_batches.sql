@@ -1,0 +1,53 @@
+-- Bulk claims in sets: the same outcomes as one by one, and no way round the limit of wrong codes.
+begin;
+select t.world(), t.phones(0, 40), t.tenant('Alpha'), t.tenant('Beta');
+create function pg_temp.act_as(name text) returns void language sql as
+$$ select set_config('firstring.itsp', coalesce(t.id(name)::text, ''), true) $$;
+create function pg_temp.macs(numbers int[]) returns macaddr[] language sql as
+$$ select array_agg(t.mac(firstring.mac_number('00:15:65:00:00:00') + n) order by o) from unnest(numbers) with ordinality u (n, o) $$;
+create function pg_temp.take(numbers int[], codes text[], profile text default 'Alpha profile', allowed int default 10)
+returns text language sql as
+$$ select string_agg(outcome, ' ' order by ordinal) from firstring.claims_take(
+  array(select gen_random_uuid() from unnest(numbers)), pg_temp.macs(numbers), codes,
+  array(select t.id(profile) from unnest(numbers)), array(select t.sealed('first') from unnest(numbers)), allowed,
+  'token', 'T', null, 'request') $$;
+create function pg_temp.check_them(numbers int[], codes text[], profiles text[], allowed int default 10) returns text language sql as
+$$ select string_agg(concat_ws('/', outcome, model, serial_number), ' ' order by ordinal) from firstring.claims_check(
+  pg_temp.macs(numbers), codes, profiles, allowed, 'token', 'T', null, 'request') $$;
+create function pg_temp.failures(name text) returns text language sql as
+$$ select coalesce(sum(failures), 0)::text from firstring.claim_failure where itsp_id = t.id(name) $$;
+
+select t.fails('no tenant', $$select pg_temp.take('{0}', '{CODE000000000}')$$, '42501');
+select pg_temp.act_as('Alpha');
+select firstring.shipment_create(t.id('Alpha'), pg_temp.macs('{5,6}'), 'test', 'test', null, null);
+select t.equal('checked', pg_temp.check_them('{0,5,1,2000,3}', '{CODE000000000,null,null,null,CODE000000009}',
+  array['Alpha profile', t.id('Alpha profile')::text, 'Alpha profile', 'Alpha profile', 'no such']),
+  'possible/M/SN0 possible/M/SN5 possession_not_proven possession_not_proven unknown_profile');
+select t.equal('taken', pg_temp.take('{2,0,5,1,2000}', '{CODE000000000,CODE000000000,null,null,CODE000000000}'),
+  'created created created possession_not_proven possession_not_proven');
+select t.equal('the notice is consumed', (select state from firstring.shipment where mac = '00:15:65:00:00:05'), 'consumed');
+select t.equal('each is audited as one by one', (select string_agg(concat_ws(' ', object_id, after ->> 'proof'), ', ' order by object_id)
+  from firstring.audit_log where action = 'claim.create'),
+  '00:15:65:00:00:00 code, 00:15:65:00:00:02 code, 00:15:65:00:00:05 shipment');
+select t.equal('a wrong code is counted', pg_temp.failures('Alpha'), '1');
+select t.equal('the same phone twice', pg_temp.take('{7,7,0}', '{CODE000000000,CODE000000000,null}'), 'created same same');
+select firstring.profile_create(t.id('Alpha second'), 'second', 'https://itsp.example/', '{}', null, null, null, null, 'token', 'T',
+  null, null);
+select t.equal('another profile', pg_temp.take('{0}', '{null}', 'Alpha second'), 'claim_differs');
+select t.equal('another tenant''s profile', pg_temp.take('{8}', '{CODE000000000}', 'Beta profile'), 'unknown_profile');
+select pg_temp.act_as('Beta');
+select t.equal('another''s, proven and not', pg_temp.take('{0,0,5}', '{CODE000000000,CODE000000009,null}', 'Beta profile'),
+  'claimed_elsewhere possession_not_proven possession_not_proven');
+select t.equal('that one was counted', pg_temp.failures('Beta'), '1');
+
+-- Fifty guesses with the right one among them: after the eleventh wrong one no code is looked at.
+select t.equal('no way round the limit', pg_temp.take(array(select 10 from generate_series(1, 50)),
+  array(select case n when 40 then 'CODE000000000' else 'CODE0000' || lpad(n::text, 5, '0') end from generate_series(1, 50) n),
+  'Beta profile'), array_to_string(array(select case when n <= 10 then 'possession_not_proven' else 'rate_limited' end
+  from generate_series(1, 50) n), ' '));
+select t.equal('nothing was claimed by guessing', (select count(*)::text from firstring.claim where itsp_id = t.id('Beta')), '0');
+select t.equal('then limited', pg_temp.take('{11}', '{CODE000000000}', 'Beta profile'), 'rate_limited');
+select firstring.itsp_patch(t.id('Alpha'), null, null, true, 'test', 'test', null, null);
+select pg_temp.act_as('Alpha');
+select t.equal('suspended', pg_temp.take('{12}', '{CODE000000000}'), 'itsp_suspended');
+rollback;
