@@ -96,6 +96,7 @@ const struct operation portal_operations[] = {
 	claim_rearm, claim_get),
     WRITE(ITSP, "rotateClaim", "POST", "/v1/claims/{mac}/rotate", SCOPE_CLAIMS_WRITE, NONE, 0,
 	claim_rotate, claim_get),
+    READ(ITSP, "listClaimJobs", "/v1/claim-jobs", JOBS_READ, claim_job_list),
     WRITE(ITSP, "createClaimJob", "POST", "/v1/claim-jobs", SCOPE_CLAIMS_WRITE, ROWS, JOB_MAX,
 	claim_job_create, claim_job_rebuild),
     READ(ITSP, "getClaimJob", "/v1/claim-jobs/{id}", JOBS_READ, claim_job_get),

@@ -300,7 +300,7 @@ static const struct conf_field FIELDS[] = {
     {.name = "health",
 	.type = CONF_ADDRESS,
 	FIELD(health),
-	.help = "loopback address of /metrics, /healthz and /readyz"},
+	.help = "loopback address of /metrics, /healthz, /readyz and /bans"},
     {.name = "limits.connections",
 	.type = CONF_INT,
 	FIELD(connections),

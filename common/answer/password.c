@@ -38,8 +38,23 @@ static int has_all_classes(const char *text, size_t len)
 	return upper && lower && digit;
 }
 
+int password_alphabet_is_good(const char *alphabet)
+{
+	return alphabet[strspn(alphabet, ALPHABET)] == '\0' &&
+	       has_all_classes(alphabet, strlen(alphabet));
+}
+
 enum err password_generate(size_t length, struct secret *password)
 {
+	return password_generate_of(ALPHABET, length, password);
+}
+
+enum err password_generate_of(const char *alphabet, size_t length, struct secret *password)
+{
+	const char *letters = alphabet ? alphabet : ALPHABET;
+	unsigned count = (unsigned)strlen(letters);
+	if (!password_alphabet_is_good(letters))
+		return ERR_REFUSED;
 	if (length < PASSWORD_LEN_MIN || length > PASSWORD_LEN_MAX)
 		return ERR_RANGE;
 	secret_alloc(password, length);
@@ -47,7 +62,7 @@ enum err password_generate(size_t length, struct secret *password)
 	 */
 	do {
 		for (size_t i = 0; i < length; i++)
-			password->bytes[i] = (uint8_t)ALPHABET[random_below(sizeof(ALPHABET) - 1)];
+			password->bytes[i] = (uint8_t)letters[random_below(count)];
 	} while (!has_all_classes((const char *)password->bytes, length));
 	return ERR_OK;
 }

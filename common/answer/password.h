@@ -15,6 +15,12 @@ enum { PASSWORD_LEN_MIN = 12, PASSWORD_LEN_DEFAULT = 16, PASSWORD_LEN_MAX = 64 }
 /* `length` letters and digits with at least one of each class (upper, lower, digit), every such
  * string equally likely. ERR_RANGE outside 12..64. The secret must be empty. */
 MUST_CHECK enum err password_generate(size_t length, struct secret *password);
+/* The same of the characters that a model can type (NULL: all); ERR_REFUSED when they lack a class.
+ */
+MUST_CHECK enum err password_generate_of(
+    const char *alphabet, size_t length, struct secret *password);
+/* Whether an alphabet has letters of both cases and digits, and nothing else. */
+int password_alphabet_is_good(const char *alphabet);
 
 enum password_problem {
 	PASSWORD_OK,

@@ -16,6 +16,7 @@ struct carry {
 	struct mac mac;
 	const char *serial_number, *model;
 	const char *admin_user; /* NULL: the format's default */
+	const char *password_alphabet; /* what the model can type; NULL or "": letters and digits */
 	const char *provisioning_url; /* the profile's template */
 	const char *fallback_urls[CARRY_FALLBACKS_MAX];
 	size_t fallback_count;

@@ -101,8 +101,29 @@ static enum err take_supplied(const struct carry *carry, const char *supplied,
 		    "The password %s.", password_problem_text(problem));
 		return ERR_REFUSED;
 	}
+	if (carry->password_alphabet && carry->password_alphabet[0] &&
+	    supplied[strspn(supplied, carry->password_alphabet)]) {
+		field_error_add(errors, "admin_password", "password_not_typeable",
+		    "Phones of model %s can be given these characters only: %s", carry->model,
+		    carry->password_alphabet);
+		return ERR_REFUSED;
+	}
 	secret_set(password, supplied, strlen(supplied));
 	return ERR_OK;
+}
+
+/* A new one that the model can type. */
+static enum err make_password(
+    const struct carry *carry, size_t length, struct secret *password, struct field_errors *errors)
+{
+	const char *alphabet = carry->password_alphabet;
+	enum err err =
+	    password_generate_of(alphabet && alphabet[0] ? alphabet : NULL, length, password);
+	if (err)
+		field_error_add(errors, "profile_id", "no_password",
+		    "No strong password can be made of what phones of model %s can type.",
+		    carry->model);
+	return err;
 }
 
 enum err claim_password(const struct portal *portal, const struct carry *carry,
@@ -125,13 +146,16 @@ enum err claim_password(const struct portal *portal, const struct carry *carry,
 		whole.admin_password = (const char *)password->bytes;
 		return carry_check(format, &whole, errors);
 	}
-	CHECK(password_generate((size_t)portal->config->password_length, password) == ERR_OK);
+	if (make_password(carry, (size_t)portal->config->password_length, password, errors) !=
+	    ERR_OK)
+		return ERR_REFUSED;
 	whole.admin_password = (const char *)password->bytes;
 	if (carry_check(format, &whole, &first) == ERR_OK)
 		return ERR_OK;
 	/* Some models keep shorter passwords than the configured length. */
 	secret_free(password);
-	CHECK(password_generate(PASSWORD_LEN_MIN, password) == ERR_OK);
+	if (make_password(carry, PASSWORD_LEN_MIN, password, errors) != ERR_OK)
+		return ERR_REFUSED;
 	whole.admin_password = (const char *)password->bytes;
 	return carry_check(format, &whole, errors);
 }
@@ -157,7 +181,8 @@ int claim_prepare(struct request *request, const struct mac *mac, const struct p
 	struct carry carry = {.mac = *mac,
 	    .serial_number = row_text(checked, 0, row_column(checked, "serial_number")),
 	    .model = row_text(checked, 0, row_column(checked, "model")),
-	    .admin_user = row_text(checked, 0, row_column(checked, "admin_user"))};
+	    .admin_user = row_text(checked, 0, row_column(checked, "admin_user")),
+	    .password_alphabet = row_text(checked, 0, row_column(checked, "password_alphabet"))};
 	carry_take_profile(&carry, profile, 0);
 	enum err err = claim_password(request->portal, &carry,
 	    row_text(checked, 0, row_column(checked, "format")), supplied, &password,

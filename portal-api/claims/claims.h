@@ -40,8 +40,8 @@ MUST_CHECK enum err claim_password(const struct portal *portal, const struct car
 
 /*
  * What depends on the model, for a claim to be: its id and its sealed password, from the rows of
- * profile_get and of a check that tells model, format, serial_number and admin_user. -1 when a
- * problem was answered.
+ * profile_get and of a check that tells model, format, serial_number, admin_user and
+ * password_alphabet. -1 when a problem was answered.
  */
 MUST_CHECK int claim_prepare(struct request *request, const struct mac *mac,
     const struct pg_rows *profile, const struct pg_rows *checked, const char *supplied,

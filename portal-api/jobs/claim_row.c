@@ -73,7 +73,8 @@ static void make_password(
 	struct carry carry = {.mac = row->mac,
 	    .serial_number = row_text(rows, at, row_column(rows, "serial_number")),
 	    .model = row_text(rows, at, row_column(rows, "model")),
-	    .admin_user = row_text(rows, at, row_column(rows, "admin_user"))};
+	    .admin_user = row_text(rows, at, row_column(rows, "admin_user")),
+	    .password_alphabet = row_text(rows, at, row_column(rows, "password_alphabet"))};
 	carry_take_profile(&carry, rows, at);
 	if (claim_password(portal, &carry, row_text(rows, at, row_column(rows, "format")), NULL,
 		&password, &errors) != ERR_OK) {

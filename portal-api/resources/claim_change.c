@@ -34,7 +34,7 @@ struct changing {
 	int makes_password; /* a new one, whether supplied or not */
 	const struct pg_statement *statement;
 	uint8_t claim_id[UUID_LEN];
-	char *model, *serial_number, *format;
+	char *model, *serial_number, *format, *password_alphabet;
 	struct buf sealed;
 };
 
@@ -44,6 +44,7 @@ static void changing_free(void *state)
 	free(changing->model);
 	free(changing->serial_number);
 	free(changing->format);
+	free(changing->password_alphabet);
 	buf_free(&changing->sealed);
 	free(changing);
 }
@@ -113,7 +114,8 @@ static void on_profile(struct request *request, const struct pg_rows *const *res
 	}
 	struct carry carry = {.mac = changing->mac,
 	    .serial_number = changing->serial_number,
-	    .model = changing->model};
+	    .model = changing->model,
+	    .password_alphabet = changing->password_alphabet};
 	carry_take_profile(&carry, results[0], 0);
 	enum err err = claim_password(request->portal, &carry, changing->format,
 	    changing->body.admin_password, &password, &request->problem.errors);
@@ -161,6 +163,7 @@ static void on_claim(struct request *request, const struct pg_rows *const *resul
 	changing->model = copy_column(rows, "model");
 	changing->serial_number = copy_column(rows, "serial_number");
 	changing->format = copy_column(rows, "format");
+	changing->password_alphabet = copy_column(rows, "password_alphabet");
 	const struct pg_call call = profile_read_call(
 	    changing->body.profile_id ? changing->body.profile_id
 				      : row_text(rows, 0, row_column(rows, "profile_id")));

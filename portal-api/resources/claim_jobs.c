@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "portal-api/http/list.h"
 #include "portal-api/http/media.h"
 #include "portal-api/http/request.h"
 #include "portal-api/jobs/rows.h"
@@ -28,6 +29,19 @@ static const struct row_field fields[] = {
     {"created_at", "created_at", ROW_TIME},
     {"finished_at", "finished_at", ROW_TIME},
 };
+
+static const struct list jobs = {.name = "jobs",
+    .statement = &query_claim_job_list,
+    .place_column = "created_us",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0])};
+
+void claim_job_list(struct request *request)
+{
+	struct pg_params *params = list_params(request, &jobs);
+	if (params)
+		list_run(request, &jobs, params);
+}
 
 /* --- Handing one in --- */
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/answer/password.h"
 #include "common/pki/key_type.h"
 #include "portal-api/http/list.h"
 #include "portal-api/json/bind.h"
@@ -120,6 +121,9 @@ static void check_body(
 	if (body->password_alphabet && !has_only(body->password_alphabet, LETTERS_DIGITS))
 		field_error_add(
 		    errors, "password_alphabet", "bad_text", "Letters and digits only.");
+	else if (body->password_alphabet && !password_alphabet_is_good(body->password_alphabet))
+		field_error_add(errors, "password_alphabet", "password_classes",
+		    "This needs letters of both cases and digits: passwords have all three.");
 	if (body->admin_user && !has_only(body->admin_user, AND_DOTS))
 		field_error_add(
 		    errors, "admin_user", "bad_text", "Letters, digits and . _ - only.");

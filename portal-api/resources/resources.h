@@ -59,6 +59,7 @@ void claim_patch(struct request *request);
 void claim_rotate(struct request *request);
 void claim_reveal(struct request *request);
 /* claim_jobs.c */
+void claim_job_list(struct request *request);
 void claim_job_create(struct request *request);
 void claim_job_rebuild(struct request *request);
 void claim_job_get(struct request *request);

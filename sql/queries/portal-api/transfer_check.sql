@@ -18,7 +18,9 @@
 -- -> format text
 -- -> serial_number text
 -- -> admin_user text
+-- -> password_alphabet text: what the model can type; null: letters and digits
 -- rows: 1
 -- plan: index lookups, as many for an unknown MAC as for a known one
-select outcome, retry_after_s, transfer_id, model, format, serial_number, admin_user
-from firstring.transfer_check($1::macaddr, $2::text, $3::uuid, $4::integer, $5::text, $6::text, $7::inet, $8::text);
+select c.outcome, c.retry_after_s, c.transfer_id, c.model, c.format, c.serial_number, c.admin_user,
+  (select m.password_alphabet from firstring.device_model m where m.name = c.model) as password_alphabet
+from firstring.transfer_check($1::macaddr, $2::text, $3::uuid, $4::integer, $5::text, $6::text, $7::inet, $8::text) c;

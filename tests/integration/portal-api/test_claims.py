@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -221,6 +222,31 @@ class Claims(Case):
             self.assertRegex(revealed["admin_password"], r"^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9]{16}$")
             seen.add(revealed["admin_password"])
         self.assertEqual(len(seen), 5)
+
+    def test_a_password_is_of_what_the_model_can_type(self):
+        alphabet = "ACEFHJKLacefhjkl234579"
+        model = self.portal.model(password_alphabet=alphabet)
+        job_phone, mac, other = (self.portal.phone(model, ship_to=self.itsp) for _ in range(3))
+        self.itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": self.profile})
+        self.itsp.ok("POST", f"/v1/claims/{mac}/rotate")
+        shown = self.itsp.ok("POST", f"/v1/claims/{mac}/reveal")
+        answer = self.itsp.request("POST", "/v1/claim-jobs", f"mac,claim_code,profile\n{job_phone},,{self.profile}\n".encode(),
+                                   content_type="text/csv")
+        deadline = time.monotonic() + 30
+        while self.itsp.ok("GET", answer.headers["Location"])["state"] != "done":
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        for password in (shown["admin_password"], shown["pending_password"], self.reveal(job_phone)["admin_password"]):
+            self.assertLessEqual(set(password), set(alphabet))
+        good = "Acefh234Jkl5799"
+        for method, path, body in (("PUT", f"/v1/claims/{other}", {"profile_id": self.profile}), ("PATCH", f"/v1/claims/{mac}", {})):
+            self.assertProblem(self.itsp.request(method, path, {**body, "admin_password": "Correct7HorseBattery"}), 422, "invalid",
+                               field="admin_password")
+            self.itsp.ok(method, path, {**body, "admin_password": good})
+        for bad in ("ABCDEFGHJKLMNPQRSTUVWXYZ", "abcdefghijkmnpqrstuvwxyz234567"):
+            answer = self.portal.admin.request("POST", "/v1/admin/models", {
+                "name": "cannot", "format": "json", "key_types": ["p256"], "authentication": "certificate", "password_alphabet": bad})
+            self.assertProblem(answer, 422, "invalid", field="password_alphabet")
 
     def test_a_reveal_is_audited_and_never_stored_by_the_way(self):
         mac = self.claimed()

@@ -152,6 +152,18 @@ class Jobs(Case):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.1)
 
+    def test_jobs_are_listed_the_latest_first(self):
+        made = [self.hand_in([("nonsense", "", self.name)]) for _ in range(5)]
+        seen, path = [], "/v1/claim-jobs?limit=2"
+        while path:
+            page = self.itsp.ok("GET", path)
+            seen += [job["id"] for job in page["jobs"]]
+            path = page["next"] and f"/v1/claim-jobs?limit=2&cursor={page['next']}"
+        self.assertEqual(seen, made[::-1])
+        self.assertEqual(self.portal.itsp().ok("GET", "/v1/claim-jobs"), {"jobs": [], "next": None})
+        for job in made:
+            self.finished(job)
+
     def test_anothers_job_is_not_there(self):
         job = self.hand_in([(self.portal.phone(self.model), "", self.name)])
         other = self.portal.itsp()

@@ -76,6 +76,25 @@ START_TEST(refuses_other_lengths)
 }
 END_TEST
 
+START_TEST(of_what_a_model_can_type)
+{
+	static const char *const good = "ACEacefgh2345", *const bad[] = {"", "ABCDEF23", "abcdef23",
+							     "ABCabc", "Aa0-"};
+	for (int i = 0; i < 200; i++) {
+		struct secret password = {0};
+		ck_assert_int_eq(password_generate_of(good, PASSWORD_LEN_MIN, &password), ERR_OK);
+		ck_assert_uint_eq(strspn((const char *)password.bytes, good), PASSWORD_LEN_MIN);
+		secret_free(&password);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct secret password = {0};
+		ck_assert_int_eq(
+		    password_generate_of(bad[i], PASSWORD_LEN_MIN, &password), ERR_REFUSED);
+		ck_assert_uint_eq(password.len, 0);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("password");
@@ -85,6 +104,7 @@ int main(void)
 	tcase_add_test(tests, a_serial_of_a_few_characters_refuses_nothing);
 	tcase_add_test(tests, generates_what_it_would_accept);
 	tcase_add_test(tests, refuses_other_lengths);
+	tcase_add_test(tests, of_what_a_model_can_type);
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);
 }
