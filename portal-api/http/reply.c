@@ -14,6 +14,9 @@
 #include "portal-api/http/stream.h"
 #include "portal-api/metrics.h"
 
+/* A stream may rest for a while, however short the deadline of a request is. */
+enum { STREAM_MS_MIN = 10000 };
+
 static struct span span_of(const char *text)
 {
 	return (struct span){text, strlen(text)};
@@ -251,7 +254,9 @@ void request_stream_begin(struct request *request, const struct stream_begin *be
 
 void request_stream_go_on(struct request *request)
 {
-	exchange_extend_deadline(request->exchange, (unsigned)request->portal->config->request_ms);
+	int64_t ms = request->portal->config->request_ms;
+	exchange_extend_deadline(
+	    request->exchange, (unsigned)(ms > STREAM_MS_MIN ? ms : STREAM_MS_MIN));
 }
 
 void request_stream_end(struct request *request, int complete)

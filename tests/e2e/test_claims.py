@@ -11,7 +11,7 @@ def setUpModule():
     global firstring, order, phones
     firstring = Instance().__enter__()
     firstring.model("model-json", "json")
-    macs = firstring.macs(6)
+    macs = firstring.macs(7)
     order = firstring.order("model-json", macs)
     phones = [Phone(firstring, mac, f"SN{mac}") for mac in macs]
     firstring.issue(order, phones)
@@ -19,6 +19,16 @@ def setUpModule():
 
 def tearDownModule():
     firstring.__exit__(None, None, None)
+
+
+def eventually(condition, seconds=60, what="it never came true"):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(what)
 
 
 class Race(unittest.TestCase):
@@ -107,6 +117,55 @@ class Audit(unittest.TestCase):
         self.assertTrue(rows["audit"] if "audit" in rows else rows)
         with self.assertRaises(AssertionError):
             firstring.psql("set role firstring_portal; delete from firstring.audit_log")
+
+
+class Transfer(unittest.TestCase):
+    """The code of its label, its reset seen at the redirector, the owner's word; and the redirector gives the new
+    holder's answer from then on."""
+
+    def test_from_one_provider_to_the_next(self):
+        phone = phones[6]
+        mac = phone.mac
+        owner, requester = firstring.itsp, firstring.new_itsp("Next Telephony")
+        firstring.claim(owner, phone, firstring.profile(owner, "before", "https://before.itsp.example/{mac}"))
+        after = firstring.profile(requester, "after", "https://after.itsp.example/{mac}")
+        first = phone.boot("/v1/bootstrap")
+        self.assertIn("https://before.itsp.example/", first.body.decode())
+        eventually(lambda: owner.ok("GET", f"/v1/claims/{mac}")["delivered_at"])
+
+        taken = requester.request("PUT", f"/v1/claims/{mac}", {"claim_code": phone.claim_code, "profile_id": after})
+        self.assertEqual((taken.status, taken.json()["code"]), (409, "claimed_elsewhere"))
+        transfer = requester.ok("POST", "/v1/transfers", {
+            "mac": mac, "claim_code": phone.claim_code, "profile_id": after}, status=(201,))
+        path = f"/v1/transfers/{transfer['id']}"
+        self.assertEqual(transfer["state"], "requested")
+
+        # The phone is reset to factory settings, and is served for its owner meanwhile.
+        self.assertEqual(phone.boot("/v1/bootstrap").body, first.body)
+        eventually(lambda: requester.ok("GET", path)["state"] == "seen_reset", what="the reset was not seen")
+        told = [event["kind"] for event in owner.ok("GET", "/v1/events?limit=200")["events"] if event["mac"] == mac]
+        self.assertEqual([kind for kind in told if kind.startswith("transfer")], ["transfer_requested", "transfer_seen_reset"])
+        self.assertEqual(phone.boot("/v1/bootstrap").body, first.body)
+
+        # Gone over: not one more answer of the old holder's.
+        self.assertEqual(owner.ok("POST", f"{path}/consent")["state"], "done")
+        second = phone.boot("/v1/bootstrap")
+        self.assertEqual(second.status, 200)
+        document = second.json()
+        self.assertEqual(document["provisioning_urls"], [f"https://after.itsp.example/{mac.lower()}"])
+        shown = requester.ok("POST", f"/v1/claims/{mac}/reveal")
+        self.assertEqual(document["admin_password"], shown["admin_password"])
+        self.assertNotEqual(document["admin_password"], first.json()["admin_password"])
+        self.assertEqual(owner.request("POST", f"/v1/claims/{mac}/reveal").status, 404)
+        eventually(lambda: requester.ok("GET", f"/v1/claims/{mac}")["delivered_at"])
+
+        # The label's code is void: who had it once cannot take the phone back.
+        requester.ok("DELETE", f"/v1/claims/{mac}", status=(204,))
+        back = owner.request("PUT", f"/v1/claims/{mac}", {
+            "claim_code": phone.claim_code, "profile_id": firstring.profile(owner, "again")})
+        self.assertEqual((back.status, back.json()["code"]), (403, "possession_not_proven"))
+        states = firstring.admin.ok("GET", f"/v1/admin/devices/{mac}/history")["states"]
+        self.assertEqual([state["itsp"] for state in states if state["kind"] == "claimed"], ["Example Telephony", "Next Telephony"])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Receiver(http.server.ThreadingHTTPServer):
         context.load_cert_chain(certificate, key)
         self.socket = context.wrap_socket(self.socket, server_side=True)
         self.url = f"https://localhost:{self.server_port}/hook"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def handle_error(self, request, address):
         pass  # a client that does not trust us
@@ -159,7 +159,7 @@ class Webhooks(Case):
                          f"where id = '{hook['id']}'")
         self.eventually(lambda: self.itsp.ok("GET", path)["state"] == "failed")
         tried = len(self.receiver.posts)
-        time.sleep(1.5)
+        time.sleep(1)
         self.assertEqual(len(self.receiver.posts), tried)
         self.receiver.answers = []
         self.assertEqual(self.itsp.ok("PATCH", path, {"state": "live"})["state"], "live")
@@ -170,7 +170,7 @@ class Webhooks(Case):
         path = f"/v1/webhooks/{hook['id']}"
         self.itsp.ok("PATCH", path, {"state": "paused"})
         self.happens("delivered")
-        time.sleep(2)
+        time.sleep(1.2)
         self.assertEqual(self.receiver.posts, [])
         self.itsp.ok("PATCH", path, {"state": "live"})
         self.eventually(lambda: self.kinds_taken() == ["delivered"])
