@@ -47,6 +47,7 @@ struct factory_config {
 	char *front_certificate, *front_key; /* PEM; "" where no front runs */
 	char *front_user; /* "" : stay */
 	int64_t front_drain_ms;
+	int64_t front_expiry_warning_ms; /* before a certificate or CRL ends */
 	/* audit */
 	char *audit_head_file; /* "": none */
 	int64_t audit_head_interval_ms;

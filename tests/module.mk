@@ -59,7 +59,7 @@ $(BUILD)/tests/lib/die_at.so: tests/lib/die_at.c
 
 # Tools of benches: tests/bench/NAME.c is bin/NAME.
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
-BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bin/%,$(BENCH_SOURCES)) $(BUILD)/bin/csrs $(BUILD)/bin/sealed
+BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bin/%,$(BENCH_SOURCES)) $(BUILD)/bin/csrs $(BUILD)/bin/sealed $(BUILD)/tests/lib/flaky_token.so
 OBJECTS += $(call objects,$(BENCH_SOURCES))
 .SECONDARY: $(call objects,$(BENCH_SOURCES))
 

@@ -33,6 +33,11 @@ static const char *const HEAD_LABELS[] = {
 _Static_assert(sizeof(HEAD_LABELS) / sizeof(HEAD_LABELS[0]) == AUDIT_HEAD_OUTCOME_COUNT + 3,
     "a label for each outcome, for no answer, and for a head that could not be kept");
 
+static const char *const EXPIRY_LABELS[] = {"station", "operator", "server", "issuing_ca",
+    "line_access_ca", "root_crl", "issuing_crl", NULL};
+_Static_assert(sizeof(EXPIRY_LABELS) / sizeof(EXPIRY_LABELS[0]) == EXPIRY_KIND_COUNT + 1,
+    "a label for each kind");
+
 const struct metric FRONT_METRICS[FRONT_METRIC_COUNT] = {
     [FRONT_ANSWERS] = {"firstring_factory_answers_total", METRIC_COUNTER, "HTTP answers by status",
 	"status", STATUS_LABELS},
@@ -74,6 +79,9 @@ const struct metric FRONT_METRICS[FRONT_METRIC_COUNT] = {
 	"Heads of the audit chain asked of the signer, by what it did", "outcome", HEAD_LABELS},
     [FRONT_AUDIT_HEAD_AGE] = {"firstring_factory_audit_head_age_seconds", METRIC_GAUGE,
 	"Time since the signer last vouched for the end of the audit chain", NULL, NULL},
+    [FRONT_EXPIRES] = {"firstring_factory_expires_seconds", METRIC_GAUGE,
+	"When the first of its kind ends, in seconds since 1970; 0: there is none", "what",
+	EXPIRY_LABELS},
 };
 
 unsigned front_metric_status_label(int status)

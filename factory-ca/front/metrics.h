@@ -5,6 +5,7 @@
 #include "common/net/metrics.h"
 #include "common/net/server.h"
 #include "factory-ca/front/enrolment.h"
+#include "factory-ca/front/expiry.h"
 #include "factory-ca/front/request.h"
 
 enum front_metric {
@@ -28,6 +29,7 @@ enum front_metric {
 	FRONT_AUDIT_OLDEST_UNCHAINED,
 	FRONT_AUDIT_HEADS, /* by outcome */
 	FRONT_AUDIT_HEAD_AGE,
+	FRONT_EXPIRES, /* by enum expiry_kind */
 	FRONT_METRIC_COUNT,
 };
 

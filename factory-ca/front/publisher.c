@@ -13,6 +13,7 @@
 #include "common/db/row.h"
 #include "common/net/sandbox.h"
 #include "factory-ca/front/crl_publish.h"
+#include "factory-ca/front/expiry.h"
 #include "factory-ca/front/front.h"
 #include "factory-ca/front/metrics.h"
 #include "factory-ca/signer/protocol_certify.h"
@@ -37,6 +38,7 @@ struct publisher {
 	struct signer_client *signer;
 	struct worker_signals *signals;
 	struct event *crl_timer, *responder_timer;
+	struct expiry_watch *expiry;
 	int64_t known; /* number of the CRL that is published */
 	int is_draining;
 };
@@ -223,6 +225,7 @@ static void start(struct publisher *publisher, const struct front_state *state)
 	set_timer(publisher->crl_timer, 0);
 	if (*config->ocsp_public_key)
 		set_timer(publisher->responder_timer, 0);
+	publisher->expiry = expiry_watch_new(publisher->base, publisher->pg, config);
 	publisher->signals = worker_signals_new(publisher->base, on_drain, publisher);
 }
 
@@ -245,6 +248,7 @@ int publisher_run(const struct worker *worker, void *state)
 	signer_client_free(publisher.signer);
 	event_base_loop(publisher.base, EVLOOP_NONBLOCK);
 	worker_signals_free(publisher.signals);
+	expiry_watch_free(publisher.expiry);
 	event_free(publisher.crl_timer);
 	event_free(publisher.responder_timer);
 	event_base_free(publisher.base);

@@ -124,6 +124,9 @@ static void on_precheck(
 			return;
 		}
 		call->order.issued = (uint32_t)row_int(rows[0], 0, row_column(rows[0], "issued"));
+		/* It may have been extended since. */
+		call->order.terms.quantity =
+		    (uint32_t)row_int(rows[0], 0, row_column(rows[0], "quantity"));
 	} else if (row_count(rows[1]) == 0) {
 		statement_refuse(call, 422, "unknown_model", "there is no model of this name");
 		return;

@@ -30,6 +30,22 @@ static int nonce_of(OCSP_REQUEST *asked)
 	return len > 2 && len <= OCSP_NONCE_MAX + 3 ? 1 : -1;
 }
 
+/* OpenSSL reads an AlgorithmIdentifier whose parameters it cannot write again: such a CertID cannot
+ * be answered. */
+static int can_be_answered(OCSP_REQUEST *asked, int count)
+{
+	OCSP_CERTID *copy;
+	int good = 1;
+
+	for (int i = 0; i < count && good; i++) {
+		copy = OCSP_CERTID_dup(OCSP_onereq_get0_id(OCSP_request_onereq_get0(asked, i)));
+		good = copy != NULL;
+		OCSP_CERTID_free(copy);
+	}
+	ERR_clear_error();
+	return good;
+}
+
 enum err ocsp_request_read(const void *der, size_t len, struct ocsp_request **request)
 {
 	const unsigned char *next = der;
@@ -46,7 +62,7 @@ enum err ocsp_request_read(const void *der, size_t len, struct ocsp_request **re
 	count = OCSP_request_onereq_count(asked);
 	nonce = nonce_of(asked);
 	if (next != (const unsigned char *)der + len || count < 1 ||
-	    count > OCSP_CERTIFICATES_MAX || nonce < 0) {
+	    count > OCSP_CERTIFICATES_MAX || nonce < 0 || !can_be_answered(asked, count)) {
 		OCSP_REQUEST_free(asked);
 		return ERR_SYNTAX;
 	}

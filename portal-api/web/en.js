@@ -119,7 +119,7 @@ export const t = {
     },
     failed: 'The list could not be carried out. Nothing was claimed.', allDone: (number) => `${count(number, 'phone is', 'phones are')} yours.`, allWouldDo: (number) => `All fine: ${count(number, 'phone', 'phones')} could be claimed.`,
     someFailed: (good, failed, dry) => `${count(good, 'row', 'rows')} ${dry ? 'would be' : good === 1 ? 'was' : 'were'} fine, ${count(failed, 'needs', 'need')} mending.`,
-    seePhones: 'See your phones', inEarnest: 'Claim them now', mend: 'Rows that failed', mendText: 'Mend them here and send them again. A row without a MAC is left out.', line: 'Line', why: 'What is wrong', ofLine: (what, line) => `${what}, line ${line}`,
+    seePhones: 'See your phones', inEarnest: 'Claim them now', mend: 'Rows that failed', mendText: 'Mend them here and send them again. A row without a MAC is left out.', later: (shown, rest) => `The first ${shown} are shown; ${count(rest, 'more row comes', 'more rows come')} after these.`, line: 'Line', why: 'What is wrong', ofLine: (what, line) => `${what}, line ${line}`,
     sendMended: 'Claim', checkMended: 'Check again',
   },
 

@@ -127,16 +127,20 @@ test('claiming one: errors beside their fields, then the phone', async () => {
   await page.getByRole('heading', { level: 1, name: 'Phones' }).waitFor();
 });
 
+const drop = async (name, text) => {
+  const list = await page.evaluateHandle(([called, content]) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([content], called, { type: 'text/csv' }));
+    return transfer;
+  }, [name, text]);
+  await page.locator('.drop').dispatchEvent('drop', { dataTransfer: list });
+};
+
 test('a dropped CSV: checked, mended, claimed', async () => {
   await open(page, 'jobs', 'Upload a list');
   await picture(page, '40-upload');
   const csv = `\uFEFFmac;claim_code;profile\r\n${second.mac};${second.code};Office phones\r\n${third.mac};${second.code};Office phones\r\nnot-a-mac;;Office phones\r\n`;
-  const list = await page.evaluateHandle((text) => {
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([text], 'phones.csv', { type: 'text/csv' }));
-    return transfer;
-  }, csv);
-  await page.locator('.drop').dispatchEvent('drop', { dataTransfer: list });
+  await drop('phones.csv', csv);
   await page.getByRole('heading', { name: 'Rows that failed' }).waitFor();
   await page.getByText('1 row would be fine, 2 need mending.').waitFor();
   await picture(page, '41-mend');
@@ -147,6 +151,15 @@ test('a dropped CSV: checked, mended, claimed', async () => {
   await page.getByText('2 phones are yours.').waitFor();
   await page.getByRole('link', { name: 'See your phones' }).click();
   await page.getByRole('row').filter({ hasText: spelled(third.mac) }).waitFor();
+});
+
+test('a CSV that is none, and one with more failures than fit', async () => {
+  await open(page, 'jobs', 'Upload a list');
+  await drop('picture.png', 'no header here\n1,2\n');
+  await page.locator('.drop').getByRole('alert').waitFor();
+  await drop('many.csv', `mac,claim_code,profile\n${'nothing,,Office phones\n'.repeat(203)}`);
+  await page.getByText('The first 200 are shown; 3 more rows come after these.').waitFor();
+  assert.equal(await page.locator('tbody tr').count(), 200);
 });
 
 test('profiles with a live preview; names are text', async () => {

@@ -5,6 +5,7 @@ import * as api from '../api.js';
 import { readCsv, withCommas, writeCsv } from '../csv.js';
 import { profileNames } from './phones.js';
 
+const MENDED_AT_ONCE = 200; // rows in the table; the others go along unchanged and are shown next time
 const rowsOf = new Map(); // job id -> the rows as they were dropped, by line
 
 export async function jobs({ path, go }) {
@@ -108,15 +109,18 @@ function again(job, go) {
 /** The rows that failed, as they can be changed and sent again. Those that were fine go along after a check. */
 function mend(job, failed, go) {
   const rows = rowsOf.get(job.id) ?? new Map();
-  const body = h('tbody', {}, failed.map((result) => mendRow(result, rows.get(result.line) ?? { mac: result.mac ?? '', claim_code: '', profile: '' })));
+  const rowOf = (result) => rows.get(result.line) ?? { mac: result.mac ?? '', claim_code: '', profile: '' };
+  const later = failed.slice(MENDED_AT_ONCE);
+  const body = h('tbody', {}, failed.slice(0, MENDED_AT_ONCE).map((result) => mendRow(result, rowOf(result))));
   const collect = () => [...body.rows].map((row) => Object.fromEntries([...row.querySelectorAll('input')].map((input) => [input.name, input.value.trim()]))).filter((row) => row.mac);
   const send = async (dryRun) => {
     const lines = new Set(failed.map((result) => result.line));
     const fine = job.dry_run || job.atomic ? [...rows].filter(([line]) => !lines.has(line)).map(([, row]) => row) : [];
-    await begin(writeCsv([...fine, ...collect()]), { dryRun, atomic: job.atomic }, go);
+    await begin(writeCsv([...fine, ...collect(), ...later.map(rowOf)]), { dryRun, atomic: job.atomic }, go);
   };
   return h('div', { class: 'stack' },
     h('h2', {}, t.jobs.mend), h('p', { class: 'quiet' }, t.jobs.mendText),
+    later.length > 0 && notice('', t.jobs.later(MENDED_AT_ONCE, later.length)),
     h('div', { class: 'table-wrap' }, h('table', {}, h('caption', { class: 'visually-hidden' }, t.jobs.mend),
       h('thead', {}, h('tr', {}, [t.jobs.line, t.phones.mac, t.claim.code, t.phones.profile, t.jobs.why].map((name) => h('th', { scope: 'col' }, name)))), body)),
     h('div', { class: 'row' }, button(t.jobs.sendMended, () => send(false), 'primary'), button(t.jobs.checkMended, () => send(true))));

@@ -48,7 +48,10 @@ select t.equal('the key that was first is still there', (select outcome from fir
   array['00:15:65:00:00:00'::macaddr], array[t.digest('key 0')])), 'existing');
 select t.equal('another phone''s key all the same', pg_temp.store(0, 1), 'key_reused');
 select outcome from firstring.order_close('O', 'close', 's', t.digest('operator'), 'test', 'test', null, null);
+select t.equal('nobody died so far', current_setting('synchronous_commit'), 'on');
 select t.equal('the granted key, in a closed order too', pg_temp.store(0, 100), 'stored');
+select t.equal('whoever hears of it hears of a death that is applied', current_setting('synchronous_commit'),
+  'remote_apply');
 select t.equal('the old one', pg_temp.status(0), 'superseded superseded');
 select t.equal('the new one', pg_temp.status(100), 'live');
 select t.equal('repeated', pg_temp.store(0, 100), 'stored');

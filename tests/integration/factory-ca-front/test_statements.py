@@ -46,13 +46,16 @@ class Extend(Case):
 
     def test_an_order_grows(self):
         macs = line.macs(10)
-        order = line.order(macs[:4], "--closes", "2090-01-01T00:00:00Z")
+        terms = ["--closes", "2090-01-01T00:00:00Z"]
+        order = line.order(macs[:4], *terms)
         rows = rows_for(macs)
         self.assertEqual(self.enrol(order, rows[:6]), ["issued"] * 4 + ["out_of_range"] * 2)
         extend = ["order", "extend", "--reference", order, "--quantity"]
         self.assertSays(self.run_command(*extend, "6"), 0, "4 of 6")
         self.assertSays(self.run_command(*extend, "6"), 0, "4 of 6")
         self.assertSays(self.run_command(*extend, "5"), DATA, "order_narrower")
+        self.assertSays(self.run_command("order", "open", "--reference", order, "--model", "T1", "--first-mac", macs[0],
+                                         "--quantity", "4", *terms), 0, "4 of 6")
         self.signer_again()
         self.assertEqual(self.enrol(order, rows[:6]), ["existing"] * 4 + ["issued"] * 2)
         shown = line.operator.ok("GET", f"/v1/orders/{order}")

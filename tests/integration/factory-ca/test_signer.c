@@ -377,6 +377,134 @@ START_TEST(a_malformed_frame_costs_the_connection)
 }
 END_TEST
 
+/* Greeted again where the last frame cost the connection. */
+static void assert_still_serves(void)
+{
+	process_connect(&signer);
+	process_hello(&signer);
+}
+
+START_TEST(no_request_signs_a_digest)
+{
+	static const uint8_t digest[48] = {0x9f, 0x86, 0xd0, 0x81, 0x88, 0x4c, 0x7d, 0x65};
+	static const size_t lens[] = {20, 32, 48};
+	struct frame answer = {0};
+	unsigned type;
+	size_t i;
+
+	/* Whatever the number of the request: a digest in its place is no request. */
+	for (type = 0; type < 128; type++) {
+		for (i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+			struct buf payload = {0};
+
+			buf_put(&payload, digest, lens[i]);
+			process_send(&signer, type, &payload);
+			ck_assert_msg(
+			    !process_receive(&signer, &answer) || answer.type == SIGNER_FAILED,
+			    "type %u answered a digest with type %u", type, answer.type);
+			assert_still_serves();
+			buf_free(&payload);
+		}
+	}
+	buf_free(&answer.payload);
+}
+END_TEST
+
+/* What a certificate must be whatever was asked for. */
+static void assert_is_phone_of(
+    const struct signer_issued_row *row, const char *first_mac, EVP_PKEY *key)
+{
+	struct buf der = {0};
+	char cn[64] = "", organisation[64] = "";
+	X509 *certificate;
+	X509_NAME *subject;
+
+	buf_put(&der, row->certificate, row->certificate_len);
+	certificate = test_parse(&der);
+	subject = X509_get_subject_name(certificate);
+	ck_assert_int_eq(X509_check_ca(certificate), 0);
+	ck_assert_int_gt(X509_NAME_get_text_by_NID(subject, NID_commonName, cn, sizeof(cn)), 0);
+	ck_assert_int_gt(X509_NAME_get_text_by_NID(
+			     subject, NID_organizationName, organisation, sizeof(organisation)),
+	    0);
+	ck_assert_str_eq(organisation, "Example");
+	ck_assert_msg(strncmp(cn, first_mac, MAC_TEXT_LEN - 1) == 0, "signed for %s", cn);
+	ck_assert_int_eq(EVP_PKEY_eq(X509_get0_pubkey(certificate), key), 1);
+	ck_assert_uint_eq(X509_get_extended_key_usage(certificate), XKU_SSL_CLIENT);
+	X509_free(certificate);
+	buf_free(&der);
+}
+
+START_TEST(whatever_is_changed_in_a_request_a_phone_of_the_order_comes_out)
+{
+	enum { CHANGES = 1500 };
+	const struct fingerprint fingerprint = {{1}};
+	char first_mac[MAC_TEXT_LEN + 1];
+	const char *order = new_order(first_mac);
+	EVP_PKEY *key = test_key("P-256");
+	struct buf payload = {0}, csr = {0}, changed = {0};
+	struct frame answer = {0};
+	struct signer_issued issued;
+	struct signer_issue_row row;
+	unsigned seed = 4711, i, successes = 0;
+
+	test_csr_of(key, first_mac, "SN-1", &csr);
+	row = test_row(first_mac, "SN-1", &csr);
+	signer_issue_begin(&payload, order, "line-1", &fingerprint);
+	ck_assert_int_eq(signer_issue_add(&payload, &row), ERR_OK);
+	for (i = 0; i < CHANGES; i++) {
+		unsigned at = (unsigned)rand_r(&seed) % (unsigned)payload.len;
+
+		buf_clear(&changed);
+		buf_put(&changed, payload.bytes, payload.len);
+		changed.bytes[at] ^= (uint8_t)(1U << (unsigned)rand_r(&seed) % 8);
+		process_send(&signer, SIGNER_ISSUE, &changed);
+		if (!process_receive(&signer, &answer)) {
+			assert_still_serves();
+			continue;
+		}
+		if (answer.type == SIGNER_FAILED)
+			continue;
+		ck_assert_uint_eq(answer.type, SIGNER_ISSUED);
+		ck_assert_int_eq(signer_issued_decode(frame_cursor(&answer), &issued), ERR_OK);
+		ck_assert_uint_eq(issued.row_count, 1);
+		if (!issue_outcome_is_success(issued.rows[0].outcome))
+			continue;
+		successes++;
+		assert_is_phone_of(&issued.rows[0], first_mac, key);
+	}
+	/* Where it was the station's certificate, which is for the log, that was changed. */
+	ck_assert_uint_gt(successes, 0);
+	buf_free(&payload);
+	buf_free(&changed);
+	buf_free(&csr);
+	buf_free(&answer.payload);
+	EVP_PKEY_free(key);
+}
+END_TEST
+
+START_TEST(an_order_is_never_overdrawn)
+{
+	struct statement statement = test_order("THREE", "0015DD000000", 3);
+	char mac[MAC_TEXT_LEN + 1];
+	struct outcome outcome;
+	int i, issued = 0;
+
+	ck_assert_str_eq(process_order(&signer, &statement), "accepted");
+	for (i = 0; i < 8; i++) {
+		EVP_PKEY *key = test_key("P-256");
+
+		snprintf(mac, sizeof(mac), "0015DD00000%d", i);
+		issued += strcmp(issue_key("THREE", mac, key, &outcome), "issued") == 0;
+		outcome_free(&outcome);
+		EVP_PKEY_free(key);
+	}
+	ck_assert_int_eq(issued, 3);
+	ck_assert_str_eq(code_of("THREE", "0015DCFFFFFF", other_phone), "out_of_range");
+	ck_assert_str_eq(code_of("THREE", "0015DD000003", other_phone), "out_of_range");
+}
+END_TEST
+
 START_TEST(nothing_is_heard_before_the_greeting)
 {
 	struct buf empty = {0};
@@ -669,6 +797,9 @@ static int run(int on_token)
 	tcase_add_test(tcase, claim_codes_are_for_phones_of_orders_and_never_change);
 	tcase_add_test(tcase, a_crl_can_be_had);
 	tcase_add_loop_test(tcase, a_malformed_frame_costs_the_connection, 0, COUNT(malformed));
+	tcase_add_test(tcase, no_request_signs_a_digest);
+	tcase_add_test(tcase, whatever_is_changed_in_a_request_a_phone_of_the_order_comes_out);
+	tcase_add_test(tcase, an_order_is_never_overdrawn);
 	tcase_add_test(tcase, nothing_is_heard_before_the_greeting);
 	tcase_add_test(tcase, a_front_that_does_not_read_its_answers_is_cut_off);
 	tcase_add_test(tcase, another_user_is_not_heard);

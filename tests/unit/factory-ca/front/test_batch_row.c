@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/text.h"
+#include "common/pki/key_type.h"
 #include "factory-ca/front/batch_row.h"
 #include "tests/unit/factory-ca/front/csr_samples.h"
 
@@ -47,6 +48,41 @@ START_TEST(a_good_row_is_read)
 	ck_assert_uint_gt(row.csr.len, 200);
 	enrolment_free(&row);
 	free(line);
+}
+END_TEST
+
+static const struct {
+	const char *line;
+	int is_good;
+	unsigned key_type;
+} SERVER_KEYS[] = {
+    {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"1\",\"key\":\"server\"}", 1, KEY_TYPE_COUNT},
+    {"{\"key_type\":\"p384\",\"key\":\"server\",\"mac\":\"001565AABBCC\",\"serial_number\":\"1\"}",
+	1, KEY_P384},
+    {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"1\",\"key\":\"phone\"}", 0, 0},
+    {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"1\",\"key\":1}", 0, 0},
+    {"{\"mac\":\"001565AABBCC\",\"key\":\"server\"}", 0, 0},
+    {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"1\",\"key\":\"server\",\"csr\":\"AA==\"}", 0,
+	0},
+    {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"1\",\"key\":\"server\",\"key_type\":\"dsa\"}",
+	0, 0},
+    {"{\"mac\":\"001565AABBCC\",\"serial_number\":\"1\",\"key_type\":\"p256\"}", 0, 0},
+};
+
+START_TEST(a_row_may_ask_for_a_key)
+{
+	struct enrolment row;
+
+	read_text(SERVER_KEYS[_i].line, &row);
+	if (SERVER_KEYS[_i].is_good) {
+		ck_assert_int_eq(row.status, ENROLMENT_PENDING);
+		ck_assert_int_eq(row.server_key, 1);
+		ck_assert_uint_eq(row.key_type, SERVER_KEYS[_i].key_type);
+	} else {
+		ck_assert_int_eq(row.code, ENROLMENT_BAD_ROW);
+		ck_assert_str_ne(row.detail, "");
+	}
+	enrolment_free(&row);
 }
 END_TEST
 
@@ -254,6 +290,8 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tcase, a_good_row_is_read, 0, 4);
+	tcase_add_loop_test(
+	    tcase, a_row_may_ask_for_a_key, 0, sizeof(SERVER_KEYS) / sizeof(SERVER_KEYS[0]));
 	tcase_add_loop_test(tcase, pem_is_read_with_either_label, 0, 2);
 	tcase_add_loop_test(tcase, a_bad_row_is_told, 0, sizeof(BAD) / sizeof(BAD[0]));
 	tcase_add_test(tcase, an_unknown_key_is_told_without_its_control_characters);

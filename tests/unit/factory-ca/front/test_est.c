@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/text.h"
+#include "common/pki/key_type.h"
 #include "factory-ca/front/certificate.h"
 #include "factory-ca/front/est.h"
 #include "tests/unit/factory-ca/front/csr_samples.h"
@@ -77,6 +78,50 @@ START_TEST(a_body_that_is_no_csr_is_told)
 	est_read_enroll(bodies[_i], strlen(bodies[_i]), &enrolment);
 	ck_assert_int_eq(enrolment.code, ENROLMENT_BAD_CSR);
 	enrolment_free(&enrolment);
+}
+END_TEST
+
+/* An order that has P-256, and one that has not: the CSR's own kind of key is a wish. */
+START_TEST(a_key_is_asked_for_by_subject_alone)
+{
+	const uint32_t orders[] = {1u << KEY_P256 | 1u << KEY_RSA2048, 1u << KEY_RSA2048};
+	struct buf der = {0}, body = {0};
+	struct enrolment enrolment = {0};
+
+	sample_csr("001565AABBCC", "SN-1", &der);
+	der.bytes[der.len - 1] ^= 1; /* its signature does not count */
+	base64_encode(&body, der.bytes, der.len, 64);
+	est_read_keygen((const char *)body.bytes, body.len, orders[_i], &enrolment);
+	ck_assert_int_eq(enrolment.status, ENROLMENT_PENDING);
+	ck_assert_int_eq(enrolment.server_key, 1);
+	ck_assert_uint_eq(enrolment.key_type, _i ? KEY_TYPE_COUNT : KEY_P256);
+	ck_assert_uint_eq(mac_to_uint(&enrolment.mac), 0x001565aabbcc);
+	ck_assert_str_eq(enrolment.serial_number, "SN-1");
+	enrolment_free(&enrolment);
+	buf_free(&der);
+	buf_free(&body);
+}
+END_TEST
+
+START_TEST(a_generated_key_comes_in_two_parts)
+{
+	static const uint8_t message[] = "an encrypted key";
+	static const char begin[] =
+	    "--b0undary\r\nContent-Type: application/pkcs7-mime; "
+	    "smime-type=server-generated-key\r\n"
+	    "Content-Transfer-Encoding: base64\r\n\r\nYW4gZW5jcnlwdGVkIGtleQ==";
+	static const uint8_t certificate[] = {0x30, 0x00};
+	const struct est_certificate leaf = {certificate, sizeof(certificate)};
+	struct buf key = {0}, out = {0};
+
+	buf_put(&key, message, sizeof(message) - 1);
+	est_write_keygen(&leaf, &key, "b0undary", &out);
+	ck_assert_int_eq(strncmp((char *)out.bytes, begin, strlen(begin)), 0);
+	ck_assert_ptr_nonnull(strstr((char *)out.bytes,
+	    "\r\n--b0undary\r\nContent-Type: application/pkcs7-mime; smime-type=certs-only\r\n"));
+	ck_assert_str_eq((char *)out.bytes + out.len - 16, "\r\n--b0undary--\r\n");
+	buf_free(&key);
+	buf_free(&out);
 }
 END_TEST
 
@@ -206,6 +251,8 @@ int main(void)
 	tcase_add_loop_test(tcase, a_subject_that_does_not_say_who_is_told, 0,
 	    sizeof(SUBJECTS) / sizeof(SUBJECTS[0]));
 	tcase_add_loop_test(tcase, a_body_that_is_no_csr_is_told, 0, 6);
+	tcase_add_loop_test(tcase, a_key_is_asked_for_by_subject_alone, 0, 2);
+	tcase_add_test(tcase, a_generated_key_comes_in_two_parts);
 	tcase_add_loop_test(tcase, content_types, 0, 6);
 	tcase_add_test(tcase, certs_only_is_read_by_openssl);
 	tcase_add_test(tcase, a_pem_chain_keeps_its_order);
