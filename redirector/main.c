@@ -33,7 +33,8 @@ static const char HELP[] =
     "\n"
     "SIGHUP reads the configuration, certificates and formats again and keeps the old ones when\n"
     "something is wrong; SIGTERM finishes what was begun and stops. The log is JSON lines on "
-    "stderr.\n";
+    "stderr.\n"
+    "GET /bans on the health listener lists who is shut out; DELETE /bans/SOURCE lets one in.\n";
 
 struct parent {
 	const char *config_path;

@@ -389,12 +389,12 @@ int command_ca(const struct command_context *context, int argc, char **argv)
 	struct ca_arguments arguments = {0};
 	struct ceremony ceremony;
 	char why[AUTHORITY_WHY_LEN] = "";
-	int asked = argc == 2 && strcmp(argv[1], "--help") == 0;
+	int asked = argc > 1 && strcmp(argv[argc - 1], "--help") == 0;
 	ca_run_fn *run = NULL;
 	const char *suffix = "";
 	enum err err;
 
-	if (argc > 1 && parse_options(argc - 2, argv + 2, &arguments))
+	if (!asked && argc > 1 && parse_options(argc - 2, argv + 2, &arguments))
 		run = choose(argv[1], &arguments, &suffix);
 	if (!run) {
 		fputs(USAGE, asked ? stdout : stderr);

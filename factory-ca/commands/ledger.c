@@ -59,6 +59,8 @@ static enum err open_ledger(
 	factory_witness_path(config, path);
 	if (!err)
 		err = ledger_witness_open(path, &opened->witness, why);
+	if (!err)
+		err = authority_give_to_keeper(config, path, why);
 	if (err)
 		return err;
 	factory_oid(config, FACTORY_OID_OPERATOR, opened->operator_eku);
@@ -153,7 +155,7 @@ static int run(
 
 int command_ledger(const struct command_context *context, int argc, char **argv)
 {
-	int asked = argc == 2 && strcmp(argv[1], "--help") == 0;
+	int asked = argc > 1 && strcmp(argv[argc - 1], "--help") == 0;
 
 	if (argc == 2 && strcmp(argv[1], "show") == 0)
 		return run(context, NULL, NULL);

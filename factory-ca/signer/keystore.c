@@ -49,14 +49,20 @@ const char *ca_key_algorithm_name(enum ca_key_algorithm algorithm)
 
 void keystore_free(struct keystore *store)
 {
-	size_t i;
+	int i;
 
 	if (!store)
 		return;
 	key_uses_free(store->uses);
 	for (i = 0; i < CA_KEY_COUNT; i++)
-		own_signature_free(store->own[i]);
+		keystore_forget_own(store, (enum ca_key)i);
 	store->backend->free(store);
+}
+
+void keystore_forget_own(struct keystore *store, enum ca_key key)
+{
+	own_signature_free(store->own[key]);
+	store->own[key] = NULL;
 }
 
 enum err keystore_count_uses(struct keystore *store, const char *path, char *why)
@@ -120,10 +126,8 @@ enum err keystore_verify(struct keystore *store, enum ca_key key, const void *by
 	if (!public_key)
 		return ERR_UNAVAILABLE;
 	/* A key that was locked and came again is another object. */
-	if (*own && !own_signature_is_of(*own, public_key)) {
-		own_signature_free(*own);
-		*own = NULL;
-	}
+	if (*own && !own_signature_is_of(*own, public_key))
+		keystore_forget_own(store, key);
 	if (!*own)
 		*own = own_signature_new(public_key);
 	return own_signature_verify(*own, digest, bytes, len, signature->bytes, signature->len);

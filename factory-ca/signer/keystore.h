@@ -138,6 +138,9 @@ EVP_PKEY *keystore_public_key(struct keystore *store, enum ca_key key);
 /* For back-ends. Writes the sentence; returns `err`. */
 enum err keystore_say(enum err err, char *why, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* With the key goes what keystore_verify() keeps of it: a reference, which would keep its private
+ * half in memory. */
+void keystore_forget_own(struct keystore *store, enum ca_key key);
 /* SHA-256 of the SubjectPublicKeyInfo. */
 MUST_CHECK enum err keystore_spki_digest(EVP_PKEY *pair, uint8_t digest[SHA256_LEN]);
 

@@ -248,6 +248,7 @@ static enum err make_key(
 
 static void forget(struct keystore_file *store, enum ca_key key)
 {
+	keystore_forget_own(&store->base, key);
 	EVP_PKEY_free(store->pairs[key]);
 	store->pairs[key] = NULL;
 	secret_free(&store->symmetric[key]);

@@ -150,6 +150,8 @@ static enum err start(struct signer *signer, char why[LEDGER_WHY_LEN])
 		return err;
 	factory_witness_path(config, witness);
 	err = ledger_witness_open(witness, &signer->witness, why);
+	if (!err)
+		err = authority_give_to_keeper(config, witness, why);
 	if (err)
 		return err;
 	signer->issuer.store = signer->authority.store;

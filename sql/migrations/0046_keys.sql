@@ -28,7 +28,9 @@ begin
               and row_number() over (partition by g.fingerprint order by g.ordinal) > 1
             then 'duplicate'
           when m.name is null then 'unknown_model'
-          when (m.authentication = 'certificate') <> (g.fingerprint is not null)
+          -- Some models are made with certificates and without (ITSPA rule R4): a phone that has one
+          -- is known by it, whatever its model; only a model of old may come without.
+          when m.authentication = 'certificate' and g.fingerprint is null
             then 'wrong_authentication'
           when not is_serial_number(g.serial_number) then 'bad_serial_number'
           when d.mac is not null then

@@ -31,13 +31,11 @@ def main():
         bench.note(f"{BOOTS} boots a round, 64 at once, {PHONES} phones on record")
         bench.note(f"against haproxy: {bench.ratios('cpu_us', 'ours', 'haproxy')} of its CPU per boot")
         bench.note(f"TLS 1.2 against nginx: {bench.ratios('cpu_us', 'ours', 'nginx', 'TLS 1.2')} of its CPU per boot")
-        ours.stop()
-        ours.write_config(workers=2)
-        ours.start()
-        ours.boots(requests=300)
-        bench.rounds({"ours": lambda: ours.boots(requests=BOOTS)}, 3, phase="two workers")
-        one = Spread(bench.figures("ours", "cpu_us")).median
-        bench.goal("S5", Spread([value / one for value in bench.figures("ours", "cpu_us", "two workers")]))
+        with Ours(ours.fleet, workers=2) as two:
+            two.boots(requests=300)
+            bench.rounds({"one": lambda: ours.boots(requests=BOOTS), "two": lambda: two.boots(requests=BOOTS)},
+                         phase="workers")
+            bench.goal("S5", bench.ratios("cpu_us", "two", "one", "workers"))
     bench.finish()
 
 

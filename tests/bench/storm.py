@@ -41,7 +41,7 @@ class Ours(Redirector):
     """Our daemon with a fleet on record, all of it claimed."""
 
     def __init__(self, fleet, **config):
-        super().__init__(workers=1, **config)
+        super().__init__(**{"workers": 1, **config})
         self.fleet = fleet
 
     def make_keys(self):

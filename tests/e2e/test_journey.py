@@ -9,6 +9,7 @@ import tempfile
 import unittest
 
 from tests.lib.instance import BUILD, Client, Instance, Phone, der_of, run
+from tests.lib.redirector import eventually
 from tests.lib.vendors import VENDORS
 
 PASSWORD = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9]{12,64}\Z")
@@ -207,6 +208,18 @@ class FactoryLine(unittest.TestCase):
         claim = firstring.itsp.ok("PUT", f"/v1/claims/{macs[0]}", {"claim_code": label["claim_code"],
                                                                   "profile_id": profile})
         self.assertEqual(claim["mac"], macs[0])
+
+
+class AuditLog(unittest.TestCase):
+
+    def test_what_all_daemons_did_is_chained_and_vouched_for(self):
+        def is_whole():
+            done = firstring.factory_ca("audit", "verify", check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+            return b"; 0 rows not chained yet" in done.stdout
+        eventually(is_whole, 30, "rows stay unchained")
+        self.assertIn(b"rows chained", firstring.factory_ca("audit", "verify").stdout)
+        eventually(lambda: os.path.exists(os.path.join(firstring.var, "factory/audit-heads")), 90, "no head in a file")
 
 
 class Orders(unittest.TestCase):

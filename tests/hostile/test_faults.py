@@ -24,11 +24,8 @@ class Records(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.redirector = Redirector().__enter__()
+        cls.addClassCleanup(cls.redirector.__exit__, None, None, None)
         cls.good = cls.redirector.phone()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.redirector.__exit__(None, None, None)
 
     def tearDown(self):
         self.assertEqual(status(self.good), 200)

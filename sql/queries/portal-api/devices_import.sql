@@ -17,7 +17,7 @@
 -- -> mac macaddr
 -- -> outcome text: created, existing (the same fingerprint, or credentials already made: show
 --    none), differs (the MAC with other data), fingerprint_in_use, unknown_model,
---    wrong_authentication (the model authenticates the other way), bad_serial_number, duplicate
+--    wrong_authentication (a model with certificates, and no fingerprint), bad_serial_number, duplicate
 -- rows: one per input row, in order
 -- plan: index lookups and inserts
 select ordinal, mac, outcome

@@ -44,9 +44,9 @@ create function pg_temp.import() returns text language sql as $$
     array[null, t.digest('password'), null, null, null, null, null, null, null],
     array_fill(t.digest('code'), array[9]), 'user', 'U', null, null) $$;
 select t.equal('each its outcome', pg_temp.import(), 'created created unknown_model duplicate differs wrong_authentication '
-  'wrong_authentication fingerprint_in_use bad_serial_number');
+  'created fingerprint_in_use bad_serial_number');
 select t.equal('again', pg_temp.import(), 'existing existing unknown_model duplicate differs wrong_authentication '
-  'wrong_authentication fingerprint_in_use bad_serial_number');
+  'existing fingerprint_in_use bad_serial_number');
 select t.equal('found by its certificate', (select mac::text || ' ' || model from firstring.device_lookup(array[t.digest('imported')])),
   '00:0e:00:00:00:01 M');
 select t.equal('the separate facts', (select concat_ws(' ', serial_number, model, source, order_reference, certificate_status)

@@ -259,7 +259,7 @@ class Faults(Case):
         for _ in range(200):
             process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
             try:
-                status = process.wait(chance.uniform(0.05, 0.4))
+                status = process.wait(chance.uniform(0.03, 0.3))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -269,7 +269,7 @@ class Faults(Case):
             break
         else:
             self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
-        self.assertGreater(kills, 2)
+        self.assertGreater(kills, 0)
         self.assertEqual(line.psql("select count(*) from firstring.device_key k join firstring.certificate c using (spki_sha256)"
                                    " join firstring.production_order o on o.id = c.order_id where o.reference ="
                                    f" '{order}'"), "400")
@@ -279,25 +279,25 @@ class Faults(Case):
             self.assertEqual(public_key(folder, "key.pem"), public_key(folder, "certificate.pem"))
 
     def test_a_stop_is_clean_and_goes_on(self):
-        macs = line.macs(3000)
+        macs = line.macs(1000)
         order = line.order(macs)
-        process = subprocess.Popen(words(order, self.out, *span(macs), "--batch", "50"), stderr=subprocess.PIPE)
+        process = subprocess.Popen(words(order, self.out, *span(macs), "--batch", "20"), stderr=subprocess.PIPE)
         eventually(lambda: b"done" in read(self.out, "journal") if os.path.exists(f"{self.out}/journal") else False, 30)
         process.send_signal(signal.SIGTERM)
         said = process.communicate(timeout=60)[1].decode()
         self.assertEqual(process.returncode, 75, said)
         self.assertIn("the same command goes on from here", said)
         some = len(self.labels())
-        self.assertTrue(0 < some < 3000, some)
+        self.assertTrue(0 < some < 1000, some)
         status, said = factory_line(order, self.out, *span(macs))
         self.assertEqual(status, 0, said)
-        self.assertIn(f"going on: {some} of 3000", said)
-        self.assertEqual(len(self.labels()), 3000)
+        self.assertIn(f"going on: {some} of 1000", said)
+        self.assertEqual(len(self.labels()), 1000)
 
     def test_the_factory_goes_down_and_comes_back(self):
-        macs = line.macs(3000)
+        macs = line.macs(1000)
         order = line.order(macs)
-        process = subprocess.Popen(words(order, self.out, *span(macs), "--batch", "25"), stderr=subprocess.PIPE)
+        process = subprocess.Popen(words(order, self.out, *span(macs), "--batch", "15"), stderr=subprocess.PIPE)
         eventually(lambda: b"done" in read(self.out, "journal") if os.path.exists(f"{self.out}/journal") else False, 30)
         line.process.send_signal(signal.SIGTERM)
         line.process.wait(45)
@@ -306,7 +306,7 @@ class Faults(Case):
         line.serve()
         said = process.communicate(timeout=100)[1].decode()
         self.assertEqual(process.returncode, 0, said)
-        self.assertEqual(len(self.labels()), 3000)
+        self.assertEqual(len(self.labels()), 1000)
 
     def test_patience_ends(self):
         macs = line.macs(2)
@@ -445,7 +445,7 @@ class Refusals(Case):
         self.assertIn("give each order a folder of its own", said)
 
     def test_two_in_one_folder(self):
-        macs = line.macs(2000)
+        macs = line.macs(800)
         order = line.order(macs)
         first = subprocess.Popen(words(order, self.out, *span(macs)), stderr=subprocess.DEVNULL)
         eventually(lambda: os.path.exists(f"{self.out}/journal"), 30)

@@ -19,8 +19,10 @@ CUT = (ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)
 
 def setUpModule():
     global redirector
-    redirector = Redirector(abuse={"exempt": [], "source_failures": 20, "certificate_failures": 20,
-                                   "network_failures": 60}).__enter__()
+    # Nothing is forgiven while a test runs, however slow the machine.
+    redirector = Redirector(abuse={"exempt": [], "source_failures": 20, "source_refill": "1h", "network_failures": 60,
+                                   "network_refill": "1h", "certificate_failures": 20,
+                                   "certificate_refill": "1h"}).__enter__()
 
 
 def tearDownModule():

@@ -53,7 +53,9 @@ def setUpModule():
                  "proxy_protocol": "required", "balancers": ["192.0.2.0/24"]}],
             issuing_cas=[{"certificates": elsewhere["state"].cert, "mac_in": "S"},
                          {"certificates": elsewhere["prefix"].cert, "mac_in": "CN", "mac_after": "SEP"}],
-            abuse={"exempt": [], "source_failures": 30, "certificate_failures": 10})
+            # Nothing is forgiven while a test runs, however slow the machine.
+            abuse={"exempt": [], "source_failures": 30, "source_refill": "1h", "certificate_failures": 10,
+                   "certificate_refill": "1h"})
 
     redirector.make_keys = make_more_keys
     redirector.__enter__()

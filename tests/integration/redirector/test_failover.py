@@ -54,6 +54,7 @@ class PrimaryAway(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.redirector = Pair().__enter__()
+        cls.addClassCleanup(cls.redirector.__exit__, None, None, None)
         # Its roles stay for the whole class: what differs from phone to phone is only what the standby knows.
         cls.known = cls.redirector.phone()
         cls.unclaimed = cls.redirector.phone(claimed=False)
@@ -61,10 +62,6 @@ class PrimaryAway(unittest.TestCase):
         cls.suspended = cls.redirector.phone()
         cls.redirector.psql(f"update firstring.claim set state = 'suspended' where mac = '{cls.suspended.mac}'")
         cls.redirector.caught_up()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.redirector.__exit__(None, None, None)
 
     def tearDown(self):
         eventually(lambda: status(self.known) == 200 and status(self.unclaimed) == 404, 30, "it does not come back")

@@ -18,7 +18,7 @@ from tests.lib.redirector import LEAF, Authority, Redirector, eventually  # noqa
 
 def setUpModule():
     global redirector
-    redirector = Redirector().__enter__()
+    redirector = Redirector(limits={"head": "60s", "request": "60s"}).__enter__()
 
 
 def tearDownModule():

@@ -66,6 +66,31 @@ START_TEST(generates_what_it_would_accept)
 }
 END_TEST
 
+static int compare_passwords(const void *a, const void *b)
+{
+	return memcmp(a, b, PASSWORD_LEN_DEFAULT);
+}
+
+/* ITSPA rule R8: not default, and not shared between phones. */
+START_TEST(none_of_a_hundred_thousand_is_shared)
+{
+	enum { COUNT_OF_FLEET = 100000 };
+	char(*fleet)[PASSWORD_LEN_DEFAULT] = malloc((size_t)COUNT_OF_FLEET * sizeof(*fleet));
+
+	ck_assert_ptr_nonnull(fleet);
+	for (size_t i = 0; i < COUNT_OF_FLEET; i++) {
+		struct secret password = {0};
+		ck_assert_int_eq(password_generate(PASSWORD_LEN_DEFAULT, &password), ERR_OK);
+		memcpy(fleet[i], password.bytes, sizeof(fleet[i]));
+		secret_free(&password);
+	}
+	qsort(fleet, COUNT_OF_FLEET, sizeof(*fleet), compare_passwords);
+	for (size_t i = 1; i < COUNT_OF_FLEET; i++)
+		ck_assert_int_ne(compare_passwords(fleet[i - 1], fleet[i]), 0);
+	free(fleet);
+}
+END_TEST
+
 START_TEST(refuses_other_lengths)
 {
 	struct secret password = {0};
@@ -103,6 +128,7 @@ int main(void)
 	tcase_add_loop_test(tests, judges_each, 0, COUNT(PASSWORDS));
 	tcase_add_test(tests, a_serial_of_a_few_characters_refuses_nothing);
 	tcase_add_test(tests, generates_what_it_would_accept);
+	tcase_add_test(tests, none_of_a_hundred_thousand_is_shared);
 	tcase_add_test(tests, refuses_other_lengths);
 	tcase_add_test(tests, of_what_a_model_can_type);
 	suite_add_tcase(suite, tests);

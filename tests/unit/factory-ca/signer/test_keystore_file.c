@@ -199,6 +199,46 @@ START_TEST(nothing_is_in_the_clear)
 }
 END_TEST
 
+START_TEST(a_locked_store_has_no_key_until_it_is_unlocked)
+{
+	struct keystore *store = keystore_file_new(folder, NULL, TEST_SCRYPT_LOG2_N);
+	struct secret kek = {0};
+	struct buf signature = {0};
+	char why[KEYSTORE_WHY_LEN] = "", path[TEST_PATH];
+
+	/* A key under what custodians put together, in the place of the one under a passphrase. */
+	test_path(path, folder, "issuing.key");
+	ck_assert_int_eq(unlink(path), 0);
+	secret_set(&kek, "0123456789abcdef0123456789abcdef", 32);
+	ck_assert_int_eq(keystore_load(store, CA_KEY_LINE_ACCESS, why), ERR_DENIED);
+	ck_assert_ptr_nonnull(strstr(why, "passphrase_file is not set"));
+	keystore_file_unlock(store, &kek);
+	ck_assert_int_eq(keystore_generate(store, CA_KEY_ISSUING, why), ERR_OK);
+	ck_assert_int_eq(keystore_sign(store, CA_KEY_ISSUING, "text", 4, &signature), ERR_OK);
+	ck_assert_int_eq(keystore_verify(store, CA_KEY_ISSUING, "text", 4, &signature), ERR_OK);
+	ck_assert_int_eq(keystore_file_prepare(store, CA_KEY_ISSUING, why), ERR_OK);
+	ck_assert_int_eq(unlink(path), 0); /* what was prepared needs no file */
+	keystore_file_lock(store);
+	ck_assert_ptr_null(keystore_public_key(store, CA_KEY_ISSUING));
+	ck_assert_ptr_null(store->own[CA_KEY_ISSUING]);
+	buf_clear(&signature);
+	ck_assert_int_eq(
+	    keystore_sign(store, CA_KEY_ISSUING, "text", 4, &signature), ERR_UNAVAILABLE);
+	ck_assert_int_eq(keystore_load(store, CA_KEY_ISSUING, why), ERR_DENIED);
+	ck_assert_ptr_nonnull(strstr(why, "sealed for custodians"));
+	keystore_file_unlock(store, &kek);
+	ck_assert_int_eq(keystore_load(store, CA_KEY_ISSUING, why), ERR_OK);
+	ck_assert_int_eq(keystore_sign(store, CA_KEY_ISSUING, "text", 4, &signature), ERR_OK);
+	keystore_file_lock(store);
+	kek.bytes[0] ^= 1;
+	keystore_file_unlock(store, &kek);
+	ck_assert_int_eq(keystore_load(store, CA_KEY_ISSUING, why), ERR_SIGNATURE);
+	secret_free(&kek);
+	buf_free(&signature);
+	keystore_free(store);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("keystore_file");
@@ -217,6 +257,7 @@ int main(void)
 	tcase_add_test(tcase, a_file_that_others_can_reach_is_no_key);
 	tcase_add_test(tcase, another_keys_file_is_told);
 	tcase_add_test(tcase, nothing_is_in_the_clear);
+	tcase_add_test(tcase, a_locked_store_has_no_key_until_it_is_unlocked);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
