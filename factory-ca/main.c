@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/conf/conf.h"
+#include "common/pki/memory.h"
 #include "factory-ca/commands.h"
 #include "factory-ca/signer/keystore.h"
 
@@ -163,6 +164,7 @@ int main(int argc, char **argv)
 	struct conf_error error = {""};
 	int name = 0, rest, status;
 
+	pki_memory_init();
 	log_set_program("factory-ca");
 	rest = read_options(argc, argv, &options, &context, &name, &error);
 	if (rest < 0) {
