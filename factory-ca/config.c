@@ -310,6 +310,7 @@ void factory_file_path(
 	    [FACTORY_FILE_CHAIN] = "chain.pem",
 	    [FACTORY_FILE_ROOT] = "root.pem",
 	    [FACTORY_FILE_ISSUING] = "issuing.pem",
+	    [FACTORY_FILE_ISSUING_ALL] = "issuing-all.pem",
 	    [FACTORY_FILE_LINE_ACCESS] = "line-access.pem",
 	    [FACTORY_FILE_ROOT_CRL] = "root.crl",
 	    [FACTORY_FILE_CRL_BUNDLE] = "crls.pem",

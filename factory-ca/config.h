@@ -64,7 +64,8 @@ enum { FACTORY_PATH_MAX = 4096 };
 enum factory_file {
 	FACTORY_FILE_CHAIN, /* published/chain.pem: issuing CAs, the newest first, then root */
 	FACTORY_FILE_ROOT, /* published/root.pem */
-	FACTORY_FILE_ISSUING, /* published/issuing.pem: all issuing CAs, the newest first */
+	FACTORY_FILE_ISSUING, /* published/issuing.pem: the same without the root */
+	FACTORY_FILE_ISSUING_ALL, /* published/issuing-all.pem: withdrawn ones, too */
 	FACTORY_FILE_LINE_ACCESS, /* published/line-access.pem */
 	FACTORY_FILE_ROOT_CRL, /* published/root.crl (DER) */
 	FACTORY_FILE_CRL_BUNDLE, /* published/crls.pem: all */

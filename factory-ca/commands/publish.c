@@ -136,16 +136,19 @@ static void put_chain(struct buf *out, const struct authority *authority)
 static enum err write_files(const struct factory_config *config, const struct objects *objects)
 {
 	const struct authority *authority = &objects->authority;
-	struct buf root = {0}, issuing = {0}, line_access = {0}, chain = {0};
+	struct buf root = {0}, issuing = {0}, all = {0}, line_access = {0}, chain = {0};
 	enum err err;
 
 	command_put_pem(&root, "CERTIFICATE", &authority->root);
-	put_issuing(&issuing, authority, 1);
+	put_issuing(&issuing, authority, 0);
+	put_issuing(&all, authority, 1);
 	command_put_pem(&line_access, "CERTIFICATE", &authority->line_access);
 	put_chain(&chain, authority);
 	err = write_published(config, FACTORY_FILE_ROOT, &root);
 	if (!err)
 		err = write_published(config, FACTORY_FILE_ISSUING, &issuing);
+	if (!err)
+		err = write_published(config, FACTORY_FILE_ISSUING_ALL, &all);
 	if (!err)
 		err = write_published(config, FACTORY_FILE_LINE_ACCESS, &line_access);
 	if (!err)
@@ -156,6 +159,7 @@ static enum err write_files(const struct factory_config *config, const struct ob
 		err = write_issuing_crls(config, objects);
 	buf_free(&root);
 	buf_free(&issuing);
+	buf_free(&all);
 	buf_free(&line_access);
 	buf_free(&chain);
 	return err;

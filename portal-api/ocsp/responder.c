@@ -34,6 +34,12 @@ static const char *const PATHS[] = {"/ca/ocsp", "/ocsp"};
 static const int SHARDS[] = {0, 2, 3, 4, 5, 6, 7, 8};
 enum { ISSUERS_MAX = sizeof SHARDS / sizeof SHARDS[0] };
 
+/* A serial number of ours tells its issuing CA, too: by its first octet from the second one on. */
+static int is_serial_of(const uint8_t serial[OCSP_SERIAL_LEN], int shard)
+{
+	return (serial[0] >= 2 && serial[0] <= 8 ? serial[0] : 0) == shard;
+}
+
 /* By which an issuing CA lets us answer for it. */
 struct delegation {
 	X509 *issuer; /* NULL: it is not published */
@@ -400,14 +406,18 @@ static void look_up(struct question *question)
 	for (size_t i = 0; i < ocsp_request_count(question->request); i++) {
 		question->statuses[i].verdict = OCSP_UNKNOWN;
 		if (!ocsp_request_is_of(question->request, i,
-			responder->delegations[question->issuer].issuer, serial))
+			responder->delegations[question->issuer].issuer, serial) ||
+		    !is_serial_of(serial, SHARDS[question->issuer]))
 			continue;
 		calls[question->asked_count] =
 		    (struct pg_call){&query_certificate_status, pg_params_new()};
 		pg_param_bytea(calls[question->asked_count].params, serial, sizeof serial);
 		question->asked[question->asked_count++] = i;
 	}
-	pg_submit(responder->database, calls, question->asked_count, on_statuses, question);
+	if (question->asked_count == 0)
+		finish(question); /* all unknown */
+	else
+		pg_submit(responder->database, calls, question->asked_count, on_statuses, question);
 }
 
 static void take_request(struct question *question, const void *der, size_t len)

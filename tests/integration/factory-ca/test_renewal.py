@@ -39,6 +39,9 @@ def text_of(path):
     return run("openssl", "x509", "-in", path, "-noout", "-text").stdout.decode()
 
 
+X509_V_FLAG_PARTIAL_CHAIN = 0x80000
+
+
 class Phone:
     """A key and a CSR, and the certificate that was last answered."""
 
@@ -68,17 +71,20 @@ class Phone:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         return "" if done.returncode == 0 else done.stdout
 
-    def is_served(self):
-        """Whether a TLS server that trusts the published chain, with its CRLs, lets the phone in. The phone sends
-        its certificate alone."""
+    def is_served(self, trusted="chain.pem", sent=""):
+        """Whether a TLS server that trusts a published file, with the CRLs, lets the phone in, which sends its
+        certificate and what else is given. Issuing CAs are trusted each by itself, as the redirector does."""
         line, server = self.line, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server.load_cert_chain(line.path("server.pem"), line.path("server.key"))
         server.verify_mode = ssl.CERT_REQUIRED
-        server.load_verify_locations(line.path("published/chain.pem"))
+        server.load_verify_locations(line.path(f"published/{trusted}"))
         server.load_verify_locations(line.path("published/crls.pem"))
-        server.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
+        server.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN if trusted == "chain.pem" else \
+            ssl.VERIFY_CRL_CHECK_LEAF | X509_V_FLAG_PARTIAL_CHAIN
         client = ssl.create_default_context(cafile=line.path("server-ca.pem"))
-        client.load_cert_chain(self.pem, self.key)
+        with open(self.pem) as file, open(line.path("sent.pem"), "w") as out:
+            out.write(file.read() + sent)
+        client.load_cert_chain(line.path("sent.pem"), self.key)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             def serve():
                 connection, _ = listener.accept()
@@ -173,9 +179,11 @@ class Renewal(unittest.TestCase):
         self.assertEqual(again["serial"], answers[lost.mac]["serial"], again)
         self.assertNotIn(" G2", text_of(lost.pem))
         wait_for(lambda: os.path.exists(line.path("published/issuing-2.crl")), "the new CRL")
+        self.line_knows_the_issuer()
         for phone in (old, bad_old, lost, between, new, bad_new):
             self.assertEqual(phone.is_valid(), "")
             self.assertTrue(phone.is_served())
+            self.assertTrue(phone.is_served("issuing.pem"))
         self.assertEqual(line.station.request("GET", "/.well-known/est/cacerts").status, 200)
 
         # --- revoked where they were issued
@@ -240,7 +248,21 @@ class Renewal(unittest.TestCase):
         self.assertEqual(len(self.chain()), 2)
         self.assertIn("withdrawal", self.read("state/transcript.txt"))
         self.assertFalse(old.is_served())
-        self.assertTrue(new.is_served())
+        self.assertFalse(old.is_served("issuing.pem", sent=chain[1]))
+        self.assertTrue(new.is_served("issuing.pem"))
+        self.assertEqual(len(re.findall("BEGIN", self.read("published/issuing-all.pem"))), 2)
+
+    def line_knows_the_issuer(self):
+        """The station's client: each phone gets the chain of its own issuing CA, of two."""
+        line, out = self.line, self.line.path("line")
+        mac = line.macs(1)[0]
+        run(os.path.join(os.path.dirname(PROGRAM), "factory-line"), "--url", f"https://localhost:{line.port}",
+            "--server-ca", line.path("server-ca.pem"), "--station-cert", line.station_cert, "--station-key", line.station_key,
+            "--order", line.order([mac]), "--out", out, "--first-mac", mac, "--count", "1", "--key-type", "p256")
+        newest, older, root = self.chain()
+        folder = os.path.join(out, mac)
+        self.assertEqual(self.read(f"{folder}/chain.pem"), newest + root)
+        self.assertEqual(self.read(f"{folder}/fullchain.pem"), self.read(f"{folder}/certificate.pem") + newest)
 
     def responders_are_delegated(self):
         """One certificate for each issuing CA, for the one key of the responder."""
@@ -350,6 +372,34 @@ class OfflineRenewal(unittest.TestCase):
         self.assertRegex(done.stdout, r"issuing-2 +p256 .* sealed for custodians\n")
         done = factory.run("ca", "retire", "--generation", "1")
         self.assertEqual(done.returncode, 0, done.stderr)
+        offline.OfflineRoot.signer_starts(self, factory)
+
+    def test_in_a_token(self):
+        factory = offline.Machine("hall")
+        os.mkdir(factory.path("tokens"), 0o700)
+        with open(factory.path("softhsm2.conf"), "w") as file:
+            file.write(f"directories.tokendir = {factory.path('tokens')}\nobjectstore.backend = file\n")
+        with open(factory.path("pin"), "w") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write("pin-4711\n")
+        with open(factory.path("factory-ca.yaml")) as file:
+            text = file.read()
+        with open(factory.path("factory-ca.yaml"), "w") as file:
+            file.write(text.replace("  passphrase_file: passphrase\n", "  pkcs11_pin_file: pin\n  pkcs11_uri: "
+                                    '"pkcs11:token=hall?module-path=/usr/lib/softhsm/libsofthsm2.so"\n'))
+        os.environ["SOFTHSM2_CONF"] = factory.path("softhsm2.conf")
+        self.addCleanup(os.environ.pop, "SOFTHSM2_CONF")
+        run("softhsm2-util", "--init-token", "--free", "--label", "hall", "--pin", "pin-4711", "--so-pin", "so-4711")
+        for words in (["init"], ["ca", "renew"], ["ca", "renew"], ["ca", "retire", "--generation", "2"]):
+            done = factory.run(*words)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(offline.blocks(factory.path("published/chain.pem"))), 4)
+        done = factory.run("key", "list")
+        self.assertEqual(re.findall(r"^(\S+) +p", done.stdout, re.M),
+                         ["root", "issuing", "line-access", "issuing-2", "issuing-3"])
+        self.assertIn("OK", factory.openssl(
+            "verify", "-x509_strict", "-crl_check_all", "-CRLfile", "published/crls.pem", "-CAfile",
+            "published/root.pem", "published/issuing.pem"))
         offline.OfflineRoot.signer_starts(self, factory)
 
 
