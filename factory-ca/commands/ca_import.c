@@ -190,6 +190,24 @@ static enum err finish_as_keeper(struct ceremony *ceremony, const struct bundle 
 	return err;
 }
 
+/* Read, believed by the root's hash, and kept in the ceremony. */
+static enum err take_bundle(struct ceremony *ceremony, const struct ca_arguments *arguments,
+    struct bundle *bundle, char *why)
+{
+	enum err err = read_bundle(arguments->bundle, 1, bundle, why);
+
+	if (!err)
+		err = check_root(bundle->root, arguments->root_sha256, why);
+	if (!err)
+		err = check_crl(bundle->crl, bundle->root, why);
+	if (err)
+		return err;
+	ca_put_der(&ceremony->root, bundle->root);
+	ca_put_der(&ceremony->issuing, bundle->issuing);
+	put_crl_der(&ceremony->root_crl, bundle->crl);
+	return ERR_OK;
+}
+
 static enum err import_new(
     struct ceremony *ceremony, const struct ca_arguments *arguments, char *why)
 {
@@ -200,19 +218,11 @@ static enum err import_new(
 		err = keystore_say(ERR_NOT_FOUND, why,
 		    "%s is not there: \"factory-ca ca request\" comes first", ceremony->folder);
 	if (!err)
-		err = read_bundle(arguments->bundle, 1, &bundle, why);
-	if (!err)
-		err = check_root(bundle.root, arguments->root_sha256, why);
-	if (!err)
-		err = check_crl(bundle.crl, bundle.root, why);
+		err = take_bundle(ceremony, arguments, &bundle, why);
 	if (!err)
 		err = authority_opener(ceremony->config, &ceremony->opener, why);
-	if (!err) {
-		ca_put_der(&ceremony->root, bundle.root);
-		ca_put_der(&ceremony->issuing, bundle.issuing);
-		put_crl_der(&ceremony->root_crl, bundle.crl);
+	if (!err)
 		err = authority_become_keeper(ceremony->config, why);
-	}
 	if (!err) {
 		err = finish_as_keeper(ceremony, &bundle, why);
 		authority_become_ourselves();
@@ -254,17 +264,9 @@ static enum err import_renewed(
 	if (err == ERR_NOT_FOUND)
 		err = ceremony_check_absent(ceremony, why);
 	if (!err)
-		err = read_bundle(arguments->bundle, 1, &bundle, why);
+		err = take_bundle(ceremony, arguments, &bundle, why);
 	if (!err)
-		err = check_root(bundle.root, arguments->root_sha256, why);
-	if (!err)
-		err = check_crl(bundle.crl, bundle.root, why);
-	if (!err) {
-		ca_put_der(&ceremony->root, bundle.root);
-		ca_put_der(&ceremony->issuing, bundle.issuing);
-		put_crl_der(&ceremony->root_crl, bundle.crl);
 		err = authority_become_keeper(ceremony->config, why);
-	}
 	if (!err) {
 		err = renew_as_keeper(ceremony, &bundle, why);
 		authority_become_ourselves();

@@ -4,11 +4,8 @@ CRLs, the responder's certificates and the record; with the root here and elsewh
 import os
 import re
 import signal
-import socket
-import ssl
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
@@ -37,9 +34,6 @@ def wait_for(look, what, seconds=60):
 
 def text_of(path):
     return run("openssl", "x509", "-in", path, "-noout", "-text").stdout.decode()
-
-
-X509_V_FLAG_PARTIAL_CHAIN = 0x80000
 
 
 class Phone:
@@ -74,35 +68,10 @@ class Phone:
     def is_served(self, trusted="chain.pem", sent=""):
         """Whether a TLS server that trusts a published file, with the CRLs, lets the phone in, which sends its
         certificate and what else is given. Issuing CAs are trusted each by itself, as the redirector does."""
-        line, server = self.line, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.load_cert_chain(line.path("server.pem"), line.path("server.key"))
-        server.verify_mode = ssl.CERT_REQUIRED
-        server.load_verify_locations(line.path(f"published/{trusted}"))
-        server.load_verify_locations(line.path("published/crls.pem"))
-        server.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN if trusted == "chain.pem" else \
-            ssl.VERIFY_CRL_CHECK_LEAF | X509_V_FLAG_PARTIAL_CHAIN
-        client = ssl.create_default_context(cafile=line.path("server-ca.pem"))
-        with open(self.pem) as file, open(line.path("sent.pem"), "w") as out:
+        path = self.line.path("sent.pem")
+        with open(self.pem) as file, open(path, "w") as out:
             out.write(file.read() + sent)
-        client.load_cert_chain(line.path("sent.pem"), self.key)
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            def serve():
-                connection, _ = listener.accept()
-                try:
-                    with server.wrap_socket(connection, server_side=True) as tls:
-                        tls.sendall(b"hello")
-                except OSError:
-                    connection.close()
-            thread = threading.Thread(target=serve)
-            thread.start()
-            try:
-                with socket.create_connection(listener.getsockname(), timeout=30) as plain, \
-                        client.wrap_socket(plain, server_hostname="localhost") as tls:
-                    return tls.recv(5) == b"hello"
-            except OSError:
-                return False
-            finally:
-                thread.join(30)
+        return self.line.lets_in(path, self.key, trusted)
 
 
 class Renewal(unittest.TestCase):
