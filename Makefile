@@ -72,6 +72,7 @@ check:  ## install what tests need, build, and run all of them
 	$(MAKE) $(PARALLEL) integration
 	$(MAKE) $(PARALLEL) e2e
 	$(MAKE) $(PARALLEL) hostile
+	$(MAKE) $(PARALLEL) checklist
 	$(MAKE) $(PARALLEL) pages
 	$(MAKE) $(PARALLEL) fuzz-smoke
 	$(MAKE) lint

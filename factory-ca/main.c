@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/conf/conf.h"
+#include "common/pki/memory.h"
 #include "factory-ca/commands.h"
 #include "factory-ca/signer/keystore.h"
 
@@ -29,7 +30,8 @@ static const struct command {
     {"rekey", command_rekey, "grant a phone one certificate for another key", 1},
     {"revoke", command_revoke, "revoke a phone's certificate, with a reason", 1},
     {"crl", command_crl, "publish the CRL with all that is revoked now", 1},
-    {"code", command_code, "the claim code of one phone, for its label to be printed again", 1},
+    {"code", command_code,
+	"the claim codes of phones, for labels to be printed again, or new ones (--rotate)", 1},
     {"audit", command_audit, "verify: is the audit log whole, and what was done to it if not", 1},
     {"ledger", command_ledger, "show | restore: the signer's ledger, and putting it back", 1},
     {"signer", command_signer, "run the process that holds the keys", 0},
@@ -162,6 +164,7 @@ int main(int argc, char **argv)
 	struct conf_error error = {""};
 	int name = 0, rest, status;
 
+	pki_memory_init();
 	log_set_program("factory-ca");
 	rest = read_options(argc, argv, &options, &context, &name, &error);
 	if (rest < 0) {

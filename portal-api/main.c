@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "common/net/health.h"
 #include "common/net/workers.h"
+#include "common/pki/memory.h"
 #include "portal-api/bootstrap.h"
 #include "portal-api/courier/courier.h"
 #include "portal-api/jobs/runner.h"
@@ -100,6 +101,7 @@ int main(int argc, char **argv)
 	struct conf_error problem = {""};
 	int status = EX_OK;
 
+	pki_memory_init();
 	log_set_program("portal-api");
 	if (conf_parse_options(argc, argv, &options, &problem) != ERR_OK) {
 		fprintf(stderr, "%s\n", problem.text);

@@ -79,6 +79,10 @@ e2e: all $(BUILD)/bin/csrs  ## the journey and its faults, on the real daemons
 hostile: all $(BENCH_PROGRAMS)  ## bad input and faults, on the real daemons
 	@BUILD=$(BUILD) tests/lib/run-tests hostile $(wildcard tests/hostile/test_*.py)
 
+.PHONY: checklist
+checklist: all $(BUILD)/bin/csrs  ## the checklist of the ITSPA recommendations: a packet capture, a TLS scan, an interrupted boot
+	@BUILD=$(BUILD) tests/lib/run-tests checklist tests/checklist/test_checklist.py
+
 # Pictures of every view are left in build/pages/pictures.
 .PHONY: pages
 pages: all $(BUILD)/bin/csrs  ## the portal's pages in headless Chromium, on the real daemons

@@ -58,7 +58,8 @@ start() {
     if curl -fs --max-time 1 "http://127.0.0.1:$health/readyz" > /dev/null 2>&1; then
       return
     fi
-    is_running "$name" || break
+    # Not is_running: on a busy machine it may not have become the daemon yet.
+    [ -e "/proc/$(pid_of "$name")" ] || break
     sleep 0.1
   done
   tail -n 15 "$log" >&2
@@ -75,7 +76,8 @@ stop() {
   pid=$(pid_of "$name")
   kill -TERM "$pid" 2> /dev/null || true
   for ((tries = 0; tries < 350; tries++)); do
-    is_running "$name" || break
+    # Not is_running: on a busy machine it may not have become the daemon yet.
+    [ -e "/proc/$(pid_of "$name")" ] || break
     sleep 0.1
   done
   # What a daemon that would not drain leaves behind, workers included.

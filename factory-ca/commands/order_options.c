@@ -73,6 +73,22 @@ static enum err take_phone(struct parser *parser, const char *value)
 	return take_mac(parser, "--mac", value, &parser->options->mac);
 }
 
+static enum err take_one_more_phone(struct parser *parser, const char *value)
+{
+	struct order_options *options = parser->options;
+
+	if (options->phone_count == ORDER_PHONES_MAX)
+		return refuse(parser, ERR_RANGE, "--mac: more than %d at once", ORDER_PHONES_MAX);
+	return take_mac(parser, "--mac", value, &options->phones[options->phone_count++]);
+}
+
+static enum err take_rotate(struct parser *parser, const char *value)
+{
+	(void)value;
+	parser->options->rotate = 1;
+	return ERR_OK;
+}
+
 static enum err take_quantity(struct parser *parser, const char *value)
 {
 	uint64_t number;
@@ -224,29 +240,33 @@ static const struct option {
 	unsigned verbs; /* may have it */
 	unsigned required; /* of them, who must */
 	int repeats;
+	int is_flag; /* has no value */
 	enum err (*take)(struct parser *parser, const char *value);
 } OPTIONS[] = {
-    {"--reference", OF_ORDER, OF_ORDER, 0, take_reference},
-    {"--model", ORDER_OPEN, ORDER_OPEN, 0, take_model},
-    {"--first-mac", ORDER_OPEN, ORDER_OPEN, 0, take_first_mac},
-    {"--quantity", ORDER_OPEN | ORDER_EXTEND, ORDER_OPEN, 0, take_quantity},
-    {"--profile", ORDER_OPEN, 0, 0, take_profile},
-    {"--station", ORDER_OPEN, 0, 1, take_station},
-    {"--opens", ORDER_OPEN, 0, 0, take_opens},
-    {"--closes", ORDER_OPEN | ORDER_EXTEND, 0, 0, take_closes},
-    {"--mac", ORDER_CODE | ORDER_REKEY | ORDER_REVOKE, ORDER_CODE | ORDER_REKEY, 0, take_phone},
-    {"--serial", ORDER_REVOKE, 0, 0, take_serial},
-    {"--reason", ORDER_REKEY | ORDER_REVOKE, ORDER_REKEY | ORDER_REVOKE, 0, take_reason},
-    {"--note", ORDER_REVOKE, 0, 0, take_note},
-    {"--statement", ORDER_SIGN, ORDER_SIGN, 0, take_statement},
-    {"--format", ORDER_REPORT, 0, 0, take_format},
-    {"--out", MADE, 0, 0, take_out},
-    {"--url", EVERY, 0, 0, take_url},
-    {"--server-ca", EVERY, 0, 0, take_server_ca},
+    {"--reference", OF_ORDER, OF_ORDER, 0, 0, take_reference},
+    {"--model", ORDER_OPEN, ORDER_OPEN, 0, 0, take_model},
+    {"--first-mac", ORDER_OPEN, ORDER_OPEN, 0, 0, take_first_mac},
+    {"--quantity", ORDER_OPEN | ORDER_EXTEND, ORDER_OPEN, 0, 0, take_quantity},
+    {"--profile", ORDER_OPEN, 0, 0, 0, take_profile},
+    {"--station", ORDER_OPEN, 0, 1, 0, take_station},
+    {"--opens", ORDER_OPEN, 0, 0, 0, take_opens},
+    {"--closes", ORDER_OPEN | ORDER_EXTEND, 0, 0, 0, take_closes},
+    {"--mac", ORDER_REKEY | ORDER_REVOKE, ORDER_REKEY, 0, 0, take_phone},
+    {"--mac", ORDER_CODE, ORDER_CODE, 1, 0, take_one_more_phone},
+    {"--rotate", ORDER_CODE, 0, 0, 1, take_rotate},
+    {"--serial", ORDER_REVOKE, 0, 0, 0, take_serial},
+    {"--reason", ORDER_REKEY | ORDER_REVOKE, ORDER_REKEY | ORDER_REVOKE, 0, 0, take_reason},
+    {"--note", ORDER_REVOKE, 0, 0, 0, take_note},
+    {"--statement", ORDER_SIGN, ORDER_SIGN, 0, 0, take_statement},
+    {"--format", ORDER_REPORT, 0, 0, 0, take_format},
+    {"--out", MADE, 0, 0, 0, take_out},
+    {"--url", EVERY, 0, 0, 0, take_url},
+    {"--server-ca", EVERY, 0, 0, 0, take_server_ca},
 };
 enum { OPTION_COUNT = sizeof(OPTIONS) / sizeof(OPTIONS[0]) };
 
-/* "--name value" or "--name=value": how many words it took, 0 after an error. */
+/* "--name value", "--name=value", or "--name" of a flag: how many words it took, 0 after an error.
+ */
 static int take_option(
     struct parser *parser, enum order_verb verb, char **argv, int left, enum err *err)
 {
@@ -262,14 +282,16 @@ static int take_option(
 		*err = refuse(parser, ERR_SYNTAX, "unknown option: %.80s", argv[0]);
 	else if ((parser->seen & (1u << i)) && !OPTIONS[i].repeats)
 		*err = refuse(parser, ERR_SYNTAX, "%s is given twice", OPTIONS[i].name);
-	else if (value == NULL && left < 2)
+	else if (OPTIONS[i].is_flag && value != NULL)
+		*err = refuse(parser, ERR_SYNTAX, "%s takes no value", OPTIONS[i].name);
+	else if (!OPTIONS[i].is_flag && value == NULL && left < 2)
 		*err = refuse(parser, ERR_SYNTAX, "%s: its value is missing", OPTIONS[i].name);
 	else
 		*err = OPTIONS[i].take(parser, value ? value : argv[1]);
 	if (*err != ERR_OK)
 		return 0;
 	parser->seen |= 1u << i;
-	return value ? 1 : 2;
+	return value || OPTIONS[i].is_flag ? 1 : 2;
 }
 
 enum err order_options_parse(

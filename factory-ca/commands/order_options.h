@@ -10,7 +10,7 @@
 #include "common/base/mac.h"
 #include "factory-ca/statement.h"
 
-enum { ORDER_WHY_LEN = 256 };
+enum { ORDER_WHY_LEN = 256, ORDER_PHONES_MAX = 64 };
 
 /* Bits of what an option may belong to. */
 enum order_verb {
@@ -36,6 +36,9 @@ struct order_options {
 	int has_closes; /* --closes was given, perhaps as "none" */
 	int has_mac; /* --mac */
 	struct mac mac;
+	struct mac phones[ORDER_PHONES_MAX]; /* ORDER_CODE: each --mac, in order */
+	size_t phone_count;
+	int rotate; /* ORDER_CODE */
 	int has_serial; /* ORDER_REVOKE: --serial */
 	uint8_t serial[STATEMENT_SERIAL_LEN];
 	char note[STATEMENT_NOTE_MAX + 1]; /* ORDER_REKEY: --reason; ORDER_REVOKE: --note */

@@ -227,7 +227,10 @@ static void put_certificate(struct buf *out, const struct enrolment *enrolment)
 	buf_put_u8(out, ',');
 	json_put_string(out, "certificate", (const char *)pem.bytes);
 	buf_put_u8(out, ',');
-	json_put_string(out, "claim_code", enrolment->claim_code);
+	if (!enrolment->has_no_code)
+		json_put_string(out, "claim_code", enrolment->claim_code);
+	else
+		buf_put_str(out, "\"claim_code\":null");
 	if (enrolment->encrypted_key.len > 0) {
 		buf_put_str(out, ",\"encrypted_key\":\"");
 		base64_encode(out, enrolment->encrypted_key.bytes, enrolment->encrypted_key.len, 0);

@@ -24,6 +24,7 @@ static const struct call_target REENROLL = {OPERATION_REENROLL, handle_reenroll,
 static const struct call_target BATCH = {OPERATION_BATCH, handle_batch, 0};
 static const struct call_target ORDER_READ = {OPERATION_ORDER_READ, handle_order_read, 0};
 static const struct call_target DEVICE_READ = {OPERATION_DEVICE_READ, handle_device_read, 0};
+static const struct call_target CODE_ROTATE = {OPERATION_CODE_ROTATE, handle_code_rotate, 0};
 static const struct call_target ORDER_OPEN = {OPERATION_ORDER_OPEN, handle_statement, 0};
 static const struct call_target ORDER_CLOSE = {OPERATION_ORDER_CLOSE, handle_statement, 0};
 static const struct call_target ORDER_EXTEND = {OPERATION_ORDER_EXTEND, handle_statement, 0};
@@ -49,6 +50,7 @@ static const struct route ROUTES[] = {
     {"POST", "/v1/orders/{order}/certificates", &BATCH},
     {"GET", "/v1/orders/{order}", &ORDER_READ},
     {"GET", "/v1/orders/{order}/devices/{mac}", &DEVICE_READ},
+    {"POST", "/v1/orders/{order}/devices/{mac}/rotate-code", &CODE_ROTATE},
     {"PUT", "/v1/orders/{order}", &ORDER_OPEN},
     {"POST", "/v1/orders/{order}/close", &ORDER_CLOSE},
     {"POST", "/v1/orders/{order}/extend", &ORDER_EXTEND},

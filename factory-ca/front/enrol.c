@@ -176,6 +176,15 @@ int enrol_answer_is(struct enrol *enrol, enum err err, uint16_t type, enum signe
 
 /* --- find ----------------------------------------------------------------------------------- */
 
+/* -1 says none, after a transfer. */
+void enrol_take_epoch(struct enrolment *row, const struct pg_rows *rows, size_t line)
+{
+	int64_t epoch = row_int(rows, line, row_column(rows, "claim_code_epoch"));
+
+	row->has_no_code = epoch < 0;
+	row->claim_code_epoch = row->has_no_code ? 0 : (uint32_t)epoch;
+}
+
 /* A phone that is on record still has to show that it holds its key. */
 static void take_existing(
     struct enrolment *row, const struct pg_rows *rows, size_t line, const char *outcome)
@@ -194,7 +203,7 @@ static void take_existing(
 	row_bytes(rows, line, row_column(rows, "certificate"), &row->certificate);
 	CHECK(certificate_serial(row->certificate.bytes, row->certificate.len, row->serial) ==
 	      ERR_OK);
-	row->claim_code_epoch = (uint32_t)row_int(rows, line, row_column(rows, "claim_code_epoch"));
+	enrol_take_epoch(row, rows, line);
 	row->status = ENROLMENT_EXISTING;
 }
 
@@ -301,6 +310,8 @@ static void ask_codes(struct enrol *enrol)
 		const struct enrolment *row = enrol->rows[enrol->next];
 
 		if (row->status != ENROLMENT_ISSUED && row->status != ENROLMENT_EXISTING)
+			continue;
+		if (row->has_no_code)
 			continue;
 		enrol->asked[enrol->asked_count++] = enrol->next;
 		codes.rows[codes.row_count++] =

@@ -42,6 +42,8 @@ void enrol_start_codes(struct enrol *enrol);
 
 /* Adds to `asked` those that are pending, of one kind. */
 void enrol_ask_for_pending(struct enrol *enrol, int server_key);
+/* Which code a row is answered with, from "claim_code_epoch" of an answer of the database. */
+void enrol_take_epoch(struct enrolment *row, const struct pg_rows *rows, size_t line);
 /* Of every answer of the signer: 1 when it is the frame that was asked for, else the group has gone
  * another way and `result` is what to tell the connection. */
 int enrol_answer_is(struct enrol *enrol, enum err err, uint16_t type, enum signer_message wanted,

@@ -39,7 +39,7 @@ static void take_stored(struct enrol *enrol, size_t index, const struct pg_rows 
 		outcome_refuse(row, outcome);
 		return;
 	}
-	row->claim_code_epoch = (uint32_t)row_int(rows, line, row_column(rows, "claim_code_epoch"));
+	enrol_take_epoch(row, rows, line);
 }
 
 static void on_stored(

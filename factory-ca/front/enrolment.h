@@ -62,6 +62,7 @@ struct enrolment {
 	struct buf certificate; /* DER */
 	struct buf encrypted_key; /* of a server key: CMS EnvelopedData, DER, for the station */
 	uint32_t claim_code_epoch; /* on record */
+	int has_no_code; /* a transfer made the last one void; "code --rotate" makes the next */
 	char claim_code[CLAIM_CODE_TEXT_LEN + 1];
 };
 

@@ -9,7 +9,9 @@ call_handler_fn handle_cacerts, handle_csrattrs, handle_enroll, handle_reenroll;
 /* batch.c */
 call_handler_fn handle_batch;
 /* order_handler.c: what stations and operators read */
-call_handler_fn handle_order_read, handle_device_read, handle_model_read;
+call_handler_fn handle_order_read, handle_model_read;
+/* code_handler.c: a phone with its claim code */
+call_handler_fn handle_device_read, handle_code_rotate;
 /* records_handler.c: what operators look up */
 call_handler_fn handle_report_read, handle_phone_read, handle_certificate_read,
     handle_operator_read;

@@ -248,7 +248,12 @@ static enum err on_answer_row(const char *line, size_t len, void *ctx)
 	if (mac_parse(text_of(document, "mac"), strlen(text_of(document, "mac")), &mac) ||
 	    !mac_equal(&mac, &row->phone->mac))
 		goto out;
-	if (strcmp(status, "issued") == 0 || strcmp(status, "existing") == 0) {
+	if (json_is_null(json_object_get(document, "claim_code"))) {
+		refuse(chunk, row, "no_claim_code",
+		    "a transfer made the label's code void; an operator makes a new one "
+		    "(factory-ca code --rotate)");
+		err = ERR_OK;
+	} else if (strcmp(status, "issued") == 0 || strcmp(status, "existing") == 0) {
 		err = take_success(chunk, row, document);
 	} else if (strcmp(status, "error") == 0) {
 		refuse(chunk, row, text_of(document, "code"), text_of(document, "detail"));

@@ -56,6 +56,7 @@ const char *line_advice(const char *code)
 	    {"bad_row", "the list's line is not what the factory takes"},
 	    {"bad_key", "put the key file back from where it was copied to, or have the phone "
 			"re-keyed"},
+	    {"no_claim_code", "then run again: the certificate is on record"},
 	    {"bad_csr_file", "check the file's name in the list, relative to the list"},
 	};
 	size_t i;

@@ -29,8 +29,7 @@ class Claims:
         self.profile = portal.profile(self.itsp)
         self.blocks = 0
         portal.psql("create table bench_claim (like firstring.claim including all)")
-        self.pids = [portal.process.pid, postmaster(os.path.join(portal.cluster_folder, "data"))
-                     if os.path.exists(os.path.join(portal.cluster_folder, "data/postmaster.pid")) else portal.process.pid]
+        self.pids = [portal.process.pid, postmaster(portal.psql("show data_directory"))]
 
     def phones(self, count):
         """A new block of phones; their first MAC as a number."""
@@ -108,7 +107,8 @@ class Claims:
 
 def main():
     bench = Bench(__file__, "Claims: bulk and single")
-    with Portal(durable=True, database_deadline="30s",
+    # A worker has one connection to the database, whose commits follow one another: as many as there are clients.
+    with Portal(durable=True, database_deadline="30s", workers=CLIENTS,
                 limits="\n  requests_per_second: 1000000\n  request_burst: 1000000") as portal:
         claims = Claims(portal)
         bench.rounds({"job": claims.bulk, "psql": claims.psql}, phase="bulk")

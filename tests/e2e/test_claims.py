@@ -164,8 +164,20 @@ class Transfer(unittest.TestCase):
         back = owner.request("PUT", f"/v1/claims/{mac}", {
             "claim_code": phone.claim_code, "profile_id": firstring.profile(owner, "again")})
         self.assertEqual((back.status, back.json()["code"]), (403, "possession_not_proven"))
+        # The manufacturer makes the label's next code, and that one proves possession.
+        code = ["code", "--reference", order, "--mac", mac]
+        asked = firstring.factory_ca(*code, check=False)
+        self.assertEqual((asked.returncode, asked.stdout), (65, b""))
+        self.assertIn("--rotate", asked.stderr.decode())
+        new_code = firstring.factory_ca(*code, "--rotate").stdout.decode().strip()
+        self.assertEqual(firstring.factory_ca(*code).stdout.decode().strip(), new_code)
+        third = firstring.new_itsp("Third Telephony")
+        profile = firstring.profile(third, "third")
+        back = third.request("PUT", f"/v1/claims/{mac}", {"claim_code": phone.claim_code, "profile_id": profile})
+        self.assertEqual((back.status, back.json()["code"]), (403, "possession_not_proven"))
+        third.ok("PUT", f"/v1/claims/{mac}", {"claim_code": new_code, "profile_id": profile}, status=(201,))
         states = firstring.admin.ok("GET", f"/v1/admin/devices/{mac}/history")["states"]
-        self.assertEqual([state["itsp"] for state in states if state["kind"] == "claimed"], ["Example Telephony", "Next Telephony"])
+        self.assertEqual([state["itsp"] for state in states if state["kind"] == "claimed"], ["Example Telephony", "Next Telephony", "Third Telephony"])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@
 --    belongs to another MAC), revoked (the same key, its certificate is not live)
 -- -> certificate bytea: DER, for existing only
 -- -> serial_number text: the device's, where the MAC is on record
--- -> claim_code_epoch integer: where the MAC is on record, else null: 0 is the first
+-- -> claim_code_epoch integer: where the MAC is on record, else null: 0 is the first, -1: the
+--    phone has no code (see claim_code_rotate)
 -- rows: one per input row, in order; none when the order is unknown
 -- plan: three index lookups a row
 select ordinal, outcome, certificate, serial_number, claim_code_epoch

@@ -26,7 +26,7 @@
 --    out_of_range, order_closed (closed, or not_before outside its window), station_not_allowed,
 --    unknown_order, serial_reused, bad_serial_number
 -- -> certificate bytea: DER on record, for existing only
--- -> claim_code_epoch integer: on record, for stored and existing
+-- -> claim_code_epoch integer: on record, for stored and existing; -1: the phone has no code
 -- rows: one per input row, in order
 -- plan: index lookups and inserts; no scan
 select ordinal, outcome, certificate, claim_code_epoch

@@ -7,6 +7,7 @@
 -- -> serial_number text
 -- -> model text
 -- -> claim_code_epoch integer
+-- -> has_claim_code boolean: false after a transfer, until claim_code_rotate
 -- -> certificate bytea: DER of the live one, else of the latest of this order
 -- -> serial bytea
 -- -> spki_sha256 bytea
@@ -14,6 +15,6 @@
 -- -> not_before timestamptz
 -- rows: 0 or 1
 -- plan: index scans of device_pkey and certificate_mac_idx
-select mac, serial_number, model, claim_code_epoch, certificate, serial, spki_sha256, status,
-  not_before
+select mac, serial_number, model, claim_code_epoch, has_claim_code, certificate, serial,
+  spki_sha256, status, not_before
 from firstring.device_get($1::text, $2::macaddr);

@@ -128,3 +128,17 @@ event "$late" | psql -X -q
 wait
 [ "$(feed "$xid" "$seq" | cut -d' ' -f3 | paste -sd' ')" = "$early $late" ] || fail "the feed: $(feed "$xid" "$seq")"
 [ "$(feed 0 0 | wc -l)" = 62 ] || fail "the feed from its beginning: $(feed 0 0 | wc -l)"
+
+# One that has said that it writes no event is not waited for, be it as long as it likes.
+read -r xid seq _ <<<"$(feed 0 0 | tail -n 1)"
+next=00000000-0000-0000-0000-000000000003
+coproc claims { psql -X -q -At; }
+printf '%s\n' 'begin;' 'select pg_current_xact_id() \g /dev/null' "select 'begun';" >&"${claims[1]}"
+read -r -t 20 _ <&"${claims[0]}"
+event "$next" | psql -X -q
+[ -z "$(feed "$xid" "$seq")" ] || fail 'the feed does not wait for a transaction that may write events'
+printf '%s\n' 'select firstring.events_not_from_here() \g /dev/null' "select 'said';" >&"${claims[1]}"
+read -r -t 20 _ <&"${claims[0]}"
+[ "$(feed "$xid" "$seq" | cut -d' ' -f3)" = "$next" ] || fail 'the feed waits for a transaction that writes no event'
+printf 'commit;\n\\q\n' >&"${claims[1]}"
+wait

@@ -114,6 +114,7 @@ CASES = [
      f"t.times(0::bigint), {who}, false", ["device_key_pkey", "certificate_mac_idx"]),
     ("factory-ca/phone_get", f"{phone}, null", ["device_pkey", "certificate_mac_idx"]),
     ("factory-ca/device_get", f"'O', {phone}", ["device_pkey", "certificate_mac_idx"]),
+    ("factory-ca/claim_code_rotate", f"'O', {phone}, 0, 1, t.digest('h'), {who}", ["device_pkey", "certificate_one_live_per_mac"]),
     ("factory-ca/station_by_fingerprint", "t.digest('line-1')", []),
     ("status/certificate_status", "substring(t.digest('s7') for 16)", ["certificate_serial_key"]),
     ("portal-api/token_authenticate", "t.digest('token 7')", ["api_token_token_hash_key"]),

@@ -87,6 +87,33 @@ select t.equal('a first boot is no reset', pg_temp.advance(), null);
 select pg_temp.happens('00:15:65:00:00:02', 'delivered');
 select t.equal('the next is', pg_temp.advance(), 'seen_reset');
 
+-- A new code for the label, of the epoch that the transfer left without one; then one more.
+create function pg_temp.rotate(order_reference text, mac macaddr, known integer, next integer, code text) returns text language sql as
+$$ select outcome from firstring.claim_code_rotate(order_reference, mac, known, next, t.code_hash(mac, code, next), 'operator',
+  'Olga', '192.0.2.1', 'request') $$;
+create function pg_temp.code(mac macaddr) returns text language sql as
+$$ select claim_code_epoch || ' ' || has_claim_code from firstring.device_get('O', mac) $$;
+select t.equal('shown as having none', pg_temp.code('00:15:65:00:00:00'), '1 false');
+select t.equal('the line is told', (select string_agg(outcome || ' ' || claim_code_epoch, ', ') from firstring.certificates_existing('O',
+  array['00:15:65:00:00:00', '00:15:65:00:00:01']::macaddr[], array[t.digest('key 0'), t.digest('key 1')])), 'existing -1, existing 0');
+select t.equal('not past the present epoch', pg_temp.rotate('O', '00:15:65:00:00:00', 1, 2, 'CODE000000002'), 'epoch_moved');
+select t.equal('not the epoch before', pg_temp.rotate('O', '00:15:65:00:00:00', 0, 1, 'CODE000000001'), 'epoch_moved');
+select t.equal('another order', pg_temp.rotate('P', '00:15:65:00:00:00', 1, 1, 'CODE000000001'), 'unknown_device');
+select t.equal('an unknown phone', pg_temp.rotate('O', '00:15:65:00:00:99', 0, 1, 'CODE000000001'), 'unknown_device');
+select t.equal('nothing changed', pg_temp.code('00:15:65:00:00:00'), '1 false');
+select t.equal('rotated', pg_temp.rotate('O', '00:15:65:00:00:00', 1, 1, 'CODE000000001'), 'rotated');
+select t.equal('once', pg_temp.rotate('O', '00:15:65:00:00:00', 1, 1, 'CODE000000001'), 'epoch_moved');
+select t.equal('it has one', pg_temp.code('00:15:65:00:00:00'), '1 true');
+select t.equal('of this epoch it proves', firstring.claim_proof(t.id('Alpha'), '00:15:65:00:00:00', 'CODE000000001'), 'code');
+select t.equal('a label that strangers have seen', pg_temp.rotate('O', '00:15:65:00:00:00', 1, 2, 'CODE000000002'), 'rotated');
+select t.equal('no step twice', pg_temp.rotate('O', '00:15:65:00:00:00', 2, 4, 'CODE000000002'), 'epoch_moved');
+select t.equal('the one before is void', pg_temp.ask('Alpha', '00:15:65:00:00:00', 'CODE000000001'), 'possession_not_proven');
+select t.equal('the new one proves', firstring.claim_proof(t.id('Alpha'), '00:15:65:00:00:00', 'CODE000000002'), 'code');
+select t.equal('a claim that stands, stays', pg_temp.holder('00:15:65:00:00:00'), 'Beta transfer');
+select t.equal('audited', (select string_agg(actor_id || ' ' || object_id || ' ' || (before ->> 'claim_code_epoch') || '-'
+    || (after ->> 'claim_code_epoch') || ' ' || (before ->> 'had_code'), ', ' order by id) from firstring.audit_log
+  where action = 'device.claim_code_rotate'), 'Olga 00:15:65:00:00:00 1-1 false, Olga 00:15:65:00:00:00 1-2 true');
+
 -- An objection: the manufacturer decides.
 select t.equal('objects', pg_temp.answer('Alpha', '00:15:65:00:00:02', false), 'answered');
 select t.equal('objects twice', pg_temp.answer('Alpha', '00:15:65:00:00:02', false), 'same');

@@ -131,6 +131,19 @@ class Line:
         self.process.wait(45)
         self.serve()
 
+    def kill_signer(self):
+        """kill -9, and until the next one serves: what it knows then was on its disk."""
+        def starts():
+            return sum(entry["event"] == "signer_started" for entry in self.log())
+        before, deadline = starts(), time.monotonic() + 60
+        kill(self.children("signer")[0])
+        while starts() == before:
+            if time.monotonic() > deadline:
+                raise AssertionError("the signer does not start again")
+            time.sleep(0.1)
+        # The front has seen the old one go in the meantime: opening the keys takes long.
+        self.wait_until_ready()
+
     def wait_until_ready(self, seconds=60):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

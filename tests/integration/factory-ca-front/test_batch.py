@@ -9,7 +9,7 @@ import ssl
 import threading
 import unittest
 
-from line import Line, kill, rows_for, run
+from line import Line, rows_for, run
 
 
 def setUpModule():
@@ -145,8 +145,7 @@ class Batch(unittest.TestCase):
         old, new = line.order(macs[:1]), line.order(macs[1:])
         self.assertEqual(codes(line.batch(old, [row(macs[0])]).rows()), ["issued"])
         line.factory_ca("order", "close", "--reference", old)
-        kill(line.children("signer")[0])
-        line.wait_until_ready()
+        line.kill_signer()
         before = events()
         self.assertEqual(codes(line.batch(new, [row(macs[1])]).rows()), ["key_reused"])
         self.assertEqual(events(), before + 1)

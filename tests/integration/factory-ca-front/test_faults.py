@@ -15,7 +15,8 @@ import threading
 import time
 import unittest
 
-from line import CONFIGURATION, Line, PROGRAM, kill, rows_for
+from line import BUILD, CONFIGURATION, Line, PROGRAM, kill, rows_for
+from tests.lib.faults import Link, silent_clients, starve
 from tests.lib.instance import der_of
 
 
@@ -131,6 +132,51 @@ class Faults(unittest.TestCase):
                 os.kill(pid, signal.SIGCONT)
         line.wait_until_ready()
         self.check_record(order, macs, rows, [])
+
+    def test_a_half_open_link_is_503_within_its_deadline_and_good_again(self):
+        """In the middle of a batch the front's connections go silent, new ones too, and nobody closes them."""
+        macs = line.macs(300)
+        order = line.order(macs)
+        rows = rows_for(macs)
+        received, answered = [], []
+        with Link(line.socket) as link:
+            line.write_configuration(CONFIGURATION.replace(
+                'conninfo: "host={socket} dbname=firstring user=firstring_factory"',
+                f'conninfo: "{link.conninfo("firstring_factory")}"'))
+            line.restart()
+            station = threading.Thread(target=lambda: answered.append(send(received, order, rows)))
+            station.start()
+            while not received and station.is_alive():
+                time.sleep(0.002)
+            link.hold()
+            begun = time.monotonic()
+            answer = line.station.request("GET", f"/v1/orders/{order}")
+            self.assertEqual((answer.status, answer.json()["code"]), (503, "unavailable"), answer)
+            self.assertIsNotNone(answer.headers["Retry-After"])
+            self.assertLess(time.monotonic() - begun, 8)
+            station.join(60)
+            self.assertFalse(station.is_alive())
+            link.release()
+            line.wait_until_ready()
+            received = [row for row in received if row["status"] != "error"]
+            self.check_record(order, macs, rows, received)
+            line.write_configuration()
+            line.restart()
+
+    @unittest.skipIf("asan" in BUILD or "tsan" in BUILD, "a sanitizer's own memory has no such bound")
+    def test_out_of_memory_ends_a_worker_and_another_takes_its_place(self):
+        macs = line.macs(50)
+        order = line.order(macs)
+        rows = rows_for(macs)
+        before = set(line.children("worker"))
+        starve(before)
+        with silent_clients(line.station, 400):
+            deadline = time.monotonic() + 30
+            while before <= set(line.children("worker")):
+                self.assertLess(time.monotonic(), deadline, "it never ran out of memory")
+                time.sleep(0.05)
+        self.check_record(order, macs, rows, [])
+        line.restart()
 
     def test_a_signer_that_is_slow_is_waited_for(self):
         macs = line.macs(100)

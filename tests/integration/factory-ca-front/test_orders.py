@@ -3,6 +3,7 @@
 import json
 import os
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 from line import Line, PROGRAM, rows_for, run
 
@@ -135,6 +136,86 @@ class Orders(unittest.TestCase):
         self.assertEqual(done.stdout.decode().strip(), row["claim_code"])
         done = line.factory_ca("code", "--reference", order, "--mac", macs[1], check=False)
         self.assertSays((done.returncode, done.stderr.decode()), DATA, "unknown_device")
+
+    def code(self, order, *words):
+        done = line.factory_ca("code", "--reference", order, *words, check=False)
+        self.output = done.stdout.decode().splitlines()
+        return done.returncode, done.stderr.decode()
+
+    def hash_matches(self, mac, code, epoch):
+        return line.psql(f"select claim_code_epoch = {epoch} and claim_code_hash = firstring.claim_code_hash(mac, {epoch}, "
+                         f"'{code.replace('-', '')[:13]}') from firstring.device where mac = '{mac}'") == "t"
+
+    def test_a_code_is_rotated(self):
+        macs = line.macs(3)
+        order = line.order(macs)
+        rows = rows_for(macs[:2])
+        first, second = [row["claim_code"] for row in line.batch(order, rows).rows()]
+        self.assertTrue(self.hash_matches(macs[0], first, 0))
+        self.assertSays(self.code(order, "--mac", macs[0], "--rotate"), 0)
+        rotated = self.output[0]
+        self.assertNotEqual(rotated, first)
+        self.assertTrue(self.hash_matches(macs[0], rotated, 1))
+        self.assertSays(self.code(order, "--mac", macs[0]), 0)
+        self.assertEqual(self.output, [rotated])
+        self.assertEqual([row["claim_code"] for row in line.batch(order, rows).rows()], [rotated, second])
+        self.assertEqual(line.psql(f"select actor_kind || ' ' || actor_id || ' ' || (after ->> 'claim_code_epoch') from "
+                                   f"firstring.audit_log where action = 'device.claim_code_rotate' and "
+                                   f"object_id::macaddr = '{macs[0]}'"), "operator chief 1")
+        # Several at once; it stops at the first that is refused.
+        self.assertSays(self.code(order, "--mac", macs[1], "--mac", macs[0]), 0)
+        self.assertEqual(self.output, [f"{macs[1]} {second}", f"{macs[0]} {rotated}"])
+        self.assertSays(self.code(order, "--rotate", "--mac", macs[1], "--mac", macs[2], "--mac", macs[0]), DATA,
+                        "unknown_device", f"{macs[2]}: stopped here")
+        self.assertEqual(len(self.output), 1)
+        self.assertTrue(self.hash_matches(macs[1], self.output[0].split()[1], 1))
+        self.assertTrue(self.hash_matches(macs[0], rotated, 1))
+        with open(line.log_path) as log:
+            text = log.read()
+        self.assertNotIn(rotated, text)
+        self.assertIn("claim_code_rotated", text)
+
+    def test_who_rotates_no_code(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        old = line.batch(order, rows_for(macs)).rows()[0]["claim_code"]
+        path = f"/v1/orders/{order}/devices/{macs[0]}/rotate-code"
+        self.assertEqual(line.station.request("POST", path).status, 403)
+        self.assertEqual(line.operator.request("GET", path).status, 405)
+        other = line.order(line.macs(1))
+        self.assertSays(self.code(other, "--rotate", "--mac", macs[0]), DATA, "unknown_device")
+        line.factory_ca("revoke", "--mac", macs[1], "--reason", "keyCompromise")
+        self.assertSays(self.code(order, "--rotate", "--mac", macs[1]), DATA, "revoked")
+        self.assertTrue(self.hash_matches(macs[0], old, 0))
+
+    def test_a_phone_that_a_transfer_left_without_a_code(self):
+        macs = line.macs(1)
+        order = line.order(macs)
+        rows = rows_for(macs)
+        old = line.batch(order, rows).rows()[0]["claim_code"]
+        line.psql(f"update firstring.device set claim_code_epoch = 1, claim_code_hash = null where mac = '{macs[0]}'")
+        self.assertSays(self.code(order, "--mac", macs[0]), DATA, "has no claim code", "--rotate")
+        self.assertEqual(self.output, [])
+        again = line.batch(order, rows).rows()[0]
+        self.assertEqual((again["status"], again["claim_code"]), ("existing", None))
+        line.factory_ca("rekey", "--mac", macs[0], "--reason", "new board")
+        again = line.batch(order, rows_for(macs)).rows()[0]
+        self.assertEqual((again["status"], again["claim_code"]), ("issued", None))
+        self.assertSays(self.code(order, "--rotate", "--mac", macs[0]), 0)
+        self.assertNotEqual(self.output, [old])
+        self.assertTrue(self.hash_matches(macs[0], self.output[0], 1))
+
+    def test_two_rotations_at_once_leave_one_code_that_counts(self):
+        macs = line.macs(1)
+        order = line.order(macs)
+        line.batch(order, rows_for(macs))
+        path = f"/v1/orders/{order}/devices/{macs[0]}/rotate-code"
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: line.operator.request("POST", path), range(16)))
+        made = [answer.json()["claim_code"] for answer in answers if answer.status == 200]
+        self.assertEqual({answer.json()["code"] for answer in answers if answer.status != 200} - {"claim_code_changed"}, set())
+        self.assertEqual(len(set(made)), len(made))
+        self.assertEqual(sum(self.hash_matches(macs[0], code, len(made)) for code in made), 1)
 
     def test_models_for_the_command_line(self):
         model = line.operator.ok("GET", "/v1/models/T1")

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """The issuing CA's CRL: on change, on demand and as stock tools read it; the OCSP responder's certificate."""
-import os
 import subprocess
 import time
 import unittest
@@ -140,8 +139,7 @@ class Responder(unittest.TestCase):
         with open(line.path("ocsp.pub"), "rb") as file:
             self.assertEqual(run("openssl", "x509", "-in", path, "-noout", "-pubkey").stdout, file.read())
         # Started again, the signer finds that it will do.
-        os.kill(line.children("signer")[0], 9)
-        line.wait_until_ready()
+        line.kill_signer()
         self.assertEqual(bytes.fromhex(line.psql("select encode(content, 'hex') from firstring.pki_object where "
                                                  "kind = 'ocsp_certificate'")), der)
 

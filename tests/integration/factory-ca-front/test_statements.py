@@ -4,8 +4,6 @@ operator and with two; and the yield of an order."""
 import csv
 import io
 import json
-import os
-import signal
 import unittest
 
 from line import Line, rows_for
@@ -36,11 +34,6 @@ class Case(unittest.TestCase):
     def enrol(self, order, rows):
         return [row.get("code", row["status"]) for row in line.batch(order, rows).rows()]
 
-    def signer_again(self):
-        """The signer is started anew: what it said must be on its disk."""
-        os.kill(line.children("signer")[0], signal.SIGKILL)
-        line.wait_until_ready()
-
 
 class Extend(Case):
 
@@ -56,7 +49,7 @@ class Extend(Case):
         self.assertSays(self.run_command(*extend, "5"), DATA, "order_narrower")
         self.assertSays(self.run_command("order", "open", "--reference", order, "--model", "T1", "--first-mac", macs[0],
                                          "--quantity", "4", *terms), 0, "4 of 6")
-        self.signer_again()
+        line.kill_signer()
         self.assertEqual(self.enrol(order, rows[:6]), ["existing"] * 4 + ["issued"] * 2)
         shown = line.operator.ok("GET", f"/v1/orders/{order}")
         self.assertEqual((shown["quantity"], shown["closes_at"]), (6, "2090-01-01T00:00:00Z"))
@@ -105,7 +98,7 @@ class Rework(Case):
             f"order by recorded_at"), "superseded superseded\nlive")
         self.assertEqual(self.enrol(order, [first[0], second[0], third[0]]),
                          ["revoked", "existing", "mac_has_other_key"])
-        self.signer_again()
+        line.kill_signer()
         self.assertEqual(self.enrol(order, [third[0], second[0], second[1]]),
                          ["mac_has_other_key", "existing", "mac_has_other_key"])
         shown = line.operator.ok("GET", f"/v1/devices/{macs[0]}")
@@ -197,7 +190,7 @@ class People(Case):
             # Put back on record by a hostile database: the signer remembers.
             line.psql("update firstring.operator set state = 'live', revoked_at = null, revoke_statement = null, "
                       "revoke_signatures = null where name = 'leaver'")
-            self.signer_again()
+            line.kill_signer()
             macs = line.macs(1)
             self.assertSays(self.run_command("order", "open", "--reference", "LEFT", "--model", "T1", "--first-mac",
                                              macs[0], "--quantity", "1"), NOPERM, "bad_signature")
@@ -246,7 +239,7 @@ class TwoOperators(Case):
             text = "".join(each for each in file if not each.startswith("  operators:"))
         with open(line.config, "w") as file:
             file.write(text.replace("signer:\n", f"signer:\n  operators: {count}\n"))
-        cls.signer_again(cls)
+        line.kill_signer()
 
     def as_deputy(self, *words):
         kept = line.operator_cert, line.operator_key

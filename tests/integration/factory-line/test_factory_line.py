@@ -347,6 +347,21 @@ class Faults(Case):
         write(f"{self.out}/{macs[0]}/key.pem", kept.decode())
         self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
 
+    def test_a_phone_whose_code_a_transfer_made_void(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+        text = read(self.out, "journal").decode().splitlines()
+        write(f"{self.out}/journal", "\n".join(each for each in text if not each.startswith("done")) + "\n")
+        line.psql(f"update firstring.device set claim_code_epoch = 1, claim_code_hash = null where mac = '{macs[0]}'")
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 65, said)
+        self.assertIn(f"{macs[0]} ({macs[0]}): no_claim_code", said)
+        self.assertIn("factory-ca code --rotate", said)
+        done = line.factory_ca("code", "--reference", order, "--mac", macs[0], "--rotate")
+        self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+        self.assertIn(done.stdout.decode().strip(), [row["claim_code"] for row in self.labels()])
+
     def test_a_torn_journal(self):
         macs = line.macs(3)
         order = line.order(macs)

@@ -10,7 +10,9 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from portal import Case  # noqa: E402
+from portal import BUILD, CLUSTER, Case, run  # noqa: E402
+
+from tests.lib.faults import Link, children, silent_clients, starve  # noqa: E402
 
 
 def eventually(condition, seconds=20, what="it never came true"):
@@ -80,6 +82,35 @@ class Database(Case):
         holder.join()
         eventually(lambda: itsp.request("PUT", f"/v1/claims/{mac}", {"profile_id": profile}).status in (200, 201))
 
+    def test_a_half_open_link_is_503_within_its_deadline_and_good_again(self):
+        """The connections of every worker go silent, new ones too; nobody is told that they are closed."""
+        itsp = self.portal.itsp()
+        mac = self.portal.phone(self.portal.model(), ship_to=itsp)
+        profile = self.portal.profile(itsp)
+        with Link(run(CLUSTER, "socket", self.portal.cluster_folder).stdout.decode().strip()) as link:
+            self.restart(database="".join(f"\n  {name}: {link.conninfo(f'firstring_{role}')}" for name, role in (
+                ("tenant", "portal"), ("admin", "admin"), ("status", "status"), ("courier", "courier")))
+                + f"\n  deadline: {self.portal.deadline}")
+            self.assertEqual(self.answers(itsp), 200)
+            link.hold()
+            for method, path, body in (("PUT", f"/v1/claims/{mac}", {"profile_id": profile}), ("GET", "/v1/me", None)):
+                before = time.monotonic()
+                answer = itsp.request(method, path, body)
+                self.assertEqual((answer.status, "Retry-After" in answer.headers), (503, True), answer)
+                self.assertLess(time.monotonic() - before, 5)
+            self.assertEqual(itsp.request("GET", "/openapi.json").status, 200)
+            link.release()
+            eventually(lambda: self.answers(itsp) == 200 and self.portal.is_ready())
+            eventually(lambda: itsp.request("PUT", f"/v1/claims/{mac}", {"profile_id": profile}).status in (200, 201))
+            self.assertEqual(itsp.ok("GET", f"/v1/claims/{mac}")["version"], 1)
+            del self.portal.settings["database"]
+            self.restart()
+
+    def restart(self, **settings):
+        self.assertEqual(self.portal.stop(), 0)
+        self.portal.configure(**settings)
+        self.portal.start()
+
 
 class Load:
     """Clients that read and write one after another; how each request ended."""
@@ -119,9 +150,7 @@ class Signals(Case):
         self.itsp = self.portal.itsp()
 
     def children(self):
-        parent = self.portal.process.pid
-        with open(f"/proc/{parent}/task/{parent}/children") as file:
-            return [int(word) for word in file.read().split()]
+        return sorted(children(self.portal.process.pid))
 
     def test_sighup_with_broken_yaml_keeps_the_old_configuration(self):
         before = self.children()
@@ -149,6 +178,25 @@ class Signals(Case):
         for child in self.children():
             os.kill(child, signal.SIGKILL)
         eventually(lambda: self.portal.is_ready() and self.itsp.request("GET", "/v1/me").status == 200)
+
+    @unittest.skipIf("asan" in BUILD or "tsan" in BUILD, "a sanitizer's own memory has no such bound")
+    def test_out_of_memory_ends_a_worker_and_another_takes_its_place(self):
+        api = {line["worker"] for line in self.portal.log()
+               if line["event"] == "worker_started" and line["kind"] == "api"}
+        before = api & set(self.children())
+        starve(before)
+        with silent_clients(self.itsp, 400):
+            eventually(lambda: not before <= set(self.children()), what="it never ran out of memory")
+        eventually(lambda: self.try_me() == 200)
+        self.portal.stop()  # those that are still short of memory
+        self.portal.start()
+        self.assertEqual([self.itsp.request("GET", "/v1/me").status for _ in range(10)], [200] * 10)
+
+    def try_me(self):
+        try:
+            return self.itsp.request("GET", "/v1/me").status
+        except OSError:
+            return None
 
     def test_sigterm_under_load_answers_what_it_accepted(self):
         with Load(self.itsp, "/v1/claims") as load:

@@ -8,6 +8,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
+from tests.lib.faults import Link  # noqa: E402
 from tests.lib.redirector import Redirector, eventually  # noqa: E402
 
 
@@ -60,6 +61,26 @@ class Away(unittest.TestCase):
         finally:
             redirector.postgres(signal.SIGCONT)
         eventually(lambda: status(phone) == 200, 15)
+
+    def test_a_half_open_link_is_503_within_the_deadline_and_good_again(self):
+        phone = redirector.phone()
+        with Link(redirector.cluster("socket").strip()) as link:
+            self.addCleanup(redirector.start)
+            self.addCleanup(redirector.write_config)
+            self.addCleanup(redirector.stop)
+            redirector.stop()
+            redirector.write_config(databases=[link.conninfo("firstring_redirector")])
+            redirector.start()
+            self.assertEqual(status(phone), 200)
+            link.hold()
+            for _ in range(3):
+                begun = time.monotonic()
+                answer = phone.boot("/v1/bootstrap")
+                self.assertEqual((answer.status, "Retry-After" in answer.headers), (503, True))
+                self.assertLess(time.monotonic() - begun, 5)
+            link.release()
+            eventually(lambda: status(phone) == 200, 15)
+            eventually(redirector.is_ready)
 
     def test_a_statement_that_fails_is_503(self):
         phone = redirector.phone()

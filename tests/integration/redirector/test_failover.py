@@ -9,6 +9,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
+from tests.lib.faults import Link  # noqa: E402
 from tests.lib.redirector import Redirector, eventually  # noqa: E402
 from tests.lib.standby import Standby  # noqa: E402
 
@@ -125,6 +126,26 @@ class PrimaryAway(unittest.TestCase):
             self.assertEqual(status(self.unclaimed), 503)
         finally:
             self.redirector.postgres(signal.SIGCONT)
+
+    def test_a_half_open_link_is_left_within_the_deadline_and_good_again(self):
+        """The primary is well; what is sent to it is lost, and nobody closes the connection."""
+        before = len(self.redirector.events(self.known))
+        with Link(self.redirector.cluster("socket").strip()) as link:
+            self.reload(databases=[link.conninfo("firstring_redirector"), self.redirector.standby.conninfo()])
+            eventually(lambda: status(self.unclaimed) == 404, 30)
+            link.hold()
+            for _ in range(6):
+                begun = time.monotonic()
+                self.assertEqual(status(self.known), 200)
+                self.assertLess(time.monotonic() - begun, 5)
+            self.assertEqual(status(self.unclaimed), 503)
+            link.release()
+            eventually(lambda: status(self.unclaimed) == 404, 30)
+            eventually(lambda: self.redirector.spooled() == [], 30)
+            # Those whose outcome nobody knew were sent again, and are there once.
+            eventually(lambda: len(self.redirector.events(self.known)) >= before + 12, 30)
+            self.reload()
+        self.assertEqual(len(self.redirector.events(self.known)), before + 12)
 
     def test_slow_is_left_within_the_deadline(self):
         """Lookups that take five seconds, but on the standby."""

@@ -108,6 +108,11 @@ static const struct {
     {ORDER_CLOSE, "close --reference PO-1 --model T1", "unknown option: --model"},
     {ORDER_SHOW, "show PO-1", "unknown option: PO-1"},
     {ORDER_CODE, "code --reference PO-1", "--mac is missing"},
+    {ORDER_CODE, "code --reference PO-1 --rotate=yes", "--rotate takes no value"},
+    {ORDER_CODE, "code --rotate --rotate", "--rotate is given twice"},
+    {ORDER_CODE, "code --mac 001565AA0000 --mac zz", "--mac zz: not a phone's MAC"},
+    {ORDER_REKEY, "rekey --mac 001565AA0000 --mac 001565AA0001", "--mac is given twice"},
+    {ORDER_SHOW, "show --rotate", "unknown option: --rotate"},
 };
 
 START_TEST(each_slip_is_told)
@@ -117,6 +122,22 @@ START_TEST(each_slip_is_told)
 
 	ck_assert_int_ne(parse(BAD[_i].verb, BAD[_i].line, &options, why), ERR_OK);
 	ck_assert_msg(strstr(why, BAD[_i].says) != NULL, "%s: %s", BAD[_i].line, why);
+}
+END_TEST
+
+START_TEST(codes_of_several_phones)
+{
+	struct order_options options;
+	char why[ORDER_WHY_LEN];
+
+	ck_assert_int_eq(parse(ORDER_CODE,
+			     "code --mac 001565AA0002 --rotate --mac=001565AA0001 --reference PO-1",
+			     &options, why),
+	    ERR_OK);
+	ck_assert_int_eq(options.rotate, 1);
+	ck_assert_uint_eq(options.phone_count, 2);
+	ck_assert_uint_eq(options.phones[0].octets[5], 2);
+	ck_assert_uint_eq(options.phones[1].octets[5], 1);
 }
 END_TEST
 
@@ -140,6 +161,7 @@ int main(void)
 	tcase_add_test(tcase, an_order_is_read);
 	tcase_add_test(tcase, the_same_words_are_the_same_order);
 	tcase_add_loop_test(tcase, each_slip_is_told, 0, sizeof(BAD) / sizeof(BAD[0]));
+	tcase_add_test(tcase, codes_of_several_phones);
 	tcase_add_test(tcase, help_asks_for_nothing_else);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
