@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "factory-ca/signer/generation.h"
 #include "factory-ca/signer/profile.h"
 #include "factory-ca/signer/x509_write.h"
 #include "factory-ca/statement.h"
@@ -309,9 +310,9 @@ void factory_file_path(
 	    [FACTORY_FILE_CHAIN] = "chain.pem",
 	    [FACTORY_FILE_ROOT] = "root.pem",
 	    [FACTORY_FILE_ISSUING] = "issuing.pem",
+	    [FACTORY_FILE_ISSUING_ALL] = "issuing-all.pem",
 	    [FACTORY_FILE_LINE_ACCESS] = "line-access.pem",
 	    [FACTORY_FILE_ROOT_CRL] = "root.crl",
-	    [FACTORY_FILE_ISSUING_CRL] = "issuing-0.crl",
 	    [FACTORY_FILE_CRL_BUNDLE] = "crls.pem",
 	};
 
@@ -321,6 +322,24 @@ void factory_file_path(
 void factory_state_path(
     const struct factory_config *config, const char *name, char path[FACTORY_PATH_MAX])
 {
+	join(path, config->state_dir, name);
+}
+
+void factory_crl_path(
+    const struct factory_config *config, unsigned generation, char path[FACTORY_PATH_MAX])
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "issuing-%u.crl", generation_shard(generation));
+	join(path, config->published_dir, name);
+}
+
+void factory_issuing_path(const struct factory_config *config, unsigned generation,
+    const char *ending, char path[FACTORY_PATH_MAX])
+{
+	char name[48];
+
+	snprintf(name, sizeof(name), "ca/%s.%s", ca_key_name(generation_key(generation)), ending);
 	join(path, config->state_dir, name);
 }
 
@@ -338,20 +357,47 @@ void factory_url(
 {
 	static const char *const names[] = {
 	    [FACTORY_URL_ROOT_CRL] = "root.crl",
-	    [FACTORY_URL_ISSUING_CRL] = "issuing-0.crl",
 	    [FACTORY_URL_ROOT] = "root.cer",
-	    [FACTORY_URL_ISSUING] = "issuing.cer",
 	    [FACTORY_URL_OCSP] = "ocsp",
 	};
-	int is_crl = which == FACTORY_URL_ROOT_CRL || which == FACTORY_URL_ISSUING_CRL;
 	int n;
 
 	if (which == FACTORY_URL_OCSP && *config->ocsp_url)
 		n = snprintf(url, FACTORY_URL_MAX, "%s", config->ocsp_url);
 	else
 		n = snprintf(url, FACTORY_URL_MAX, "%s/%s",
-		    is_crl ? config->crl_base_url : config->aia_base_url, names[which]);
+		    which == FACTORY_URL_ROOT_CRL ? config->crl_base_url : config->aia_base_url,
+		    names[which]);
 	CHECK(n > 0 && n < FACTORY_URL_MAX);
+}
+
+void factory_crl_url(
+    const struct factory_config *config, unsigned generation, char url[FACTORY_URL_MAX])
+{
+	int n = snprintf(url, FACTORY_URL_MAX, "%s/issuing-%u.crl", config->crl_base_url,
+	    generation_shard(generation));
+
+	CHECK(n > 0 && n < FACTORY_URL_MAX);
+}
+
+void factory_issuing_url(
+    const struct factory_config *config, unsigned generation, char url[FACTORY_URL_MAX])
+{
+	int n = snprintf(url, FACTORY_URL_MAX, "%s/%s.cer", config->aia_base_url,
+	    ca_key_name(generation_key(generation)));
+
+	CHECK(n > 0 && n < FACTORY_URL_MAX);
+}
+
+enum err factory_issuing_name(
+    const struct factory_config *config, unsigned generation, char name[FACTORY_NAME_MAX + 1])
+{
+	int n =
+	    generation == GENERATION_FIRST
+		? snprintf(name, FACTORY_NAME_MAX + 1, "%s", config->issuing_name)
+		: snprintf(name, FACTORY_NAME_MAX + 1, "%s G%u", config->issuing_name, generation);
+
+	return n > 0 && n <= FACTORY_NAME_MAX ? ERR_OK : ERR_TOO_LONG;
 }
 
 void factory_oid(

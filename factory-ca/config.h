@@ -62,20 +62,28 @@ extern const struct conf_table factory_config_table;
 /* File names under the folders above; they fit because conf_load() checked the folders. */
 enum { FACTORY_PATH_MAX = 4096 };
 enum factory_file {
-	FACTORY_FILE_CHAIN, /* published/chain.pem: issuing CA, then root */
+	FACTORY_FILE_CHAIN, /* published/chain.pem: issuing CAs, the newest first, then root */
 	FACTORY_FILE_ROOT, /* published/root.pem */
-	FACTORY_FILE_ISSUING, /* published/issuing.pem */
+	FACTORY_FILE_ISSUING, /* published/issuing.pem: the same without the root */
+	FACTORY_FILE_ISSUING_ALL, /* published/issuing-all.pem: withdrawn ones, too */
 	FACTORY_FILE_LINE_ACCESS, /* published/line-access.pem */
 	FACTORY_FILE_ROOT_CRL, /* published/root.crl (DER) */
-	FACTORY_FILE_ISSUING_CRL, /* published/issuing-0.crl (DER): shard 0 */
-	FACTORY_FILE_CRL_BUNDLE, /* published/crls.pem: both */
+	FACTORY_FILE_CRL_BUNDLE, /* published/crls.pem: all */
 	FACTORY_FILE_COUNT,
 };
 void factory_file_path(
     const struct factory_config *config, enum factory_file file, char path[FACTORY_PATH_MAX]);
+/* A generation's CRL: published/issuing-0.crl (DER), issuing-2.crl. */
+void factory_crl_path(
+    const struct factory_config *config, unsigned generation, char path[FACTORY_PATH_MAX]);
 /* A file of the signer's own: "keys", "ca/issuing.pem". */
 void factory_state_path(
     const struct factory_config *config, const char *name, char path[FACTORY_PATH_MAX]);
+
+/* A generation's file of the signer's own: ca/issuing.pem, ca/issuing-2.pem ("pem" is the ending).
+ */
+void factory_issuing_path(const struct factory_config *config, unsigned generation,
+    const char *ending, char path[FACTORY_PATH_MAX]);
 
 /* pki.witness_file, or state_dir with ".witness" behind it. */
 void factory_witness_path(const struct factory_config *config, char path[FACTORY_PATH_MAX]);
@@ -83,14 +91,24 @@ void factory_witness_path(const struct factory_config *config, char path[FACTORY
 /* What certificates name: where the status worker serves CRLs and CA certificates. */
 enum factory_url {
 	FACTORY_URL_ROOT_CRL, /* crl_base_url/root.crl */
-	FACTORY_URL_ISSUING_CRL, /* crl_base_url/issuing-0.crl: shard 0 */
 	FACTORY_URL_ROOT, /* aia_base_url/root.cer, DER */
-	FACTORY_URL_ISSUING, /* aia_base_url/issuing.cer, DER */
 	FACTORY_URL_OCSP, /* ocsp_url, or aia_base_url/ocsp */
 };
 enum { FACTORY_URL_MAX = 192 };
 void factory_url(
     const struct factory_config *config, enum factory_url which, char url[FACTORY_URL_MAX]);
+/* Of a generation: crl_base_url/issuing-0.crl, issuing-2.crl; aia_base_url/issuing.cer, DER,
+ * issuing-2.cer. */
+void factory_crl_url(
+    const struct factory_config *config, unsigned generation, char url[FACTORY_URL_MAX]);
+void factory_issuing_url(
+    const struct factory_config *config, unsigned generation, char url[FACTORY_URL_MAX]);
+
+/* CN of a generation's issuing CA: issuing_name, and from the second on " G2" behind it.
+ * ERR_TOO_LONG. */
+enum { FACTORY_NAME_MAX = 64 };
+MUST_CHECK enum err factory_issuing_name(
+    const struct factory_config *config, unsigned generation, char name[FACTORY_NAME_MAX + 1]);
 
 /* Object identifiers under the private arc, dotted. */
 enum factory_oid {

@@ -47,40 +47,49 @@ static void put_pem(struct buf *out, const struct buf *der)
 	buf_put_str(out, "-----END X509 CRL-----\n");
 }
 
-static enum err write_bundle(
-    const struct factory_config *config, const struct buf *issuing, const struct buf *root)
+/* All that are there: of every generation, the newest first, and the root's. */
+static enum err write_bundle(const struct factory_config *config)
 {
 	char path[FACTORY_PATH_MAX];
-	struct buf pem = {0};
+	struct buf pem = {0}, der = {0};
 	enum err err;
+	unsigned g;
 
-	put_pem(&pem, issuing);
-	put_pem(&pem, root);
-	factory_file_path(config, FACTORY_FILE_CRL_BUNDLE, path);
-	err = file_write(path, 0644, pem.bytes, pem.len);
+	for (g = GENERATION_MAX; g >= GENERATION_FIRST; g--) {
+		buf_clear(&der);
+		factory_crl_path(config, g, path);
+		if (file_read(path, CRL_FILE_MAX, &der) == ERR_OK)
+			put_pem(&pem, &der);
+	}
+	buf_clear(&der);
+	factory_file_path(config, FACTORY_FILE_ROOT_CRL, path);
+	err = file_read(path, CRL_FILE_MAX, &der);
+	if (!err) {
+		put_pem(&pem, &der);
+		factory_file_path(config, FACTORY_FILE_CRL_BUNDLE, path);
+		err = file_write(path, 0644, pem.bytes, pem.len);
+	}
+	buf_free(&der);
 	buf_free(&pem);
 	return err;
 }
 
-enum err crl_files_write(const struct factory_config *config, const struct buf *der)
+enum err crl_files_write(
+    const struct factory_config *config, unsigned generation, const struct buf *der)
 {
-	char path[FACTORY_PATH_MAX], root_path[FACTORY_PATH_MAX];
-	struct buf known = {0}, root = {0};
+	char path[FACTORY_PATH_MAX];
+	struct buf known = {0};
 	struct crl_info mine, theirs;
 	enum err err = crl_info_read(der, &mine);
 
-	factory_file_path(config, FACTORY_FILE_ISSUING_CRL, path);
-	factory_file_path(config, FACTORY_FILE_ROOT_CRL, root_path);
+	factory_crl_path(config, generation, path);
 	if (!err && file_read(path, CRL_FILE_MAX, &known) == ERR_OK &&
 	    crl_info_read(&known, &theirs) == ERR_OK && theirs.number > mine.number)
 		err = ERR_EXISTS;
 	if (!err)
 		err = file_write(path, 0644, der->bytes, der->len);
 	if (!err)
-		err = file_read(root_path, CRL_FILE_MAX, &root);
-	if (!err)
-		err = write_bundle(config, der, &root);
+		err = write_bundle(config);
 	buf_free(&known);
-	buf_free(&root);
 	return err;
 }

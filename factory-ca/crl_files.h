@@ -8,6 +8,7 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "factory-ca/config.h"
+#include "factory-ca/signer/generation.h"
 
 enum { CRL_FILE_MAX = 64 * 1024 * 1024 };
 
@@ -20,9 +21,11 @@ struct crl_info {
 MUST_CHECK enum err crl_info_read(const struct buf *der, struct crl_info *info);
 
 /*
- * Puts the issuing CA's CRL into published_dir, and both CRLs as PEM into crls.pem. One with a
+ * Puts the CRL of an issuing CA of that generation into published_dir, and the CRLs of all and of
+ * the root as PEM into crls.pem. One with a
  * lower number than the file's is left alone (ERR_EXISTS). ERR_IO with errno.
  */
-MUST_CHECK enum err crl_files_write(const struct factory_config *config, const struct buf *der);
+MUST_CHECK enum err crl_files_write(
+    const struct factory_config *config, unsigned generation, const struct buf *der);
 
 #endif

@@ -20,7 +20,8 @@ static const struct command {
 	int has_help; /* "--help" behind its name is its own */
 } commands[] = {
     {"init", command_init, "make root, issuing and line-access CA: the key ceremony", 1},
-    {"ca", command_ca, "request | sign | import | crl: an issuing CA under a root kept offline", 1},
+    {"ca", command_ca,
+	"request | sign | import | crl | renew | retire: issuing CAs, and a root kept offline", 1},
     {"publish", command_publish, "put chain and CRLs into published_dir and the database", 0},
     {"operator", command_operator, "add NAME [--out DIR] | remove NAME: who signs orders", 0},
     {"station", command_station, "add NAME [--out DIR] | revoke NAME: stations of the line", 0},

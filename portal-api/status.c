@@ -50,6 +50,7 @@ static const struct route ROUTES[] = {
     {"GET", "/ca/root.cer", &ROOT},
     {"GET", "/ca/issuing.cer", &ISSUING},
     {"GET", "/ca/chain.pem", &CHAIN},
+    {"GET", "/ca/{issuing}", &ISSUING},
 };
 
 /* One request while its object is looked up; owned by the exchange. */
@@ -107,13 +108,13 @@ static void on_object(
 	buf_free(&content);
 }
 
-/* "issuing-7.crl" -> 7 */
-static enum err shard_of(const char *name, uint64_t *shard)
+/* "issuing-7.crl" -> 7, and so "issuing-7.cer" */
+static enum err shard_of(const char *name, const char *suffix, uint64_t *shard)
 {
-	static const char prefix[] = "issuing-", suffix[] = ".crl";
-	size_t len = strlen(name), fixed = sizeof prefix + sizeof suffix - 2;
+	static const char prefix[] = "issuing-";
+	size_t len = strlen(name), fixed = sizeof prefix - 1 + strlen(suffix);
 	if (len <= fixed || strncmp(name, prefix, sizeof prefix - 1) != 0 ||
-	    strcmp(name + len - (sizeof suffix - 1), suffix) != 0)
+	    strcmp(name + len - strlen(suffix), suffix) != 0)
 		return ERR_NOT_FOUND;
 	return number_parse(name + sizeof prefix - 1, len - fixed, SHARD_MAX, shard);
 }
@@ -155,7 +156,8 @@ static void on_request(struct exchange *exchange, void *ctx)
 	case ROUTER_FOUND:
 		break;
 	}
-	if (match.param_count && shard_of(match.params[0], &shard) != ERR_OK) {
+	const char *suffix = match.route->target == &ISSUING_CRL ? ".crl" : ".cer";
+	if (match.param_count && shard_of(match.params[0], suffix, &shard) != ERR_OK) {
 		answer(exchange, 404, NULL, NULL, 0, NULL, NULL);
 		return;
 	}

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -250,6 +251,10 @@ static int read_heads(struct verify *verify)
 
 	factory_file_path(verify->config, FACTORY_FILE_ISSUING, issuing);
 	status = read_certificates(verify, issuing);
+	/* Heads of before a renewal are signed by an older one, that may be withdrawn. */
+	factory_file_path(verify->config, FACTORY_FILE_ISSUING_ALL, issuing);
+	if (status == EX_OK && access(issuing, F_OK) == 0)
+		status = read_certificates(verify, issuing);
 	for (i = 0; i < verify->ca_count && status == EX_OK; i++)
 		status = read_certificates(verify, verify->ca_paths[i]);
 	if (status == EX_OK)

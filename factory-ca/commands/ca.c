@@ -1,9 +1,10 @@
 /*
  * factory-ca ca: an issuing CA for a factory whose root is on another machine, which is never
  * connected. "request" makes the factory's keys and writes a request; "sign" answers it where the
- * root's key is; "import" verifies the answer and finishes what request began; "crl" makes the
- * root's CRL of the next year, which import takes too. Files are carried by people: what comes in
- * is believed only by the root's hash, which is told on paper. Run by the PKI officer.
+ * root's key is; "import" verifies the answer and finishes what request began (ca_import.c); "crl"
+ * makes the root's CRL of the next year, which import takes too. "renew" and "retire" are
+ * ca_renew.c's. Files are carried by people: what comes in is believed only by the root's hash,
+ * which is told on paper. Run by the PKI officer.
  */
 #include <errno.h>
 #include <openssl/err.h>
@@ -27,13 +28,25 @@ static const char USAGE[] =
     "       factory-ca ca sign --request FILE --out FILE\n"
     "       factory-ca ca import --bundle FILE --root-sha256 HEX\n"
     "       factory-ca ca crl --out FILE\n"
-    "       factory-ca ca import --crl FILE\n\n"
+    "       factory-ca ca import --crl FILE\n"
+    "       factory-ca ca renew [--out FILE]\n"
+    "       factory-ca ca retire --generation N [--withdraw]\n\n"
     "For a root that is kept on a machine of its own (factory-ca init --root-only):\n"
     "request  at the factory: makes its keys and a request for its issuing CA\n"
     "sign     at the root: signs it; FILE holds the certificate, the root's and the root's CRL\n"
     "import   at the factory: verifies that and brings the CA to life; HEX is the SHA-256 of the\n"
     "         root's certificate, as the transcript of its ceremony has it\n"
-    "crl      at the root: the root's CRL of another year, to be imported by each factory\n";
+    "crl      at the root: the root's CRL of another year, to be imported by each factory\n\n"
+    "For an issuing CA that has served its time:\n"
+    "renew    at the factory: makes a new key and certificate, the next generation; the root's "
+    "key\n"
+    "         is here, or with --out a request goes to the root as above (sign, import). Phones "
+    "of\n"
+    "         the older generations stay valid\n"
+    "retire   at the factory, the signer stopped: signs the last CRL of generation N (from 1 on),\n"
+    "         which never ends, and uses its key no more. Its phones stay valid, and CRL and OCSP\n"
+    "         tell nothing new of them; --withdraw takes it out of chain.pem, too: its phones are\n"
+    "         refused from then on\n";
 
 /* --- request --- */
 
@@ -95,254 +108,20 @@ static enum err run_request(
 	return err;
 }
 
-/* --- import --- */
-
-struct bundle {
-	X509 *issuing, *root;
-	X509_CRL *crl;
-};
-
-static void free_bundle(struct bundle *bundle)
-{
-	X509_free(bundle->issuing);
-	X509_free(bundle->root);
-	X509_CRL_free(bundle->crl);
-}
-
-static enum err read_bundle(
-    const char *path, int with_certificates, struct bundle *bundle, char *why)
-{
-	struct buf pem = {0};
-	BIO *bio;
-	enum err err = ca_read_file(path, &pem, why);
-
-	if (err)
-		return err;
-	bio = BIO_new_mem_buf(pem.bytes, (int)pem.len);
-	CHECK(bio != NULL);
-	if (with_certificates) {
-		bundle->issuing = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-		bundle->root = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	}
-	bundle->crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
-	if (!bundle->crl || (with_certificates && (!bundle->issuing || !bundle->root)))
-		err = keystore_say(ERR_SYNTAX, why, "%s is not what \"factory-ca ca %s\" writes",
-		    path, with_certificates ? "sign" : "crl");
-	BIO_free(bio);
-	buf_free(&pem);
-	ERR_clear_error();
-	return err;
-}
-
-static enum err check_root(X509 *root, const char *told_hex, char *why)
-{
-	uint8_t told[SHA256_LEN], digest[SHA256_LEN];
-	struct buf der = {0};
-
-	ca_put_der(&der, root);
-	sha256(der.bytes, der.len, digest);
-	buf_free(&der);
-	if (hex_decode(told_hex, strlen(told_hex), told, sizeof(told)))
-		return keystore_say(ERR_SYNTAX, why, "--root-sha256: 64 hex digits");
-	if (memcmp(told, digest, sizeof(told)) != 0)
-		return keystore_say(ERR_SIGNATURE, why,
-		    "the root in the bundle is not the one whose hash you gave: stop here and find "
-		    "out why");
-	if (X509_self_signed(root, 1) != 1 || X509_check_ca(root) != 1)
-		return keystore_say(ERR_REFUSED, why, "the root in the bundle is no root");
-	return ERR_OK;
-}
-
-static enum err check_crl(X509_CRL *crl, X509 *root, char *why)
-{
-	if (X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(root)) != 0 ||
-	    X509_CRL_verify(crl, X509_get0_pubkey(root)) != 1)
-		return keystore_say(ERR_SIGNATURE, why, "the CRL is not the root's");
-	if (X509_cmp_current_time(X509_CRL_get0_nextUpdate(crl)) <= 0)
-		return keystore_say(ERR_REFUSED, why,
-		    "the root's CRL has expired, or the clock of this machine is wrong");
-	ERR_clear_error();
-	return ERR_OK;
-}
-
-static void put_crl_der(struct buf *out, X509_CRL *crl)
-{
-	unsigned char *der = NULL;
-	int len = i2d_X509_CRL(crl, &der);
-
-	CHECK(len > 0);
-	buf_put(out, der, (size_t)len);
-	OPENSSL_free(der);
-}
-
-static enum err check_issuing(struct ceremony *ceremony, const struct bundle *bundle, char *why)
-{
-	EVP_PKEY *key = keystore_public_key(ceremony->store, CA_KEY_ISSUING);
-	struct ceremony_texts texts;
-	struct ca_request request = ceremony_issuing_request(ceremony, &ceremony->root, &texts);
-	unsigned char *spki = NULL;
-	int len = i2d_PUBKEY(key, &spki);
-	enum err err;
-
-	CHECK(len > 0);
-	request.spki = spki;
-	request.spki_len = (size_t)len;
-	if (EVP_PKEY_eq(X509_get0_pubkey(bundle->issuing), key) != 1) {
-		err = keystore_say(ERR_REFUSED, why,
-		    "the certificate is for another request: its key is not the one that waits in "
-		    "%s",
-		    ceremony->folder);
-	} else {
-		err = ca_issuing_check(&request, bundle->root, bundle->issuing);
-		if (err)
-			keystore_say(err, why,
-			    err == ERR_SIGNATURE
-				? "the certificate is not signed by the root"
-				: "the certificate is not as this configuration describes it: "
-				  "organisation, issuing_name, oid_arc, crl_base_url and "
-				  "aia_base_url must be the same on both machines");
-	}
-	OPENSSL_free(spki);
-	return err;
-}
-
-static enum err write_imported(struct ceremony *ceremony, char *why)
-{
-	enum err err = ceremony_write_pem(ceremony, "ca/root.pem", &ceremony->root, why);
-
-	if (!err)
-		err = ceremony_write_pem(ceremony, "ca/issuing.pem", &ceremony->issuing, why);
-	if (!err)
-		err =
-		    ceremony_write_pem(ceremony, "ca/line-access.pem", &ceremony->line_access, why);
-	if (!err)
-		err = ceremony_write(ceremony, "ca/root.crl", &ceremony->root_crl, why);
-	if (!err)
-		err = ceremony_write(ceremony, "ca/issuing-0.crl", &ceremony->issuing_crl, why);
-	if (!err)
-		err = ceremony_write(ceremony, "transcript.txt", &ceremony->transcript, why);
-	return err ? err : ledger_files_create(ceremony->folder, why);
-}
-
-/* What import wrote and could not finish goes again; the keys that wait stay. */
-static void take_back_imported(const struct ceremony *ceremony)
-{
-	static const char *const names[] = {"ca/root.pem", "ca/issuing.pem", "ca/line-access.pem",
-	    "ca/root.crl", "ca/issuing-0.crl", "transcript.txt", "ledger", "journal",
-	    "ledger.head"};
-	char path[FACTORY_PATH_MAX];
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		factory_state_path(&ceremony->staged, names[i], path);
-		unlink(path);
-	}
-}
-
-static enum err finish_as_keeper(struct ceremony *ceremony, const struct bundle *bundle, char *why)
-{
-	static const enum ca_key keys[] = {CA_KEY_ISSUING, CA_KEY_LINE_ACCESS, CA_KEY_CLAIM_CODE};
-	enum err err = ceremony_open_store(ceremony, why);
-	size_t i;
-
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]) && !err; i++)
-		err = keystore_load(ceremony->store, keys[i], why);
-	if (!err)
-		err = check_issuing(ceremony, bundle, why);
-	if (!err)
-		err = ceremony_make_line_access(ceremony, why);
-	if (!err)
-		err = ceremony_make_issuing_crl(ceremony, why);
-	if (err)
-		return err;
-	ceremony_note_begin(ceremony, "import of an issuing CA");
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		ceremony_note_key(ceremony, keys[i]);
-	ceremony_note_hash(ceremony, "root certificate", &ceremony->root);
-	ceremony_note_hash(ceremony, "issuing certificate", &ceremony->issuing);
-	ceremony_note_hash(ceremony, "line-access certificate", &ceremony->line_access);
-	ceremony_note_hash(ceremony, "root CRL", &ceremony->root_crl);
-	ceremony_note_hash(ceremony, "issuing CRL, the first", &ceremony->issuing_crl);
-	err = write_imported(ceremony, why);
-	if (err)
-		take_back_imported(ceremony);
-	return err;
-}
-
-static enum err import_bundle(
-    struct ceremony *ceremony, const struct ca_arguments *arguments, char *why)
-{
-	struct bundle bundle = {0};
-	enum err err = ceremony_check_absent(ceremony, why);
-
-	if (!err && access(ceremony->folder, F_OK) != 0)
-		err = keystore_say(ERR_NOT_FOUND, why,
-		    "%s is not there: \"factory-ca ca request\" comes first", ceremony->folder);
-	if (!err)
-		err = read_bundle(arguments->bundle, 1, &bundle, why);
-	if (!err)
-		err = check_root(bundle.root, arguments->root_sha256, why);
-	if (!err)
-		err = check_crl(bundle.crl, bundle.root, why);
-	if (!err)
-		err = authority_opener(ceremony->config, &ceremony->opener, why);
-	if (!err) {
-		ca_put_der(&ceremony->root, bundle.root);
-		ca_put_der(&ceremony->issuing, bundle.issuing);
-		put_crl_der(&ceremony->root_crl, bundle.crl);
-		err = authority_become_keeper(ceremony->config, why);
-	}
-	if (!err) {
-		err = finish_as_keeper(ceremony, &bundle, why);
-		authority_become_ourselves();
-	}
-	if (!err)
-		err = ceremony_put_in_place(ceremony, why);
-	if (!err)
-		fwrite(ceremony->transcript.bytes, 1, ceremony->transcript.len, stdout);
-	free_bundle(&bundle);
-	return err;
-}
-
-/* A year's CRL of the root, for a CA that lives. */
-static enum err import_crl(
-    struct ceremony *ceremony, const struct ca_arguments *arguments, char *why)
-{
-	char path[FACTORY_PATH_MAX];
-	struct bundle bundle = {0};
-	struct buf der = {0};
-	enum err err = read_bundle(arguments->crl, 0, &bundle, why);
-
-	if (!err)
-		err = authority_become_keeper(ceremony->config, why);
-	if (!err) {
-		bundle.root = ca_read_root(ceremony->config, why);
-		err = bundle.root ? check_crl(bundle.crl, bundle.root, why) : ERR_NOT_FOUND;
-		if (!err) {
-			put_crl_der(&der, bundle.crl);
-			factory_state_path(ceremony->config, "ca/root.crl", path);
-			err = file_write(path, 0600, der.bytes, der.len);
-			if (err)
-				keystore_say(
-				    err, why, "%s cannot be written: %s", path, strerror(errno));
-		}
-		authority_become_ourselves();
-	}
-	if (!err)
-		printf(
-		    "the root's CRL is in place; \"factory-ca publish\" gives it to everybody\n");
-	free_bundle(&bundle);
-	buf_free(&der);
-	return err;
-}
-
 /* --- words --- */
 
 static int parse_options(int argc, char **argv, struct ca_arguments *arguments)
 {
 	int i;
 
-	for (i = 0; i + 1 < argc; i += 2) {
+	for (i = 0; i < argc; i += 2) {
+		if (strcmp(argv[i], "--withdraw") == 0) {
+			arguments->withdraw = 1;
+			i--;
+			continue;
+		}
+		if (i + 1 == argc)
+			return 0;
 		if (strcmp(argv[i], "--out") == 0)
 			arguments->out = argv[i + 1];
 		else if (strcmp(argv[i], "--request") == 0)
@@ -353,6 +132,8 @@ static int parse_options(int argc, char **argv, struct ca_arguments *arguments)
 			arguments->root_sha256 = argv[i + 1];
 		else if (strcmp(argv[i], "--crl") == 0)
 			arguments->crl = argv[i + 1];
+		else if (strcmp(argv[i], "--generation") == 0)
+			arguments->generation = argv[i + 1];
 		else
 			return 0;
 	}
@@ -367,12 +148,21 @@ static ca_run_fn *choose(const char *word, const struct ca_arguments *given, con
 {
 	int only_out = given->out && !given->bundle && !given->root_sha256 && !given->crl;
 
+	int no_others = !given->request && !given->bundle && !given->root_sha256 && !given->crl;
+
+	*suffix = "";
+	if (strcmp(word, "retire") == 0 && given->generation && !given->out && no_others)
+		return ca_run_retire;
+	if (given->generation || given->withdraw)
+		return NULL;
+	if (strcmp(word, "renew") == 0 && no_others)
+		return ca_run_renew;
 	*suffix = ".pending";
 	if (strcmp(word, "request") == 0 && only_out && !given->request)
 		return run_request;
 	if (strcmp(word, "import") == 0 && !given->out && !given->request && given->bundle &&
 	    given->root_sha256 && !given->crl)
-		return import_bundle;
+		return ca_run_import;
 	*suffix = "";
 	if (strcmp(word, "sign") == 0 && only_out && given->request)
 		return ca_run_sign;
@@ -380,7 +170,7 @@ static ca_run_fn *choose(const char *word, const struct ca_arguments *given, con
 		return ca_run_sign;
 	if (strcmp(word, "import") == 0 && !given->out && !given->request && !given->bundle &&
 	    !given->root_sha256 && given->crl)
-		return import_crl;
+		return ca_run_import_crl;
 	return NULL;
 }
 
@@ -405,7 +195,8 @@ int command_ca(const struct command_context *context, int argc, char **argv)
 	if (err)
 		command_say("ca %s: %s", argv[1], why);
 	ceremony_free(&ceremony);
-	if (!err && run == import_bundle)
+	if (!err && (run == ca_run_import || run == ca_run_retire ||
+			(run == ca_run_renew && !arguments.out)))
 		return command_publish_files(context->config);
 	return command_status(err);
 }

@@ -198,11 +198,11 @@ static enum err check_name_is_free(const struct factory_config *config,
 	return err;
 }
 
-static enum err open_custody_of_root(struct ceremony *ceremony, char *why)
+enum err ca_open_custody(struct ceremony *ceremony, enum ca_key key, char *why)
 {
 	struct ca_key_info info = {0};
 	struct secret kek = {0};
-	enum err err = keystore_describe(ceremony->store, CA_KEY_ROOT, &info, why);
+	enum err err = keystore_describe(ceremony->store, key, &info, why);
 
 	if (err || !info.in_custody)
 		return err;
@@ -213,12 +213,22 @@ static enum err open_custody_of_root(struct ceremony *ceremony, char *why)
 	return err;
 }
 
-/* Root's key and certificate of this machine. As the keeper. */
-static enum err open_root(struct ceremony *ceremony, char *why)
+/* What a CA's key store is sealed for is told by a key that is never taken away. */
+static enum ca_key custody_key(const struct ceremony *ceremony)
+{
+	char path[FACTORY_PATH_MAX];
+
+	factory_state_path(ceremony->config, "ca/line-access.pem", path);
+	return access(path, F_OK) == 0 ? CA_KEY_LINE_ACCESS : CA_KEY_ROOT;
+}
+
+enum err ca_open_root(struct ceremony *ceremony, char *why)
 {
 	X509 *root = NULL;
-	enum err err = authority_opener(ceremony->config, &ceremony->opener, why);
+	enum err err = ERR_OK;
 
+	if (!ceremony->opener.len)
+		err = authority_opener(ceremony->config, &ceremony->opener, why);
 	if (!err) {
 		root = ca_read_root(ceremony->config, why);
 		err = root ? ERR_OK : ERR_NOT_FOUND;
@@ -226,7 +236,7 @@ static enum err open_root(struct ceremony *ceremony, char *why)
 	if (!err)
 		err = ceremony_open_store(ceremony, why);
 	if (!err)
-		err = open_custody_of_root(ceremony, why);
+		err = ca_open_custody(ceremony, custody_key(ceremony), why);
 	if (!err)
 		err = keystore_load(ceremony->store, CA_KEY_ROOT, why);
 	if (!err && EVP_PKEY_eq(X509_get0_pubkey(root),
@@ -280,30 +290,13 @@ static enum err renew_root_crl(struct ceremony *ceremony, char *why)
 	return err;
 }
 
-static enum err append_transcript(const struct ceremony *ceremony, char *why)
-{
-	char path[FACTORY_PATH_MAX];
-	FILE *file;
-	int wrote = 0;
-
-	factory_state_path(ceremony->config, "transcript.txt", path);
-	file = fopen(path, "ae");
-	if (file) {
-		wrote = fprintf(file, "\n%s", (char *)ceremony->transcript.bytes) > 0 &&
-			fflush(file) == 0 && fsync(fileno(file)) == 0;
-		fclose(file);
-	}
-	return wrote ? ERR_OK
-		     : keystore_say(ERR_IO, why, "%s cannot be written: %s", path, strerror(errno));
-}
-
 static enum err sign_as_keeper(struct ceremony *ceremony, const struct csr_content *csr, char *why)
 {
 	enum err err = authority_become_keeper(ceremony->config, why);
 
 	if (err)
 		return err;
-	err = open_root(ceremony, why);
+	err = ca_open_root(ceremony, why);
 	if (!err && csr)
 		err = sign_issuing(ceremony, csr, why);
 	if (!err)
@@ -317,7 +310,7 @@ static enum err sign_as_keeper(struct ceremony *ceremony, const struct csr_conte
 		}
 		ceremony_note_hash(ceremony, "root certificate", &ceremony->root);
 		ceremony_note_hash(ceremony, "root CRL", &ceremony->root_crl);
-		err = append_transcript(ceremony, why);
+		err = ceremony_append_transcript(ceremony, why);
 	}
 	authority_become_ourselves();
 	return err;

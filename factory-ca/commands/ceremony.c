@@ -35,6 +35,12 @@ void ceremony_begin(
 	snprintf(ceremony->folder, sizeof(ceremony->folder), "%s%s", config->state_dir, suffix);
 	ceremony->staged.state_dir = ceremony->folder;
 	ceremony->now_unix_s = clock_unix_s();
+	ceremony->generation = GENERATION_FIRST;
+}
+
+void ceremony_stay(struct ceremony *ceremony)
+{
+	snprintf(ceremony->folder, sizeof(ceremony->folder), "%s", ceremony->config->state_dir);
 }
 
 void ceremony_free(struct ceremony *ceremony)
@@ -195,8 +201,8 @@ enum err ceremony_make_line_access(struct ceremony *ceremony, char *why)
 
 enum err ceremony_make_issuing_crl(struct ceremony *ceremony, char *why)
 {
-	return make_crl(ceremony, CA_KEY_ISSUING, &ceremony->issuing, ISSUING_CRL_DAYS,
-	    &ceremony->issuing_crl, why);
+	return make_crl(ceremony, generation_key(ceremony->generation), &ceremony->issuing,
+	    ISSUING_CRL_DAYS, &ceremony->issuing_crl, why);
 }
 
 struct ca_request ceremony_issuing_request(
@@ -205,10 +211,12 @@ struct ca_request ceremony_issuing_request(
 	const struct factory_config *config = ceremony->config;
 	struct ca_request request = {.kind = CA_CERTIFICATE_ISSUING,
 	    .organisation = config->organisation,
-	    .common_name = config->issuing_name,
+	    .common_name = texts->name,
+	    .issuing_key = generation_key(ceremony->generation),
 	    .not_before_unix_s = ceremony->now_unix_s};
 	char policy[FACTORY_OID_LEN];
 
+	CHECK(!factory_issuing_name(config, ceremony->generation, texts->name));
 	factory_url(config, FACTORY_URL_ROOT_CRL, texts->crl_url);
 	factory_url(config, FACTORY_URL_ROOT, texts->issuer_url);
 	factory_oid(config, FACTORY_OID_POLICY, policy);
@@ -251,6 +259,23 @@ void ceremony_note_hash(struct ceremony *ceremony, const char *what, const struc
 	sha256(der->bytes, der->len, digest);
 	hex_encode_lower(digest, sizeof(digest), hex);
 	buf_printf(&ceremony->transcript, "%-24s sha256 %s\n", what, hex);
+}
+
+enum err ceremony_append_transcript(const struct ceremony *ceremony, char *why)
+{
+	char path[FACTORY_PATH_MAX];
+	FILE *file;
+	int wrote = 0;
+
+	factory_state_path(ceremony->config, "transcript.txt", path);
+	file = fopen(path, "ae");
+	if (file) {
+		wrote = fprintf(file, "\n%s", (char *)ceremony->transcript.bytes) > 0 &&
+			fflush(file) == 0 && fsync(fileno(file)) == 0;
+		fclose(file);
+	}
+	return wrote ? ERR_OK
+		     : keystore_say(ERR_IO, why, "%s cannot be written: %s", path, strerror(errno));
 }
 
 enum err ceremony_write(

@@ -16,6 +16,7 @@ struct ceremony {
 	char folder[FACTORY_PATH_MAX];
 	struct secret opener;
 	struct keystore *store;
+	unsigned generation; /* of the issuing CA that it is about */
 	unsigned made; /* bit 1 << enum ca_key: keys to be taken back when a later step fails */
 	int64_t now_unix_s;
 	struct buf root, issuing, line_access, root_crl, issuing_crl; /* DER */
@@ -28,6 +29,8 @@ struct ceremony {
  * name until the end. Empty it with ceremony_free(). */
 void ceremony_begin(
     struct ceremony *ceremony, const struct factory_config *config, const char *suffix);
+/* It is about a CA that lives: the state folder itself is its folder. */
+void ceremony_stay(struct ceremony *ceremony);
 void ceremony_free(struct ceremony *ceremony);
 
 /* ERR_EXISTS when there is a state folder. */
@@ -44,7 +47,7 @@ void ceremony_undo(struct ceremony *ceremony);
 MUST_CHECK enum err ceremony_put_in_place(struct ceremony *ceremony, char *why);
 
 /* The root's certificate and its CRL of a year; the line-access CA's; the issuing CA's first CRL.
- * The keys are loaded. */
+ * The keys are loaded. The generation is the first one, if nobody says otherwise. */
 MUST_CHECK enum err ceremony_make_root(struct ceremony *ceremony, char *why);
 MUST_CHECK enum err ceremony_make_root_crl(struct ceremony *ceremony, char *why);
 MUST_CHECK enum err ceremony_make_line_access(struct ceremony *ceremony, char *why);
@@ -53,6 +56,7 @@ MUST_CHECK enum err ceremony_make_issuing_crl(struct ceremony *ceremony, char *w
  * root (NULL) its issuer is left out. */
 struct ceremony_texts {
 	char crl_url[FACTORY_URL_MAX], issuer_url[FACTORY_URL_MAX];
+	char name[FACTORY_NAME_MAX + 1];
 };
 struct ca_request ceremony_issuing_request(
     const struct ceremony *ceremony, const struct buf *root, struct ceremony_texts *texts);
@@ -62,6 +66,8 @@ void ceremony_note_begin(struct ceremony *ceremony, const char *what);
 void ceremony_note_key(struct ceremony *ceremony, enum ca_key key);
 void ceremony_note_hash(struct ceremony *ceremony, const char *what, const struct buf *der);
 
+/* Adds to the transcript of a CA that lives. */
+MUST_CHECK enum err ceremony_append_transcript(const struct ceremony *ceremony, char *why);
 /* New files of the folder: transcript.txt, certificates as PEM. */
 MUST_CHECK enum err ceremony_write(
     const struct ceremony *ceremony, const char *name, const struct buf *bytes, char *why);

@@ -66,7 +66,7 @@ static enum err make_all(struct ceremony *ceremony, int root_only, char *why)
 	enum err err = ceremony_open_store(ceremony, why);
 	int i;
 
-	for (i = 0; i < CA_KEY_COUNT && !err; i++)
+	for (i = 0; i < CA_KEY_FIRST_COUNT && !err; i++)
 		if (i == CA_KEY_ROOT || !root_only)
 			err = ceremony_make_key(ceremony, (enum ca_key)i, why);
 	if (!err)
@@ -85,7 +85,7 @@ static void write_transcript(struct ceremony *ceremony, int root_only)
 	int i;
 
 	ceremony_note_begin(ceremony, root_only ? "root ceremony" : "key ceremony");
-	for (i = 0; i < CA_KEY_COUNT; i++)
+	for (i = 0; i < CA_KEY_FIRST_COUNT; i++)
 		if (i == CA_KEY_ROOT || !root_only)
 			ceremony_note_key(ceremony, (enum ca_key)i);
 	buf_put_str(&ceremony->transcript, "\n");

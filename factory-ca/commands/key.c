@@ -48,6 +48,8 @@ static int list_keys(const struct factory_config *config, int argc, char **argv)
 		struct ca_key_info info = {0};
 
 		err = keystore_describe(store, (enum ca_key)i, &info, why);
+		if (err == ERR_NOT_FOUND && i >= CA_KEY_FIRST_COUNT)
+			continue; /* no generation yet */
 		if (err) {
 			/* The root's key is kept elsewhere between ceremonies. */
 			if (err != ERR_NOT_FOUND || i != CA_KEY_ROOT)

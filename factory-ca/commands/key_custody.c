@@ -125,8 +125,10 @@ static enum err reseal_keys(const struct split *split, struct keystore *from, ch
 	for (i = 0; i < CA_KEY_COUNT && !err; i++) {
 		err = keystore_file_reseal(from, (enum ca_key)i, to, why);
 		if (err == ERR_NOT_FOUND) {
-			printf("%s: not here; if it is elsewhere, it stays sealed as it was\n",
-			    ca_key_name((enum ca_key)i));
+			if (i < CA_KEY_FIRST_COUNT)
+				printf(
+				    "%s: not here; if it is elsewhere, it stays sealed as it was\n",
+				    ca_key_name((enum ca_key)i));
 			err = ERR_OK;
 		}
 	}
@@ -137,7 +139,7 @@ static enum err reseal_keys(const struct split *split, struct keystore *from, ch
 /* A machine of the root alone has one key, a factory the others. */
 static enum err describe_any(struct keystore *store, struct ca_key_info *info, char *why)
 {
-	enum err err = keystore_describe(store, CA_KEY_ISSUING, info, why);
+	enum err err = keystore_describe(store, CA_KEY_LINE_ACCESS, info, why);
 
 	return err == ERR_NOT_FOUND ? keystore_describe(store, CA_KEY_ROOT, info, why) : err;
 }

@@ -13,6 +13,7 @@
 #include "common/base/text.h"
 #include "factory-ca/commands.h"
 #include "factory-ca/commands/command.h"
+#include "factory-ca/commands/opened_ledger.h"
 #include "factory-ca/commands/statement_send.h"
 #include "factory-ca/signer/authority.h"
 #include "factory-ca/signer/ledger.h"
@@ -30,51 +31,6 @@ static const char USAGE[] = "usage: factory-ca ledger show\n"
 			    "stopped. Phones issued since the backup stay in the database; their "
 			    "serial numbers are not in\n"
 			    "the ledger, so do not open their range again.\n";
-
-/* The ledger with what it is verified by. */
-struct opened {
-	struct authority authority; /* certificates only */
-	X509 *line_access_ca;
-	char operator_eku[FACTORY_OID_LEN];
-	struct ledger_witness *witness;
-	struct ledger *ledger;
-};
-
-static void close_ledger(struct opened *opened)
-{
-	ledger_free(opened->ledger);
-	ledger_witness_free(opened->witness);
-	X509_free(opened->line_access_ca);
-	authority_close(&opened->authority);
-}
-
-/* Whatever the witness saw: whether that is more is the signer's question. */
-static enum err open_ledger(
-    const struct factory_config *config, struct opened *opened, char why[LEDGER_WHY_LEN])
-{
-	struct ledger_config wanted = {.folder = config->state_dir, .takes_older = 1};
-	char path[FACTORY_PATH_MAX];
-	enum err err = authority_open(config, NULL, 0, &opened->authority, why);
-
-	factory_witness_path(config, path);
-	if (!err)
-		err = ledger_witness_open(path, &opened->witness, why);
-	if (!err)
-		err = authority_give_to_keeper(config, path, why);
-	if (err)
-		return err;
-	factory_oid(config, FACTORY_OID_OPERATOR, opened->operator_eku);
-	opened->line_access_ca = authority_certificate(&opened->authority.line_access);
-	wanted.line_access_ca = opened->line_access_ca;
-	wanted.operator_eku = opened->operator_eku;
-	wanted.witness = opened->witness;
-	err = authority_become_keeper(config, why);
-	if (!err) {
-		err = ledger_open(&wanted, &opened->ledger, why);
-		authority_become_ourselves();
-	}
-	return err;
-}
 
 static int show(const struct ledger *ledger)
 {
@@ -136,9 +92,9 @@ static int restore(const struct command_context *context, struct ledger *ledger,
 static int run(
     const struct command_context *context, const char *out_path, const char *statement_path)
 {
-	struct opened opened = {0};
+	struct opened_ledger opened = {0};
 	char why[LEDGER_WHY_LEN] = "";
-	enum err err = open_ledger(context->config, &opened, why);
+	enum err err = opened_ledger_open(context->config, LEDGER_ANY_AGE, &opened, why);
 	int status;
 
 	if (err) {
@@ -149,7 +105,7 @@ static int run(
 	} else {
 		status = show(opened.ledger);
 	}
-	close_ledger(&opened);
+	opened_ledger_close(&opened);
 	return status;
 }
 

@@ -38,7 +38,7 @@ static void put(struct publishing *publishing)
 	struct pg_call query = {.statement = &query_pki_object_put, .params = pg_params_new()};
 
 	pg_param_text(query.params, "issuing_crl");
-	pg_param_int(query.params, 0);
+	pg_param_int(query.params, generation_shard(request->generation));
 	pg_param_bytea(query.params, publishing->der.bytes, publishing->der.len);
 	pg_param_int(query.params, publishing->info.number);
 	pg_param_time_us(query.params, publishing->info.next_update_unix_s * 1000000);
@@ -79,7 +79,7 @@ void crl_publish_start(const struct crl_publish *request)
 	CHECK(publishing != NULL);
 	publishing->request = *request;
 	buf_init(&publishing->der, CRL_FILE_MAX);
-	signer_crl_encode(&frame, (uint64_t)request->known);
+	signer_crl_encode(&frame, (uint8_t)request->generation, (uint64_t)request->known);
 	signer_client_call(request->signer, SIGNER_CRL, &frame, on_part, publishing);
 	buf_free(&frame);
 }

@@ -1,5 +1,5 @@
 /*
- * The issuing CA's CRL, from the signer onto the record: fetched in parts, put into the database,
+ * An issuing CA's CRL, from the signer onto the record: fetched in parts, put into the database,
  * handed to the caller. Runs in the front's processes; the bytes are the signer's.
  */
 #ifndef FIRSTRING_FACTORY_CA_FRONT_CRL_PUBLISH_H
@@ -17,6 +17,7 @@ typedef void crl_publish_fn(
 struct crl_publish {
 	struct pg *pg;
 	struct signer_client *signer;
+	unsigned generation; /* of the issuing CA */
 	int64_t known; /* number of the CRL that the caller has; 0: none */
 	/* Appends the four parameters that say who did it. */
 	void (*put_actor)(struct pg_params *params, void *ctx);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -32,7 +33,7 @@ static const char *const advice[EXPIRY_KIND_COUNT] = {
     [EXPIRY_STATION] = "factory-ca station add NAME, or EST simplereenroll",
     [EXPIRY_OPERATOR] = "factory-ca operator add NAME",
     [EXPIRY_SERVER] = "front.certificate: put a new one there and reload",
-    [EXPIRY_ISSUING_CA] = "make a new issuing CA",
+    [EXPIRY_ISSUING_CA] = "factory-ca ca renew",
     [EXPIRY_LINE_ACCESS_CA] = "make a new line-access CA",
     [EXPIRY_ROOT_CRL] = "factory-ca ca crl at the root, ca import --crl and publish here",
     [EXPIRY_ISSUING_CRL] = "it should be renewed by itself every day: is the signer unlocked?"};
@@ -87,13 +88,11 @@ static void note_file(struct expiry_watch *watch, enum expiry_kind kind, const c
 	X509_free(certificate);
 }
 
-static void note_crl(struct expiry_watch *watch, enum expiry_kind kind, enum factory_file file)
+static void note_crl(struct expiry_watch *watch, enum expiry_kind kind, const char *path)
 {
-	char path[FACTORY_PATH_MAX];
 	struct crl_info info = {0};
 	struct buf der = {0};
 
-	factory_file_path(watch->config, file, path);
 	if (file_read(path, CRL_FILE_MAX, &der) == ERR_OK && crl_info_read(&der, &info) == ERR_OK)
 		note(watch, kind, path, info.next_update_unix_s);
 	else
@@ -105,14 +104,20 @@ static void note_crl(struct expiry_watch *watch, enum expiry_kind kind, enum fac
 static void look_at_files(struct expiry_watch *watch)
 {
 	char path[FACTORY_PATH_MAX];
+	unsigned g;
 
 	note_file(watch, EXPIRY_SERVER, watch->config->front_certificate);
 	factory_file_path(watch->config, FACTORY_FILE_ISSUING, path);
 	note_file(watch, EXPIRY_ISSUING_CA, path);
 	factory_file_path(watch->config, FACTORY_FILE_LINE_ACCESS, path);
 	note_file(watch, EXPIRY_LINE_ACCESS_CA, path);
-	note_crl(watch, EXPIRY_ROOT_CRL, FACTORY_FILE_ROOT_CRL);
-	note_crl(watch, EXPIRY_ISSUING_CRL, FACTORY_FILE_ISSUING_CRL);
+	factory_file_path(watch->config, FACTORY_FILE_ROOT_CRL, path);
+	note_crl(watch, EXPIRY_ROOT_CRL, path);
+	for (g = GENERATION_FIRST; g <= GENERATION_MAX; g++) {
+		factory_crl_path(watch->config, g, path);
+		if (g == GENERATION_FIRST || access(path, F_OK) == 0)
+			note_crl(watch, EXPIRY_ISSUING_CRL, path);
+	}
 }
 
 static void publish(const struct expiry_watch *watch)

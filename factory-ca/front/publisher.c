@@ -39,7 +39,10 @@ struct publisher {
 	struct worker_signals *signals;
 	struct event *crl_timer, *responder_timer;
 	struct expiry_watch *expiry;
-	int64_t known; /* number of the CRL that is published */
+	/* Each issuing CA's in turn. */
+	unsigned crl_generation, responder_generation;
+	int64_t known[GENERATION_MAX]; /* numbers of the CRLs that are published */
+	size_t crl_bytes; /* of those that were published in this round */
 	int is_draining;
 };
 
@@ -59,27 +62,49 @@ static void put_actor(struct pg_params *params, void *ctx)
 	pg_param_null(params);
 }
 
+/* A round begins with the first, and a signer that was started again may lack the one whose turn it
+ * is. */
+static void in_turn(const struct signer_client *signer, unsigned *generation)
+{
+	*generation = signer_client_next_generation(signer, *generation ? *generation - 1 : 0);
+	if (!*generation)
+		*generation = signer_client_next_generation(signer, 0);
+}
+
 /* --- the CRL -------------------------------------------------------------------------------- */
+
+static int64_t end_of_round(struct publisher *publisher)
+{
+	int64_t delay_ms = CRL_MS + (int64_t)(publisher->crl_bytes / CRL_BYTES_A_MS);
+
+	publisher->crl_bytes = 0;
+	return delay_ms;
+}
 
 static void on_crl(enum err err, const struct buf *der, const struct crl_info *info, void *ctx)
 {
 	static struct log_gate gate;
 	struct publisher *publisher = ctx;
+	unsigned generation = publisher->crl_generation;
 	enum err file_err;
 
 	if (publisher->is_draining)
 		return;
+	publisher->crl_bytes += der->len;
+	publisher->crl_generation = signer_client_next_generation(publisher->signer, generation);
 	/* A large one is not signed and stored again for each phone that is reworked. */
-	set_timer(
-	    publisher->crl_timer, err ? RETRY_MS : CRL_MS + (int64_t)(der->len / CRL_BYTES_A_MS));
+	set_timer(publisher->crl_timer, err                              ? RETRY_MS
+					: publisher->crl_generation != 0 ? 0
+									 : end_of_round(publisher));
 	if (err || der->len == 0)
 		return;
-	publisher->known = info->number;
+	publisher->known[generation - 1] = info->number;
 	metrics_add(FRONT_CRLS_PUBLISHED, 0, 1);
+	/* The newest's: they are signed together. */
 	metrics_set(FRONT_CRL_NEXT_UPDATE, 0, info->next_update_unix_s);
-	LOG_INFO(
-	    "crl_published", log_int("number", info->number), log_uint("entries", info->entries));
-	file_err = crl_files_write(publisher->config, der);
+	LOG_INFO("crl_published", log_int("number", info->number),
+	    log_uint("entries", info->entries), log_uint("generation", generation));
+	file_err = crl_files_write(publisher->config, generation, der);
 	if (file_err && file_err != ERR_EXISTS && log_gate_open(&gate))
 		LOG_WARN("crl_file_not_written",
 		    log_str("folder", publisher->config->published_dir), log_errno(),
@@ -90,22 +115,32 @@ static void on_crl(enum err err, const struct buf *der, const struct crl_info *i
 static void on_crl_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	struct publisher *publisher = ctx;
-	const struct crl_publish request = {.pg = publisher->pg,
+	struct crl_publish request = {.pg = publisher->pg,
 	    .signer = publisher->signer,
-	    .known = publisher->known,
 	    .put_actor = put_actor,
 	    .done = on_crl,
 	    .ctx = publisher};
 
 	(void)fd;
 	(void)what;
-	if (signer_client_is_ready(publisher->signer))
+	in_turn(publisher->signer, &publisher->crl_generation);
+	if (signer_client_is_ready(publisher->signer) && publisher->crl_generation) {
+		request.generation = publisher->crl_generation;
+		request.known = publisher->known[request.generation - 1];
 		crl_publish_start(&request);
-	else
+	} else
 		set_timer(publisher->crl_timer, RETRY_MS);
 }
 
 /* --- the responder's certificate ------------------------------------------------------------ */
+
+/* The next generation's at once; after the last one there is time. */
+static void next_responder(struct publisher *publisher)
+{
+	publisher->responder_generation =
+	    signer_client_next_generation(publisher->signer, publisher->responder_generation);
+	set_timer(publisher->responder_timer, publisher->responder_generation ? 0 : RESPONDER_MS);
+}
 
 static void on_responder_put(
     const struct pg_error *error, const struct pg_rows *const *rows, size_t count, void *ctx)
@@ -116,7 +151,10 @@ static void on_responder_put(
 	(void)count;
 	if (publisher->is_draining)
 		return;
-	set_timer(publisher->responder_timer, error ? RETRY_MS : RESPONDER_MS);
+	if (error)
+		set_timer(publisher->responder_timer, RETRY_MS);
+	else
+		next_responder(publisher);
 	if (error)
 		LOG_WARN("responder_not_recorded", log_err(error->err),
 		    log_str("detail", error->message));
@@ -129,6 +167,7 @@ static enum err on_responder(enum err err, uint16_t type, struct cursor payload,
 	struct publisher *publisher = ctx;
 	struct pg_call query = {.statement = &query_pki_object_put};
 	struct signer_blob certificate;
+	uint8_t generation = 0;
 
 	if (publisher->is_draining)
 		return ERR_OK;
@@ -137,15 +176,15 @@ static enum err on_responder(enum err err, uint16_t type, struct cursor payload,
 		return ERR_OK;
 	}
 	if (type != SIGNER_OCSP_CERTIFICATE_IS ||
-	    signer_ocsp_certificate_decode(payload, &certificate) != ERR_OK)
+	    signer_ocsp_certificate_decode(payload, &generation, &certificate) != ERR_OK)
 		return ERR_SYNTAX;
 	if (certificate.len == 0) {
-		set_timer(publisher->responder_timer, RESPONDER_MS);
+		next_responder(publisher);
 		return ERR_OK;
 	}
 	query.params = pg_params_new();
 	pg_param_text(query.params, "ocsp_certificate");
-	pg_param_int(query.params, 0);
+	pg_param_int(query.params, generation_shard(publisher->responder_generation));
 	pg_param_bytea(query.params, certificate.bytes, certificate.len);
 	pg_param_null(query.params);
 	pg_param_null(query.params);
@@ -172,7 +211,7 @@ static void on_published(
 		row_bytes(rows[0], 0, row_column(rows[0], "content"), &content);
 	if (content.len <= SIGNER_CERTIFICATE_MAX)
 		known = (struct signer_blob){content.bytes, content.len};
-	signer_ocsp_certificate_encode(&frame, &known);
+	signer_ocsp_certificate_encode(&frame, (uint8_t)publisher->responder_generation, &known);
 	signer_client_call(
 	    publisher->signer, SIGNER_OCSP_CERTIFICATE, &frame, on_responder, publisher);
 	buf_free(&content);
@@ -182,12 +221,18 @@ static void on_published(
 static void on_responder_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	struct publisher *publisher = ctx;
-	struct pg_call query = {.statement = &query_pki_object_get, .params = pg_params_new()};
+	struct pg_call query = {.statement = &query_pki_object_get};
 
 	(void)fd;
 	(void)what;
+	in_turn(publisher->signer, &publisher->responder_generation);
+	if (!publisher->responder_generation) {
+		set_timer(publisher->responder_timer, RETRY_MS);
+		return;
+	}
+	query.params = pg_params_new();
 	pg_param_text(query.params, "ocsp_certificate");
-	pg_param_int(query.params, 0);
+	pg_param_int(query.params, generation_shard(publisher->responder_generation));
 	pg_submit(publisher->pg, &query, 1, on_published, publisher);
 }
 

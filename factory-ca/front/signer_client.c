@@ -38,6 +38,7 @@ struct signer_client {
 	uint32_t next_id;
 	size_t pending;
 	LIST_HEAD(, signer_call) calls;
+	uint8_t generations; /* as the signer last told */
 };
 
 static void set_timer(struct event *timer, unsigned ms)
@@ -130,6 +131,7 @@ static enum err on_welcome(struct signer_client *client, uint16_t type, struct c
 			    log_hex("expected", client->config.issuing_ca.bytes, SHA256_LEN));
 		return ERR_DENIED;
 	}
+	client->generations = welcome.generations;
 	client->reconnect_ms = RECONNECT_MIN_MS;
 	evtimer_del(client->reconnect);
 	client->last_said[0] = '\0';
@@ -269,6 +271,14 @@ void signer_client_free(struct signer_client *client)
 	while ((call = LIST_FIRST(&client->calls)) != NULL)
 		call_fail(call, ERR_CLOSED); /* NOLINT(clang-analyzer-unix.Malloc) */
 	free(client);
+}
+
+unsigned signer_client_next_generation(const struct signer_client *client, unsigned generation)
+{
+	for (generation++; generation <= GENERATION_MAX; generation++)
+		if (client->generations & 1U << (generation - 1))
+			return generation;
+	return 0;
 }
 
 int signer_client_is_ready(const struct signer_client *client)

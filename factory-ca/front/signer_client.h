@@ -14,6 +14,7 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/pki/digest.h"
+#include "factory-ca/signer/generation.h"
 #include "factory-ca/signer/protocol.h"
 
 struct signer_client;
@@ -32,6 +33,9 @@ struct signer_client *signer_client_new(const struct signer_client_config *confi
 /* Fails what is waiting with ERR_CLOSED through its callbacks. */
 void signer_client_free(struct signer_client *client);
 int signer_client_is_ready(const struct signer_client *client);
+/* The generation of the issuing CA, of those whose keys the signer has, that comes after that one;
+ * 0: none does. The first one comes after 0. */
+unsigned signer_client_next_generation(const struct signer_client *client, unsigned generation);
 
 /*
  * A frame of the answer (err is ERR_OK), or the end of it all: ERR_UNAVAILABLE (no connection, or

@@ -163,7 +163,6 @@ static X509 *read_certificate(const struct chunk *chunk, const struct row *row, 
 {
 	BIO *memory = BIO_new_mem_buf(pem, -1);
 	X509 *certificate = memory ? PEM_read_bio_X509(memory, NULL, NULL, NULL) : NULL;
-	X509 *issuing = sk_X509_value(chunk->run->store.chain, 0);
 	char mac[MAC_TEXT_LEN + 1], name[MAC_TEXT_LEN + 2] = "";
 
 	BIO_free(memory);
@@ -172,7 +171,7 @@ static X509 *read_certificate(const struct chunk *chunk, const struct row *row, 
 				NID_commonName, name, sizeof(name)) < 0 ||
 			       strcmp(name, mac) != 0 ||
 			       EVP_PKEY_eq(X509_get0_pubkey(certificate), row->public_key) != 1 ||
-			       X509_verify(certificate, X509_get0_pubkey(issuing)) != 1)) {
+			       !store_issuer_of(&chunk->run->store, certificate))) {
 		X509_free(certificate);
 		certificate = NULL;
 	}

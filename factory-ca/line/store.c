@@ -201,8 +201,45 @@ enum err store_key(const struct store *store, const struct line_phone *phone, en
 
 /* --- certificates --------------------------------------------------------------------------- */
 
+static int is_root(X509 *certificate)
+{
+	return X509_NAME_cmp(
+		   X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
+}
+
+X509 *store_issuer_of(const struct store *store, X509 *certificate)
+{
+	X509 *found = NULL;
+	int i;
+
+	for (i = 0; i < sk_X509_num(store->chain) && !found; i++) {
+		X509 *candidate = sk_X509_value(store->chain, i);
+
+		if (!is_root(candidate) &&
+		    X509_verify(certificate, X509_get0_pubkey(candidate)) == 1)
+			found = candidate;
+	}
+	ERR_clear_error();
+	return found;
+}
+
+/* Of this certificate alone: a factory has several issuing CAs once it renewed its first. Borrowed
+ * but for the stack itself. */
+static STACK_OF(X509) * chain_of(const struct store *store, X509 *certificate)
+{
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	X509 *issuer = store_issuer_of(store, certificate);
+	int i;
+
+	CHECK(chain != NULL && issuer != NULL && sk_X509_push(chain, issuer) > 0);
+	for (i = 0; i < sk_X509_num(store->chain); i++)
+		if (is_root(sk_X509_value(store->chain, i)))
+			CHECK(sk_X509_push(chain, sk_X509_value(store->chain, i)) > 0);
+	return chain;
+}
+
 static enum err put_pkcs12(const struct store *store, const struct line_phone *phone,
-    X509 *certificate, EVP_PKEY *key, char *why)
+    X509 *certificate, EVP_PKEY *key, STACK_OF(X509) * chain, char *why)
 {
 	BIO *memory = BIO_new(BIO_s_secmem());
 	char mac[MAC_TEXT_LEN + 1];
@@ -211,7 +248,7 @@ static enum err put_pkcs12(const struct store *store, const struct line_phone *p
 
 	mac_format(&phone->mac, mac);
 	container = PKCS12_create((const char *)store->pkcs12_password->bytes, mac, key,
-	    certificate, store->chain, 0, 0, 0, 0, 0);
+	    certificate, chain, 0, 0, 0, 0, 0);
 	CHECK(memory != NULL && container != NULL && i2d_PKCS12_bio(memory, container) == 1);
 	err = put_file(store, phone, "phone.p12", 0600, memory, why);
 	PKCS12_free(container);
@@ -224,6 +261,7 @@ enum err store_certificate(const struct store *store, const struct line_phone *p
 {
 	BIO *leaf = BIO_new(BIO_s_mem()), *chain = BIO_new(BIO_s_mem());
 	BIO *presented = BIO_new(BIO_s_mem());
+	STACK_OF(X509) *above = chain_of(store, certificate);
 	char name[STORE_NAME_LEN];
 	enum err err;
 	int i;
@@ -231,9 +269,9 @@ enum err store_certificate(const struct store *store, const struct line_phone *p
 	store_name(phone, "certificate.pem", name);
 	CHECK(leaf && chain && presented && PEM_write_bio_X509(leaf, certificate) == 1 &&
 	      PEM_write_bio_X509(presented, certificate) == 1 &&
-	      PEM_write_bio_X509(presented, sk_X509_value(store->chain, 0)) == 1);
-	for (i = 0; i < sk_X509_num(store->chain); i++)
-		CHECK(PEM_write_bio_X509(chain, sk_X509_value(store->chain, i)) == 1);
+	      PEM_write_bio_X509(presented, sk_X509_value(above, 0)) == 1);
+	for (i = 0; i < sk_X509_num(above); i++)
+		CHECK(PEM_write_bio_X509(chain, sk_X509_value(above, i)) == 1);
 	err = make_folder(store, phone);
 	if (err)
 		fail(err, why, name, strerror(errno));
@@ -244,9 +282,10 @@ enum err store_certificate(const struct store *store, const struct line_phone *p
 	if (!err)
 		err = put_file(store, phone, "certificate.pem", 0644, leaf, why);
 	if (!err && key && store->pkcs12_password)
-		err = put_pkcs12(store, phone, certificate, key, why);
+		err = put_pkcs12(store, phone, certificate, key, above, why);
 	BIO_free(leaf);
 	BIO_free(chain);
 	BIO_free(presented);
+	sk_X509_free(above);
 	return err;
 }

@@ -22,7 +22,7 @@ enum { STORE_WHY_LEN = 512 };
 
 struct store {
 	int fd; /* of the output folder */
-	STACK_OF(X509) * chain; /* issuing CA first; set once it is known */
+	STACK_OF(X509) * chain; /* issuing CAs, then the root; set once it is known */
 	const struct secret *pkcs12_password; /* NULL: no PKCS#12 */
 };
 
@@ -44,7 +44,10 @@ MUST_CHECK enum err store_find_key(const struct store *store, const struct line_
 MUST_CHECK enum err store_put_key(const struct store *store, const struct line_phone *phone,
     EVP_PKEY *key, char why[STORE_WHY_LEN]);
 
-/* Certificate, chain, and PKCS#12 when asked for and the key is ours (NULL: it is not). */
+/* The issuing CA that signed it, of those of the chain: borrowed; NULL: none did. */
+X509 *store_issuer_of(const struct store *store, X509 *certificate);
+/* Certificate, the chain of its issuing CA, and PKCS#12 when asked for and the key is ours (NULL:
+ * it is not). */
 MUST_CHECK enum err store_certificate(const struct store *store, const struct line_phone *phone,
     X509 *certificate, EVP_PKEY *key, char why[STORE_WHY_LEN]);
 

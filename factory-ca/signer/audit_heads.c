@@ -201,18 +201,17 @@ static enum audit_head_outcome judge(const struct audit_head *last,
 		   : AUDIT_HEAD_SIGNED;
 }
 
-static enum err sign_next(struct audit_heads *heads, struct keystore *store,
+static enum err sign_next(struct audit_heads *heads, struct keystore *store, enum ca_key key,
     const struct audit_head *head, struct signed_audit_head *signed_head)
 {
 	struct buf signature = {0};
 	enum err err;
 
 	audit_head_write(head, signed_head->text);
-	err = keystore_sign(
-	    store, CA_KEY_ISSUING, signed_head->text, strlen(signed_head->text), &signature);
+	err = keystore_sign(store, key, signed_head->text, strlen(signed_head->text), &signature);
 	if (!err)
-		err = keystore_verify(store, CA_KEY_ISSUING, signed_head->text,
-		    strlen(signed_head->text), &signature);
+		err = keystore_verify(
+		    store, key, signed_head->text, strlen(signed_head->text), &signature);
 	if (!err) {
 		CHECK(signature.len <= AUDIT_HEAD_SIGNATURE_MAX);
 		memcpy(signed_head->signature, signature.bytes, signature.len);
@@ -223,7 +222,7 @@ static enum err sign_next(struct audit_heads *heads, struct keystore *store,
 	return err ? ERR_UNAVAILABLE : ERR_OK;
 }
 
-enum err audit_heads_sign(struct audit_heads *heads, struct keystore *store,
+enum err audit_heads_sign(struct audit_heads *heads, struct keystore *store, enum ca_key key,
     const struct fingerprint *issuer, const struct signer_audit_end *end, int64_t now_unix_s,
     struct signer_audit_head_is *answer)
 {
@@ -243,7 +242,7 @@ enum err audit_heads_sign(struct audit_heads *heads, struct keystore *store,
 	if (made.outcome == AUDIT_HEAD_SIGNED) {
 		memcpy(next.row_hash, end->row_hash, SHA256_LEN);
 		made.before = heads->last;
-		err = sign_next(heads, store, &next, &made.last);
+		err = sign_next(heads, store, key, &next, &made.last);
 	}
 	if (!err)
 		*answer = made;

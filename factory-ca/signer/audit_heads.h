@@ -28,7 +28,7 @@ void audit_heads_free(struct audit_heads *heads);
 
 /* Signs with the issuing key, or says why not. ERR_UNAVAILABLE: disk or clock; nothing leaves. */
 MUST_CHECK enum err audit_heads_sign(struct audit_heads *heads, struct keystore *store,
-    const struct fingerprint *issuer, const struct signer_audit_end *end, int64_t now_unix_s,
-    struct signer_audit_head_is *answer);
+    enum ca_key key, const struct fingerprint *issuer, const struct signer_audit_end *end,
+    int64_t now_unix_s, struct signer_audit_head_is *answer);
 
 #endif

@@ -128,10 +128,8 @@ X509 *authority_certificate(const struct buf *der)
 	return certificate;
 }
 
-static enum err read_certificate(
-    const struct factory_config *config, const char *name, struct buf *der, char *why)
+static enum err read_certificate(const char *path, struct buf *der, char *why)
 {
-	char path[FACTORY_PATH_MAX];
 	struct buf pem = {0};
 	unsigned char *bytes = NULL;
 	X509 *certificate = NULL;
@@ -139,7 +137,6 @@ static enum err read_certificate(
 	enum err err;
 	int len;
 
-	factory_state_path(config, name, path);
 	err = file_read(path, CERTIFICATE_MAX, &pem);
 	if (err) {
 		snprintf(why, AUTHORITY_WHY_LEN,
@@ -163,11 +160,44 @@ static enum err read_certificate(
 	return err;
 }
 
+const struct authority_issuing *authority_issuing(
+    const struct authority *authority, unsigned generation)
+{
+	CHECK(generation >= GENERATION_FIRST && generation <= GENERATION_MAX);
+	return &authority->issuing[generation - 1];
+}
+
+int authority_uses(const struct authority *authority, unsigned generation)
+{
+	const struct authority_issuing *issuing = authority_issuing(authority, generation);
+
+	return issuing->certificate.len > 0 && !issuing->is_retired;
+}
+
+/* The keys that are meant: CA_KEY_ISSUING by its generations. */
+static size_t spell_out(const struct authority *authority, const enum ca_key *keys, size_t count,
+    enum ca_key meant[CA_KEY_COUNT])
+{
+	size_t found = 0, i;
+	unsigned g;
+
+	for (i = 0; i < count; i++) {
+		if (keys[i] != CA_KEY_ISSUING)
+			meant[found++] = keys[i];
+		for (g = GENERATION_FIRST; keys[i] == CA_KEY_ISSUING && g <= GENERATION_MAX; g++)
+			if (authority_uses(authority, g))
+				meant[found++] = generation_key(g);
+	}
+	return found;
+}
+
 static int certificate_is_of(struct authority *authority, enum ca_key key)
 {
-	const struct buf *der = key == CA_KEY_ROOT      ? &authority->root
-				: key == CA_KEY_ISSUING ? &authority->issuing
-							: &authority->line_access;
+	unsigned generation = generation_of_key(key);
+	const struct buf *der = key == CA_KEY_ROOT ? &authority->root
+				: generation
+				    ? &authority_issuing(authority, generation)->certificate
+				    : &authority->line_access;
 	X509 *certificate = authority_certificate(der);
 	int fits = EVP_PKEY_eq(X509_get0_pubkey(certificate),
 		       keystore_public_key(authority->store, key)) == 1;
@@ -177,10 +207,11 @@ static int certificate_is_of(struct authority *authority, enum ca_key key)
 }
 
 static enum err load_keys(
-    struct authority *authority, const enum ca_key *keys, size_t count, char *why)
+    struct authority *authority, const enum ca_key *asked, size_t asked_count, char *why)
 {
+	enum ca_key keys[CA_KEY_COUNT];
+	size_t count = spell_out(authority, asked, asked_count, keys), i;
 	enum err err = ERR_OK;
-	size_t i;
 
 	for (i = 0; i < count && !err; i++) {
 		err = keystore_load(authority->store, keys[i], why);
@@ -211,13 +242,14 @@ enum err authority_unlock(struct authority *authority, const struct secret *kek,
 static enum err open_custody(const struct factory_config *config, const enum ca_key *keys,
     size_t count, struct authority *authority, char *why)
 {
+	enum ca_key meant[CA_KEY_COUNT];
+	size_t meant_count = spell_out(authority, keys, count, meant), i;
 	char folder[FACTORY_PATH_MAX];
 	struct secret kek = {0};
 	enum err err = ERR_OK;
-	size_t i;
 
-	for (i = 0; i < count && !err; i++)
-		err = keystore_file_prepare(authority->store, keys[i], why);
+	for (i = 0; i < meant_count && !err; i++)
+		err = keystore_file_prepare(authority->store, meant[i], why);
 	if (err)
 		return err;
 	if (!*config->custodians_dir) {
@@ -233,18 +265,64 @@ static enum err open_custody(const struct factory_config *config, const enum ca_
 	return err;
 }
 
+static int is_there(const struct factory_config *config, unsigned generation, const char *ending)
+{
+	char path[FACTORY_PATH_MAX];
+
+	factory_issuing_path(config, generation, ending, path);
+	return access(path, F_OK) == 0;
+}
+
+static enum err read_generations(
+    const struct factory_config *config, struct authority *authority, char *why)
+{
+	char path[FACTORY_PATH_MAX];
+	enum err err = ERR_OK;
+	unsigned g;
+
+	for (g = GENERATION_FIRST; g <= GENERATION_MAX && !err; g++) {
+		struct authority_issuing *issuing = &authority->issuing[g - 1];
+
+		if (g != GENERATION_FIRST && !is_there(config, g, "pem"))
+			continue;
+		factory_issuing_path(config, g, "pem", path);
+		err = read_certificate(path, &issuing->certificate, why);
+		issuing->is_retired = is_there(config, g, "retired");
+		issuing->is_withdrawn = is_there(config, g, "withdrawn");
+		authority->generation = g;
+	}
+	if (!err && authority_issuing(authority, authority->generation)->is_retired) {
+		snprintf(why, AUTHORITY_WHY_LEN,
+		    "the newest issuing CA, generation %u, is retired: one has to issue",
+		    authority->generation);
+		err = ERR_REFUSED;
+	}
+	return err;
+}
+
+static enum err read_certificates(
+    const struct factory_config *config, struct authority *authority, char *why)
+{
+	char path[FACTORY_PATH_MAX];
+	enum err err;
+
+	factory_state_path(config, "ca/root.pem", path);
+	err = read_certificate(path, &authority->root, why);
+	factory_state_path(config, "ca/line-access.pem", path);
+	if (!err)
+		err = read_certificate(path, &authority->line_access, why);
+	return err ? err : read_generations(config, authority, why);
+}
+
 static enum err open_as_keeper(const struct factory_config *config, const struct secret *opener,
     const enum ca_key *keys, size_t count, struct authority *authority, char *why)
 {
+	enum ca_key meant[CA_KEY_COUNT];
 	struct ca_key_info info = {0};
 	char uses[FACTORY_PATH_MAX];
 	enum err err;
 
-	err = read_certificate(config, "ca/root.pem", &authority->root, why);
-	if (!err)
-		err = read_certificate(config, "ca/issuing.pem", &authority->issuing, why);
-	if (!err)
-		err = read_certificate(config, "ca/line-access.pem", &authority->line_access, why);
+	err = read_certificates(config, authority, why);
 	if (!err && count > 0)
 		err = authority_key_store(config, opener, &authority->store, why);
 	if (err || count == 0)
@@ -252,7 +330,8 @@ static enum err open_as_keeper(const struct factory_config *config, const struct
 	factory_state_path(config, "key-uses", uses);
 	err = keystore_count_uses(authority->store, uses, why);
 	if (!err && !has_token(config)) {
-		err = keystore_describe(authority->store, keys[0], &info, why);
+		CHECK(spell_out(authority, keys, count, meant) > 0);
+		err = keystore_describe(authority->store, meant[0], &info, why);
 		if (!err && info.in_custody)
 			return open_custody(config, keys, count, authority, why);
 	}
@@ -280,9 +359,12 @@ enum err authority_open(const struct factory_config *config, const enum ca_key *
 
 void authority_close(struct authority *authority)
 {
+	unsigned i;
+
 	keystore_free(authority->store);
 	buf_free(&authority->root);
-	buf_free(&authority->issuing);
+	for (i = 0; i < GENERATION_MAX; i++)
+		buf_free(&authority->issuing[i].certificate);
 	buf_free(&authority->line_access);
 	authority->store = NULL;
 }

@@ -12,17 +12,33 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "factory-ca/config.h"
+#include "factory-ca/signer/generation.h"
 #include "factory-ca/signer/keystore.h"
 
 enum { AUTHORITY_WHY_LEN = KEYSTORE_WHY_LEN };
 
-struct authority {
-	struct keystore *store;
-	struct buf root, issuing, line_access; /* certificates, DER */
+/* One generation of the issuing CA. */
+struct authority_issuing {
+	struct buf certificate; /* DER; "" : there is no such generation */
+	int is_retired; /* its key is used no more */
+	int is_withdrawn; /* it stands in the published chain no more */
 };
 
+struct authority {
+	struct keystore *store;
+	struct buf root, line_access; /* certificates, DER */
+	struct authority_issuing issuing[GENERATION_MAX]; /* generation N at N - 1 */
+	unsigned generation; /* the newest, which issues: it is never retired */
+};
+/* By number; a generation that there is not has an empty certificate. */
+const struct authority_issuing *authority_issuing(
+    const struct authority *authority, unsigned generation);
+/* 1 when it is there and not retired. */
+int authority_uses(const struct authority *authority, unsigned generation);
+
 /*
- * Opens certificates, and, for a `count` above 0, the key store with these keys loaded.
+ * Opens certificates, and, for a `count` above 0, the key store with these keys loaded;
+ * CA_KEY_ISSUING stands for the issuing keys of all generations that are not retired.
  * ERR_NOT_FOUND before init; ERR_MORE: custodians have to open it, and `authority` is all there but
  * for the keys, see authority_unlock(); else see keystore_load(). `why` has a sentence. A
  * certificate that is not that of its loaded key is ERR_SIGNATURE.

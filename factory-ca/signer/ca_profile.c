@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "common/pki/der.h"
+#include "factory-ca/signer/generation.h"
 
 static void put_name(struct buf *out, const char *organisation, const char *common_name)
 {
@@ -127,16 +128,18 @@ enum err ca_certificate_make(
 	    [CA_CERTIFICATE_ISSUING] = {CA_KEY_ISSUING, CA_KEY_ROOT},
 	    [CA_CERTIFICATE_LINE_ACCESS] = {CA_KEY_LINE_ACCESS, CA_KEY_LINE_ACCESS},
 	};
-	enum ca_key signer = keys[request->kind].signer;
+	enum ca_key signer = keys[request->kind].signer, own = keys[request->kind].own;
 	uint8_t own_id[X509_KEY_ID_LEN], issuer_id[X509_KEY_ID_LEN];
 	struct ca_fields fields;
 	struct buf spki = {0};
 	enum err err = ERR_OK;
 
+	if (request->kind == CA_CERTIFICATE_ISSUING && request->issuing_key)
+		own = request->issuing_key;
 	if (request->spki)
 		buf_put(&spki, request->spki, request->spki_len);
 	else
-		err = put_spki(&spki, store, keys[request->kind].own);
+		err = put_spki(&spki, store, own);
 	if (!err)
 		err = x509_key_id_of_spki(spki.bytes, spki.len, own_id);
 	if (!err)
@@ -155,15 +158,16 @@ enum err ca_csr_make(struct keystore *store, const struct ca_request *request, s
 	static const uint8_t version_1[] = {0};
 	struct buf information = {0};
 	size_t whole = der_begin(&information, DER_SEQUENCE);
+	enum ca_key key = request->issuing_key ? request->issuing_key : CA_KEY_ISSUING;
 	enum err err;
 
 	der_put_uint(&information, version_1, sizeof(version_1));
 	put_name(&information, request->organisation, request->common_name);
-	err = put_spki(&information, store, CA_KEY_ISSUING);
+	err = put_spki(&information, store, key);
 	der_put(&information, DER_CONTEXT_CONSTRUCTED(0), "", 0); /* no attributes */
 	der_end(&information, whole);
 	if (!err)
-		err = x509_sign(store, CA_KEY_ISSUING, &information, out);
+		err = x509_sign(store, key, &information, out);
 	buf_free(&information);
 	return err;
 }
@@ -282,7 +286,7 @@ enum err responder_certificate_make(
 	put_name(&subject, request->organisation, "OCSP responder");
 	err = x509_key_id_of_spki(request->spki, request->spki_len, own_id);
 	if (!err)
-		err = key_id_of(store, CA_KEY_ISSUING, issuer_id);
+		err = key_id_of(store, request->issuing_key, issuer_id);
 	if (!err) {
 		x509_put_basic_constraints(&extensions, 0, -1);
 		x509_put_key_usage(&extensions, X509_USAGE_DIGITAL_SIGNATURE);
@@ -294,7 +298,7 @@ enum err responder_certificate_make(
 		fields.subject_len = subject.len;
 		fields.extensions = extensions.bytes;
 		fields.extensions_len = extensions.len;
-		err = make(store, CA_KEY_ISSUING, &fields, out);
+		err = make(store, request->issuing_key, &fields, out);
 	}
 	buf_free(&subject);
 	buf_free(&extensions);
@@ -336,8 +340,10 @@ enum err crl_make(struct keystore *store, const struct crl_request *request, str
 {
 	static const uint8_t version_2[] = {1};
 	uint8_t key_id[X509_KEY_ID_LEN];
+	unsigned generation = generation_of_key(request->key);
 	size_t whole, mark, list, i;
 	struct buf tbs = {0};
+	int has_entries = 0;
 	enum err err = key_id_of(store, request->key, key_id);
 
 	if (err)
@@ -348,12 +354,17 @@ enum err crl_make(struct keystore *store, const struct crl_request *request, str
 	buf_put(&tbs, request->issuer, request->issuer_len);
 	der_put_time(&tbs, request->this_update_unix_s);
 	der_put_time(&tbs, request->next_update_unix_s);
-	if (request->entry_count > 0) {
-		list = der_begin(&tbs, DER_SEQUENCE);
-		for (i = 0; i < request->entry_count; i++)
-			put_crl_entry(&tbs, &request->entries[i]);
-		der_end(&tbs, list);
+	list = 0;
+	for (i = 0; i < request->entry_count; i++) {
+		if (generation_of_serial(request->entries[i].serial) != generation)
+			continue;
+		if (!has_entries)
+			list = der_begin(&tbs, DER_SEQUENCE);
+		has_entries = 1;
+		put_crl_entry(&tbs, &request->entries[i]);
 	}
+	if (has_entries)
+		der_end(&tbs, list);
 	mark = der_begin(&tbs, DER_CONTEXT_CONSTRUCTED(0));
 	list = der_begin(&tbs, DER_SEQUENCE);
 	x509_put_authority_key_id(&tbs, key_id);

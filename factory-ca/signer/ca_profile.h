@@ -16,13 +16,15 @@
 
 enum ca_certificate {
 	CA_CERTIFICATE_ROOT, /* self-signed */
-	CA_CERTIFICATE_ISSUING, /* by the root; pathlen 0; EKU clientAuth, OCSPSigning */
+	CA_CERTIFICATE_ISSUING, /* by the root; of a generation; pathlen 0; EKU clientAuth,
+				   OCSPSigning */
 	CA_CERTIFICATE_LINE_ACCESS, /* self-signed; pathlen 0 */
 };
 
 struct ca_request {
 	enum ca_certificate kind;
 	const char *organisation, *common_name; /* of the new CA */
+	enum ca_key issuing_key; /* issuing CA only; CA_KEY_ROOT (0): the first generation's */
 	struct oid policy; /* issuing CA only, as are the next two */
 	const char *crl_url, *issuer_url; /* of the root's CRL and certificate */
 	const uint8_t *issuer; /* the root's subject: a whole Name */
@@ -65,6 +67,7 @@ struct responder_request {
 	const char *organisation;
 	const uint8_t *issuer; /* the issuing CA's subject: a whole Name */
 	size_t issuer_len;
+	enum ca_key issuing_key;
 	const uint8_t *spki;
 	size_t spki_len;
 	int64_t not_before_unix_s, not_after_unix_s;
@@ -79,11 +82,12 @@ struct crl_entry {
 	uint8_t reason; /* CRLReason; 0 (unspecified) is not encoded */
 };
 struct crl_request {
-	enum ca_key key; /* CA_KEY_ROOT or CA_KEY_ISSUING */
+	enum ca_key key; /* CA_KEY_ROOT or an issuing CA's */
 	const uint8_t *issuer; /* the CA's subject: a whole Name */
 	size_t issuer_len;
 	uint64_t number; /* cRLNumber: grows from one CRL to the next */
 	int64_t this_update_unix_s, next_update_unix_s;
+	/* An issuing CA's CRL takes those of its own generation alone. */
 	const struct crl_entry *entries;
 	size_t entry_count;
 };

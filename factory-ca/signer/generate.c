@@ -180,8 +180,10 @@ static void make_row(const struct generator *generator, const struct signer_gene
 	buf_put(&made->spki, der, (size_t)len);
 	OPENSSL_free(der);
 	sha256(made->spki.bytes, made->spki.len, made->spki_sha256);
-	made->outcome = ledger_reserve(
-	    generator->issuer->ledger, &claim, now_unix_s, &made->grant, made->detail);
+	made->outcome = issue_check_grant(generator->issuer, &made->grant,
+	    ledger_reserve(
+		generator->issuer->ledger, &claim, now_unix_s, &made->grant, made->detail),
+	    made->detail);
 }
 
 static enum err put_row(const struct generator *generator, const struct signer_generate *request,

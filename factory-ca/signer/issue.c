@@ -175,6 +175,20 @@ static int check_row(const struct signer_issue_row *asked, const struct statemen
 	return 1;
 }
 
+enum issue_outcome issue_check_grant(const struct issuer *issuer, const struct ledger_grant *grant,
+    enum issue_outcome outcome, char detail[SIGNER_DETAIL_MAX + 1])
+{
+	unsigned generation = generation_of_serial(grant->serial);
+
+	if (!issue_outcome_is_success(outcome) || issuer->profiles[generation - 1].issuer)
+		return outcome;
+	snprintf(detail, SIGNER_DETAIL_MAX + 1,
+	    "the certificate of this MAC was never handed out, and its issuing CA (generation %u) "
+	    "is retired; the phone needs a new key and a re-key grant",
+	    generation);
+	return ISSUE_REVOKED;
+}
+
 static void reserve_job(const struct issuer *issuer, struct issue_job *job, int64_t now_unix_s)
 {
 	const struct ledger_order *order = ledger_find_order(issuer->ledger, job->request.order);
@@ -189,8 +203,10 @@ static void reserve_job(const struct issuer *issuer, struct issue_job *job, int6
 		    .spki_sha256 = row->csr.spki_sha256};
 
 		if (check_row(asked, &order->order, row))
-			row->outcome = ledger_reserve(
-			    issuer->ledger, &claim, now_unix_s, &row->grant, row->detail);
+			row->outcome = issue_check_grant(issuer, &row->grant,
+			    ledger_reserve(
+				issuer->ledger, &claim, now_unix_s, &row->grant, row->detail),
+			    row->detail);
 	}
 }
 
@@ -223,19 +239,21 @@ static enum err make_certificate(const struct issuer *issuer, const struct state
 	    .spki_len = phone->spki_len,
 	    .not_before_unix_s = phone->grant.not_before_unix_s,
 	};
+	unsigned generation = generation_of_serial(phone->grant.serial);
+	const struct profile *profile = &issuer->profiles[generation - 1];
 	struct buf tbs = {0};
 	const char *why = "";
 	enum err err;
 
 	memcpy(device.serial, phone->grant.serial, sizeof(device.serial));
-	err = profile_put_tbs(&tbs, &issuer->profile, &device);
+	err = profile_put_tbs(&tbs, profile, &device);
 	if (!err) {
-		err = profile_lint(&issuer->profile, &device, tbs.bytes, tbs.len, &why);
+		err = profile_lint(profile, &device, tbs.bytes, tbs.len, &why);
 		if (err)
 			LOG_ERROR("certificate_not_as_the_profile", log_str("detail", why));
 	}
 	if (!err)
-		err = x509_sign(issuer->store, CA_KEY_ISSUING, &tbs, out);
+		err = x509_sign(issuer->store, generation_key(generation), &tbs, out);
 	buf_free(&tbs);
 	return err;
 }

@@ -15,6 +15,7 @@
 #include "common/base/claim_code.h"
 #include "common/base/err.h"
 #include "factory-ca/signer/csr.h"
+#include "factory-ca/signer/generation.h"
 #include "factory-ca/signer/keystore.h"
 #include "factory-ca/signer/ledger.h"
 #include "factory-ca/signer/profile.h"
@@ -23,10 +24,15 @@
 enum { CLAIM_CODE_FIRST_EPOCH = 0 };
 
 struct issuer {
-	struct keystore *store; /* with CA_KEY_ISSUING and CA_KEY_CLAIM_CODE loaded */
+	struct keystore *store; /* with the issuing keys and CA_KEY_CLAIM_CODE loaded */
 	struct ledger *ledger;
-	struct profile profile;
+	/* Of generation N at N - 1; without an issuer where its key is not loaded. */
+	struct profile profiles[GENERATION_MAX];
 };
+/* What ledger_reserve() granted can be signed: else a row is refused, with a sentence. Only a
+ * record of a generation that is retired now, and that never reached the database, is not. */
+enum issue_outcome issue_check_grant(const struct issuer *issuer, const struct ledger_grant *grant,
+    enum issue_outcome outcome, char detail[SIGNER_DETAIL_MAX + 1]);
 
 /* One ISSUE request, between its arrival and its answer. */
 struct issue_job;

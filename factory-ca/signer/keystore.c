@@ -20,6 +20,13 @@ static const struct {
     [CA_KEY_ISSUING] = {"issuing", CA_ALGORITHM_P256},
     [CA_KEY_LINE_ACCESS] = {"line-access", CA_ALGORITHM_P256},
     [CA_KEY_CLAIM_CODE] = {"claim-code", CA_ALGORITHM_HMAC_SHA256},
+    [CA_KEY_ISSUING_2] = {"issuing-2", CA_ALGORITHM_P256},
+    [CA_KEY_ISSUING_3] = {"issuing-3", CA_ALGORITHM_P256},
+    [CA_KEY_ISSUING_4] = {"issuing-4", CA_ALGORITHM_P256},
+    [CA_KEY_ISSUING_5] = {"issuing-5", CA_ALGORITHM_P256},
+    [CA_KEY_ISSUING_6] = {"issuing-6", CA_ALGORITHM_P256},
+    [CA_KEY_ISSUING_7] = {"issuing-7", CA_ALGORITHM_P256},
+    [CA_KEY_ISSUING_8] = {"issuing-8", CA_ALGORITHM_P256},
 };
 
 const char *ca_key_name(enum ca_key key)

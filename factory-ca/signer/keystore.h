@@ -20,15 +20,25 @@
 
 enum ca_key {
 	CA_KEY_ROOT, /* signs the issuing CA and the root's CRL; needed at ceremonies only */
-	CA_KEY_ISSUING, /* signs devices and their CRL */
+	CA_KEY_ISSUING, /* signs devices and their CRL: the first generation; see generation.h */
 	CA_KEY_LINE_ACCESS, /* signs stations and operators */
 	CA_KEY_CLAIM_CODE, /* derives claim codes */
+	/* The later generations of the issuing CA. */
+	CA_KEY_ISSUING_2,
+	CA_KEY_ISSUING_3,
+	CA_KEY_ISSUING_4,
+	CA_KEY_ISSUING_5,
+	CA_KEY_ISSUING_6,
+	CA_KEY_ISSUING_7,
+	CA_KEY_ISSUING_8,
 	CA_KEY_COUNT
 };
+/* Those before it are made with the CA. */
+enum { CA_KEY_FIRST_COUNT = CA_KEY_CLAIM_CODE + 1 };
 
 enum ca_key_algorithm { CA_ALGORITHM_P256, CA_ALGORITHM_P384, CA_ALGORITHM_HMAC_SHA256 };
 
-/* "root", "issuing", "line-access", "claim-code". */
+/* "root", "issuing", "line-access", "claim-code", "issuing-2". */
 const char *ca_key_name(enum ca_key key);
 /* Fixed by what the key is for. */
 enum ca_key_algorithm ca_key_algorithm(enum ca_key key);

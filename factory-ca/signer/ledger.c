@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "factory-ca/signer/generation.h"
 #include "factory-ca/signer/ledger_internal.h"
 #include "factory-ca/signer/ledger_witness.h"
 #include "factory-ca/signer/x509_write.h"
@@ -206,6 +207,8 @@ enum err ledger_open(
 
 	CHECK(opened != NULL);
 	opened->config = *config;
+	if (!opened->config.generation)
+		opened->config.generation = GENERATION_FIRST;
 	err = ledger_files_open(config->folder, config->witness, &reader, &opened->files, why);
 	if (!err && opened->files.is_older && !config->takes_older)
 		err = check_restored(opened, why);
@@ -379,7 +382,7 @@ static enum issue_outcome check_first(const struct ledger *ledger, const struct 
 }
 
 static void begin_entry(const struct ledger_claim *claim, const struct ledger_order *order,
-    int64_t now_unix_s, struct ledger_entry *fresh)
+    unsigned generation, int64_t now_unix_s, struct ledger_entry *fresh)
 {
 	uint8_t digest[SHA256_LEN];
 
@@ -388,6 +391,7 @@ static void begin_entry(const struct ledger_claim *claim, const struct ledger_or
 	fresh->mac = claim->mac;
 	snprintf(fresh->serial_number, sizeof(fresh->serial_number), "%s", claim->serial_number);
 	x509_serial_random(fresh->serial);
+	generation_mark_serial(generation, fresh->serial);
 	fresh->not_before_unix_s = now_unix_s;
 	memcpy(fresh->spki_sha256, claim->spki_sha256, SHA256_LEN);
 	if (!claim->server_key_for)
@@ -408,7 +412,7 @@ enum issue_outcome ledger_reserve(struct ledger *ledger, const struct ledger_cla
 	CHECK(order != NULL);
 	if (!ledger_order_covers(&order->order, &claim->mac))
 		return refuse_range(&order->order, detail);
-	begin_entry(claim, order, now_unix_s, &fresh);
+	begin_entry(claim, order, ledger->config.generation, now_unix_s, &fresh);
 	entry = ledger_index_find_mac(&ledger->index, &claim->mac);
 	outcome = entry ? repeat(ledger, claim, order, entry, now_unix_s, &fresh, detail)
 			: check_first(ledger, claim, order, now_unix_s, detail);
@@ -452,4 +456,9 @@ const struct crl_entry *ledger_revocations(const struct ledger *ledger, size_t *
 {
 	*count = ledger->revoked.count;
 	return ledger->revoked.entries;
+}
+
+size_t ledger_revoked_count(const struct ledger *ledger, unsigned generation)
+{
+	return ledger->revoked.of_generation[generation];
 }

@@ -34,6 +34,7 @@ struct ledger_config {
 	struct ledger_witness *witness; /* borrowed for life; NULL: none is asked */
 	int takes_older; /* for a look: a ledger that is older than the witness saw opens, too */
 	size_t operators; /* who must sign a statement: 1 (also when 0), or 2 */
+	unsigned generation; /* of the issuing CA that issues: 1 (also when 0) and up */
 };
 
 struct ledger;
@@ -91,9 +92,11 @@ enum { LEDGER_SERVER_KEYS_MAX = 1 + 3 };
  */
 enum issue_outcome ledger_reserve(struct ledger *ledger, const struct ledger_claim *claim,
     int64_t now_unix_s, struct ledger_grant *grant, char detail[SIGNER_DETAIL_MAX + 1]);
-/* Every certificate revoked or replaced so far, for a CRL; borrowed until the next statement or
- * commit. The count only grows. */
+/* Every certificate revoked or replaced so far, of all generations, for CRLs; borrowed until the
+ * next statement or commit. */
 const struct crl_entry *ledger_revocations(const struct ledger *ledger, size_t *count);
+/* How many of them are of that generation: it only grows. */
+size_t ledger_revoked_count(const struct ledger *ledger, unsigned generation);
 /* On failure all reservations since the last commit are gone, as if never asked for. */
 MUST_CHECK enum err ledger_commit(struct ledger *ledger);
 

@@ -57,6 +57,7 @@ void ledger_revoked_add(struct ledger_revoked *revoked, const struct crl_entry *
 		CHECK(revoked->entries != NULL);
 	}
 	revoked->entries[revoked->count++] = *entry;
+	revoked->of_generation[generation_of_serial(entry->serial)]++;
 	if (2 * revoked->count > revoked->slots)
 		grow(revoked);
 	else

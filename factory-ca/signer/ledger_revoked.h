@@ -9,12 +9,14 @@
 #include <stdint.h>
 
 #include "factory-ca/signer/ca_profile.h"
+#include "factory-ca/signer/generation.h"
 
 struct ledger_revoked {
 	struct crl_entry *entries; /* in the order in which they came */
 	size_t count, capacity;
 	uint32_t *by_serial; /* index + 1; 0 is empty */
 	size_t slots; /* a power of two, at least twice the count */
+	size_t of_generation[GENERATION_MAX + 1]; /* how many entries */
 };
 
 void ledger_revoked_free(struct ledger_revoked *revoked);

@@ -47,10 +47,10 @@ static void check_version_and_serial(struct lint *lint, struct cursor *tbs)
 	demand(lint, is_at_end(&in) && content_is(&version, &version_3, 1), "version is not v3");
 	serial = der_read(tbs, DER_INTEGER);
 	demand(lint,
-	    !tbs->err && serial.content_len == X509_SERIAL_LEN && serial.content[0] >= 0x40 &&
+	    !tbs->err && serial.content_len == X509_SERIAL_LEN && serial.content[0] > 0 &&
 		serial.content[0] <= 0x7f &&
 		memcmp(serial.content, lint->device->serial, X509_SERIAL_LEN) == 0,
-	    "the serial is not the ledger's 16 octets, the first of them 0x40 to 0x7f");
+	    "the serial is not the ledger's 16 octets, the first of them 0x01 to 0x7f");
 }
 
 static void check_algorithm(struct lint *lint, struct cursor *tbs)

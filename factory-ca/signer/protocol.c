@@ -176,6 +176,7 @@ void signer_welcome_encode(struct buf *out, const struct signer_welcome *welcome
 	buf_put_u16(out, welcome->version);
 	buf_put(out, welcome->issuing_ca.bytes, sizeof(welcome->issuing_ca.bytes));
 	buf_put_u32(out, welcome->open_orders);
+	buf_put_u8(out, welcome->generations);
 }
 
 enum err signer_welcome_decode(struct cursor in, struct signer_welcome *welcome)
@@ -185,6 +186,7 @@ enum err signer_welcome_decode(struct cursor in, struct signer_welcome *welcome)
 	found.version = cursor_u16(&in);
 	get_bytes(&in, found.issuing_ca.bytes, sizeof(found.issuing_ca.bytes));
 	found.open_orders = cursor_u32(&in);
+	found.generations = cursor_u8(&in);
 	if (finish(&in))
 		return ERR_SYNTAX;
 	*welcome = found;
@@ -477,17 +479,20 @@ enum err signer_order_state_is_decode(struct cursor in, struct signer_order_stat
 	return ERR_OK;
 }
 
-void signer_crl_encode(struct buf *out, uint64_t known)
+void signer_crl_encode(struct buf *out, uint8_t generation, uint64_t known)
 {
+	buf_put_u8(out, generation);
 	buf_put_u64(out, known);
 }
 
-enum err signer_crl_decode(struct cursor in, uint64_t *known)
+enum err signer_crl_decode(struct cursor in, uint8_t *generation, uint64_t *known)
 {
-	uint64_t found = cursor_left(&in) ? cursor_u64(&in) : 0;
+	uint8_t of = cursor_u8(&in);
+	uint64_t found = cursor_u64(&in);
 
 	if (finish(&in))
 		return ERR_SYNTAX;
+	*generation = of;
 	*known = found;
 	return ERR_OK;
 }

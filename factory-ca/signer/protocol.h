@@ -23,7 +23,7 @@
 #include "factory-ca/statement.h"
 
 enum {
-	SIGNER_PROTOCOL_VERSION = 1,
+	SIGNER_PROTOCOL_VERSION = 2,
 	SIGNER_ROWS_MAX = 64, /* rows of one ISSUE or CLAIM_CODES request */
 	SIGNER_CSR_MAX = 8 * 1024,
 	SIGNER_CERTIFICATE_MAX = 4 * 1024,
@@ -46,8 +46,7 @@ enum signer_message {
 	SIGNER_STATEMENT_OUTCOME = 10,
 	SIGNER_ORDER_STATE = 11, /* text: reference */
 	SIGNER_ORDER_STATE_IS = 12,
-	SIGNER_CRL =
-	    13, /* the issuing CA's CRL as it is to be published now; signer_crl_encode() */
+	SIGNER_CRL = 13, /* an issuing CA's CRL as it is to be published now; signer_crl_encode() */
 	SIGNER_CRL_PART = 14, /* one or more frames; the last is marked; empty: it is known */
 	SIGNER_FAILED = 15, /* the whole request was not done */
 	SIGNER_OCSP_CERTIFICATE = 20, /* protocol_certify.h, as are those up to 39 */
@@ -96,8 +95,10 @@ MUST_CHECK enum err signer_hello_decode(struct cursor in, uint16_t *version);
 /* Who is at the other end: the front refuses to work with a signer of another CA. */
 struct signer_welcome {
 	uint16_t version;
-	struct fingerprint issuing_ca; /* of the issuing CA's certificate */
+	struct fingerprint issuing_ca; /* of the newest issuing CA's certificate */
 	uint32_t open_orders;
+	/* Of the generations whose keys it has: bit N - 1 for generation N. */
+	uint8_t generations;
 };
 void signer_welcome_encode(struct buf *out, const struct signer_welcome *welcome);
 MUST_CHECK enum err signer_welcome_decode(struct cursor in, struct signer_welcome *welcome);
@@ -245,9 +246,9 @@ void signer_order_state_is_encode(struct buf *out, const struct signer_order_sta
 MUST_CHECK enum err signer_order_state_is_decode(
     struct cursor in, struct signer_order_state *state);
 
-/* `known`: the number of a CRL that the peer has, 0 for none. An empty payload is 0, too. */
-void signer_crl_encode(struct buf *out, uint64_t known);
-MUST_CHECK enum err signer_crl_decode(struct cursor in, uint64_t *known);
+/* `known`: the number of a CRL of that generation that the peer has, 0 for none. */
+void signer_crl_encode(struct buf *out, uint8_t generation, uint64_t known);
+MUST_CHECK enum err signer_crl_decode(struct cursor in, uint8_t *generation, uint64_t *known);
 
 struct signer_crl_part {
 	int last;

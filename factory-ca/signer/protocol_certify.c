@@ -27,17 +27,22 @@ static enum err finish(const struct cursor *in)
 	return in->err || cursor_left(in) ? ERR_SYNTAX : ERR_OK;
 }
 
-void signer_ocsp_certificate_encode(struct buf *out, const struct signer_blob *certificate)
+void signer_ocsp_certificate_encode(
+    struct buf *out, uint8_t generation, const struct signer_blob *certificate)
 {
+	buf_put_u8(out, generation);
 	put_blob(out, certificate);
 }
 
-enum err signer_ocsp_certificate_decode(struct cursor in, struct signer_blob *certificate)
+enum err signer_ocsp_certificate_decode(
+    struct cursor in, uint8_t *generation, struct signer_blob *certificate)
 {
+	uint8_t of = cursor_u8(&in);
 	struct signer_blob found = get_blob(&in, SIGNER_CERTIFICATE_MAX);
 
 	if (finish(&in))
 		return ERR_SYNTAX;
+	*generation = of;
 	*certificate = found;
 	return ERR_OK;
 }

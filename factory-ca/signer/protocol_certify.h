@@ -13,12 +13,14 @@ struct signer_blob {
 	size_t len; /* 0..SIGNER_CERTIFICATE_MAX */
 };
 
-/* SIGNER_OCSP_CERTIFICATE: the certificate that is published now, or nothing. For which key one is
+/* SIGNER_OCSP_CERTIFICATE: the certificate that is published now, or nothing, of a generation: each
+ * issuing CA delegates by a certificate of its own. For which key one is
  * made is the signer's configuration. SIGNER_OCSP_CERTIFICATE_IS: another one to publish, or
  * nothing while the known one will do. */
-void signer_ocsp_certificate_encode(struct buf *out, const struct signer_blob *certificate);
+void signer_ocsp_certificate_encode(
+    struct buf *out, uint8_t generation, const struct signer_blob *certificate);
 MUST_CHECK enum err signer_ocsp_certificate_decode(
-    struct cursor in, struct signer_blob *certificate);
+    struct cursor in, uint8_t *generation, struct signer_blob *certificate);
 
 /* SIGNER_STATION_RENEW: the certificate that authenticated the station, and a CSR of the same
  * subject. */

@@ -67,6 +67,7 @@ static enum err open_ledger(struct signer *signer, char why[LEDGER_WHY_LEN])
 	config.line_access_ca = signer->line_access_ca;
 	config.operator_eku = signer->operator_eku;
 	config.witness = signer->witness;
+	config.generation = signer->authority.generation;
 	config.operators = (size_t)signer->config->signer_operators;
 	err = ledger_open(&config, &signer->issuer.ledger, why);
 	if (err)
@@ -78,25 +79,21 @@ static enum err open_ledger(struct signer *signer, char why[LEDGER_WHY_LEN])
 	return ERR_OK;
 }
 
-static void fill_profile(struct signer *signer)
+static void fill_profile(struct signer *signer, unsigned generation)
 {
 	const struct factory_config *config = signer->config;
-	const struct buf *issuing = &signer->authority.issuing;
-	struct profile *profile = &signer->issuer.profile;
+	const struct buf *issuing = &authority_issuing(&signer->authority, generation)->certificate;
+	struct signer_generation *texts = &signer->generations[generation - 1];
+	struct profile *profile = &signer->issuer.profiles[generation - 1];
 	X509 *certificate = authority_certificate(issuing);
 	const ASN1_OCTET_STRING *key_id = X509_get0_subject_key_id(certificate);
 
-	factory_oid(config, FACTORY_OID_POLICY, signer->policy);
-	factory_oid(config, FACTORY_OID_OPERATOR, signer->operator_eku);
-	factory_oid(config, FACTORY_OID_STATION, signer->station_eku);
-	factory_oid(config, FACTORY_OID_HARDWARE, signer->hardware);
-	factory_url(config, FACTORY_URL_ISSUING_CRL, signer->crl_url);
-	factory_url(config, FACTORY_URL_ISSUING, signer->issuer_url);
-	factory_url(config, FACTORY_URL_OCSP, signer->ocsp_url);
+	factory_crl_url(config, generation, texts->crl_url);
+	factory_issuing_url(config, generation, texts->issuer_url);
 	profile->organisation = config->organisation;
-	profile->issuer_algorithm = ca_key_algorithm(CA_KEY_ISSUING);
-	profile->crl_url = signer->crl_url;
-	profile->issuer_url = signer->issuer_url;
+	profile->issuer_algorithm = ca_key_algorithm(generation_key(generation));
+	profile->crl_url = texts->crl_url;
+	profile->issuer_url = texts->issuer_url;
 	profile->ocsp_url = signer->ocsp_url;
 	CHECK(!certificate_subject(
 	    issuing->bytes, issuing->len, &profile->issuer, &profile->issuer_len));
@@ -104,8 +101,26 @@ static void fill_profile(struct signer *signer)
 	memcpy(profile->issuer_key_id, ASN1_STRING_get0_data(key_id), X509_KEY_ID_LEN);
 	CHECK(!oid_parse(signer->policy, &profile->policy));
 	CHECK(!oid_parse(signer->hardware, &profile->hardware_type));
-	sha256(issuing->bytes, issuing->len, signer->issuing_ca.bytes);
 	X509_free(certificate);
+}
+
+static void fill_profiles(struct signer *signer)
+{
+	const struct factory_config *config = signer->config;
+	const struct authority *authority = &signer->authority;
+	const struct buf *newest =
+	    &authority_issuing(authority, authority->generation)->certificate;
+	unsigned g;
+
+	factory_oid(config, FACTORY_OID_POLICY, signer->policy);
+	factory_oid(config, FACTORY_OID_OPERATOR, signer->operator_eku);
+	factory_oid(config, FACTORY_OID_STATION, signer->station_eku);
+	factory_oid(config, FACTORY_OID_HARDWARE, signer->hardware);
+	factory_url(config, FACTORY_URL_OCSP, signer->ocsp_url);
+	sha256(newest->bytes, newest->len, signer->issuing_ca.bytes);
+	for (g = GENERATION_FIRST; g <= GENERATION_MAX; g++)
+		if (authority_uses(authority, g))
+			fill_profile(signer, g);
 }
 
 static enum err find_peer_user(struct signer *signer, char why[LEDGER_WHY_LEN])
@@ -155,7 +170,7 @@ static enum err start(struct signer *signer, char why[LEDGER_WHY_LEN])
 	if (err)
 		return err;
 	signer->issuer.store = signer->authority.store;
-	fill_profile(signer);
+	fill_profiles(signer);
 	err = sandbox_drop_privileges(config->signer_user);
 	if (err) {
 		snprintf(why, LEDGER_WHY_LEN, "signer.user: %s: %s", config->signer_user,
@@ -194,7 +209,8 @@ static void stop(struct signer *signer)
 	audit_heads_free(signer->audit_heads);
 	authority_close(&signer->authority);
 	X509_free(signer->line_access_ca);
-	buf_free(&signer->crl);
+	for (i = 0; i < GENERATION_MAX; i++)
+		buf_free(&signer->generations[i].crl);
 	buf_free(&signer->responder_spki);
 	custody_forget(&signer->custody);
 	if (signer->lock_timer)
@@ -253,7 +269,8 @@ int signer_run(const struct factory_config *config)
 		status = EX_CONFIG;
 	} else {
 		LOG_INFO("signer_started", log_str("socket", config->signer_socket),
-		    log_uint("open_orders", ledger_open_orders(signer->issuer.ledger)));
+		    log_uint("open_orders", ledger_open_orders(signer->issuer.ledger)),
+		    log_uint("generation", signer->authority.generation));
 		sd_notify_send("READY=1");
 		if (signer->in_custody)
 			signer_custody_start(signer);

@@ -44,7 +44,7 @@ enum err signer_read_responder_key(struct signer *signer, char why[LEDGER_WHY_LE
 	return ERR_OK;
 }
 
-static int is_of_our_key(const struct signer *signer, X509 *certificate)
+static int is_of_our_key(const struct signer *signer, unsigned generation, X509 *certificate)
 {
 	unsigned char *der = NULL;
 	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
@@ -52,12 +52,13 @@ static int is_of_our_key(const struct signer *signer, X509 *certificate)
 		   memcmp(der, signer->responder_spki.bytes, (size_t)len) == 0;
 
 	OPENSSL_free(der);
-	return same && X509_verify(certificate,
-			   keystore_public_key(signer->authority.store, CA_KEY_ISSUING)) == 1;
+	return same && X509_verify(certificate, keystore_public_key(signer->authority.store,
+						    generation_key(generation))) == 1;
 }
 
 /* Whether the published one need not be replaced yet. */
-static int will_do(const struct signer *signer, const struct signer_blob *known, int64_t now_unix_s)
+static int will_do(const struct signer *signer, unsigned generation,
+    const struct signer_blob *known, int64_t now_unix_s)
 {
 	const unsigned char *next = known->bytes;
 	X509 *certificate = known->len ? d2i_X509(NULL, &next, (long)known->len) : NULL;
@@ -66,18 +67,21 @@ static int will_do(const struct signer *signer, const struct signer_blob *known,
 
 	if (!certificate)
 		return 0;
-	good = is_of_our_key(signer, certificate) &&
+	good = is_of_our_key(signer, generation, certificate) &&
 	       X509_cmp_time(X509_get0_notAfter(certificate), &until) > 0;
 	X509_free(certificate);
 	ERR_clear_error();
 	return good;
 }
 
-static enum err make(struct signer *signer, int64_t now_unix_s, struct buf *certificate)
+static enum err make(
+    struct signer *signer, unsigned generation, int64_t now_unix_s, struct buf *certificate)
 {
+	const struct profile *profile = &signer->issuer.profiles[generation - 1];
 	const struct responder_request request = {.organisation = signer->config->organisation,
-	    .issuer = signer->issuer.profile.issuer,
-	    .issuer_len = signer->issuer.profile.issuer_len,
+	    .issuer = profile->issuer,
+	    .issuer_len = profile->issuer_len,
+	    .issuing_key = generation_key(generation),
 	    .spki = signer->responder_spki.bytes,
 	    .spki_len = signer->responder_spki.len,
 	    .not_before_unix_s = now_unix_s,
@@ -94,23 +98,26 @@ enum err signer_on_ocsp_certificate(struct peer *peer, uint32_t id, struct curso
 	int64_t now_unix_s = clock_unix_s();
 	struct signer_blob known, answer = {0};
 	struct buf made = {0}, frame = {0};
+	uint8_t generation = 0;
 	enum err err;
 
-	if (signer_ocsp_certificate_decode(payload, &known))
+	if (signer_ocsp_certificate_decode(payload, &generation, &known) ||
+	    !signer_has(signer, generation))
 		return ERR_SYNTAX;
 	if (!signer->responder_spki.len)
 		return signer_reply_failed(
 		    peer, id, SIGNER_FAILURE_UNAVAILABLE, "the signer has no pki.ocsp_public_key");
-	if (!will_do(signer, &known, now_unix_s)) {
-		if (make(signer, now_unix_s, &made)) {
+	if (!will_do(signer, generation, &known, now_unix_s)) {
+		if (make(signer, generation, now_unix_s, &made)) {
 			buf_free(&made);
 			return signer_reply_failed(peer, id, SIGNER_FAILURE_UNAVAILABLE,
 			    "no responder certificate can be signed now");
 		}
-		LOG_INFO("responder_certified", log_int("lifetime_s", LIFETIME_S));
+		LOG_INFO("responder_certified", log_int("lifetime_s", LIFETIME_S),
+		    log_uint("generation", generation));
 		answer = (struct signer_blob){made.bytes, made.len};
 	}
-	signer_ocsp_certificate_encode(&frame, &answer);
+	signer_ocsp_certificate_encode(&frame, generation, &answer);
 	err = signer_reply(peer, SIGNER_OCSP_CERTIFICATE_IS, id, &frame);
 	buf_free(&made);
 	buf_free(&frame);

@@ -164,11 +164,18 @@ static enum err on_generate(struct peer *peer, uint32_t id, struct cursor payloa
 	return err;
 }
 
+int signer_has(const struct signer *signer, unsigned generation)
+{
+	return generation >= GENERATION_FIRST && generation <= GENERATION_MAX &&
+	       authority_uses(&signer->authority, generation);
+}
+
 static enum err on_hello(struct peer *peer, uint32_t id, struct cursor payload)
 {
 	struct signer_welcome welcome = {.version = SIGNER_PROTOCOL_VERSION};
 	struct buf frame = {0};
 	uint16_t version = 0;
+	unsigned g;
 	enum err err = signer_hello_decode(payload, &version);
 
 	if (err)
@@ -184,6 +191,9 @@ static enum err on_hello(struct peer *peer, uint32_t id, struct cursor payload)
 	peer->greeted = 1;
 	welcome.issuing_ca = peer->signer->issuing_ca;
 	welcome.open_orders = (uint32_t)ledger_open_orders(peer->signer->issuer.ledger);
+	for (g = GENERATION_FIRST; g <= GENERATION_MAX; g++)
+		if (signer_has(peer->signer, g))
+			welcome.generations |= (uint8_t)(1U << (g - 1));
 	signer_welcome_encode(&frame, &welcome);
 	err = signer_reply(peer, SIGNER_WELCOME, id, &frame);
 	buf_free(&frame);
@@ -283,8 +293,9 @@ static enum err on_audit_head(struct peer *peer, uint32_t id, struct cursor payl
 
 	if (err)
 		return err;
-	if (audit_heads_sign(signer->audit_heads, signer->authority.store, &signer->issuing_ca,
-		&end, clock_unix_s(), &answer))
+	if (audit_heads_sign(signer->audit_heads, signer->authority.store,
+		generation_key(signer->authority.generation), &signer->issuing_ca, &end,
+		clock_unix_s(), &answer))
 		return signer_reply_failed(peer, id, SIGNER_FAILURE_UNAVAILABLE,
 		    "no head can be signed now: see the signer's log, disk and clock");
 	signer_audit_head_is_encode(&frame, &answer);

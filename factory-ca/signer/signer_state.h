@@ -27,18 +27,27 @@ struct peer {
 	int deaf; /* does not read its answers: to be cut off */
 };
 
+/* What belongs to one generation of the issuing CA. */
+struct signer_generation {
+	char crl_url[FACTORY_URL_MAX], issuer_url[FACTORY_URL_MAX];
+	struct buf crl; /* its latest, "" before the first was asked for */
+	int64_t crl_made_unix_s; /* its number, too */
+	size_t crl_entries;
+};
+
 struct signer {
 	const struct factory_config *config;
 	struct event_base *base;
 	struct authority authority;
 	struct issuer issuer;
 	struct audit_heads *audit_heads;
-	struct fingerprint issuing_ca;
+	struct fingerprint issuing_ca; /* the newest */
+	struct signer_generation generations[GENERATION_MAX];
 	X509 *line_access_ca;
 	struct ledger_witness *witness;
 	char policy[FACTORY_OID_LEN], operator_eku[FACTORY_OID_LEN], station_eku[FACTORY_OID_LEN];
 	char hardware[FACTORY_OID_LEN];
-	char crl_url[FACTORY_URL_MAX], issuer_url[FACTORY_URL_MAX], ocsp_url[FACTORY_URL_MAX];
+	char ocsp_url[FACTORY_URL_MAX];
 	struct ipc_listener *listener;
 	struct event *group, *on_term, *on_int;
 	/* Custodians: see signer_custody.c. */
@@ -50,9 +59,6 @@ struct signer {
 	uid_t peer_uid; /* who may connect beside ourselves */
 	struct issue_job *queue[SIGNER_QUEUE_JOBS];
 	size_t queued;
-	struct buf crl; /* the issuing CA's latest, "" before the first was asked for */
-	int64_t crl_made_unix_s; /* its number, too */
-	size_t crl_entries;
 	struct buf responder_spki; /* of the OCSP responder; "" : there is none */
 };
 
@@ -62,6 +68,9 @@ extern const struct ipc_handler signer_ipc_handler;
 /* The keys that a signer works with. */
 extern const enum ca_key signer_keys[];
 extern const size_t signer_key_count;
+
+/* 1 when it is a generation whose key we have. */
+int signer_has(const struct signer *signer, unsigned generation);
 
 /* Says once more how custodians stand: log, service manager. */
 void signer_custody_start(struct signer *signer);

@@ -29,11 +29,29 @@ enum { KEY_FILE_MAX = 16 * 1024, REFRESH_S = 60, RETRY_S = 2, CACHE_S = OCSP_VAL
 static const char MEDIA_TYPE[] = "application/ocsp-response";
 static const char *const PATHS[] = {"/ca/ocsp", "/ocsp"};
 
+/* The issuing CAs that may be published, by the number that pki_object tells them by: a factory
+ * renews its own, and phones of the older ones live on. */
+static const int SHARDS[] = {0, 2, 3, 4, 5, 6, 7, 8};
+enum { ISSUERS_MAX = sizeof SHARDS / sizeof SHARDS[0] };
+
+/* A serial number of ours tells its issuing CA, too: by its first octet from the second one on. */
+static int is_serial_of(const uint8_t serial[OCSP_SERIAL_LEN], int shard)
+{
+	return (serial[0] >= 2 && serial[0] <= 8 ? serial[0] : 0) == shard;
+}
+
+/* By which an issuing CA lets us answer for it. */
+struct delegation {
+	X509 *issuer; /* NULL: it is not published */
+	X509 *certificate; /* NULL: none yet, or it cannot be used */
+};
+
 struct responder {
 	struct pg *database;
 	struct event *refresh;
-	struct ocsp_signer signer; /* certificate NULL: none yet */
-	X509 *issuer;
+	EVP_PKEY *key;
+	struct delegation delegations[ISSUERS_MAX];
+	size_t next; /* whose certificates are fetched */
 };
 
 /* One exchange, from its request to its answer. */
@@ -44,6 +62,7 @@ struct question {
 	struct ocsp_status statuses[OCSP_CERTIFICATES_MAX];
 	size_t asked[OCSP_CERTIFICATES_MAX]; /* places of those that are looked up */
 	size_t asked_count;
+	size_t issuer; /* place of the one CA that this answer is for */
 	int is_get;
 };
 
@@ -119,56 +138,85 @@ static const char *fault_of(const struct responder *responder, X509 *certificate
 	if (!certificate)
 		return "no responder certificate is published: set pki.ocsp_public_key of "
 		       "factory-ca";
-	if (X509_check_private_key(certificate, responder->signer.key) != 1)
+	if (X509_check_private_key(certificate, responder->key) != 1)
 		return "the published certificate is for another key than status.ocsp_key";
 	if (X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0)
 		return "the published certificate has expired";
 	return NULL;
 }
 
-static void take_certificates(struct responder *responder, X509 *certificate, X509 *issuer)
+static int is_ready(const struct responder *responder)
 {
+	for (size_t i = 0; i < ISSUERS_MAX; i++)
+		if (responder->delegations[i].certificate)
+			return 1;
+	return 0;
+}
+
+/* An older issuing CA that was retired delegates no more: that is no fault of the first one. */
+static void take_certificates(
+    struct responder *responder, size_t place, X509 *certificate, X509 *issuer)
+{
+	struct delegation *delegation = &responder->delegations[place];
 	const char *fault = fault_of(responder, certificate, issuer);
-	int was_ready = responder->signer.certificate != NULL;
+	int was_ready = delegation->certificate != NULL;
 
 	ERR_clear_error();
-	X509_free(responder->signer.certificate);
-	X509_free(responder->issuer);
-	responder->signer.certificate = fault ? NULL : certificate;
-	responder->issuer = issuer;
+	X509_free(delegation->certificate);
+	X509_free(delegation->issuer);
+	delegation->certificate = fault ? NULL : certificate;
+	delegation->issuer = issuer;
 	if (!fault && !was_ready)
-		LOG_INFO("ocsp_ready");
+		LOG_INFO("ocsp_ready", log_int("issuing_ca", SHARDS[place]));
 	if (!fault)
 		return;
 	X509_free(certificate);
-	LOG_WARN("ocsp_not_ready", log_str("reason", fault));
+	if (was_ready || (issuer && !is_ready(responder)) || (place == 0 && !issuer))
+		LOG_WARN("ocsp_not_ready", log_str("reason", fault),
+		    log_int("issuing_ca", SHARDS[place]));
 }
 
+static void fetch(struct responder *responder);
+
+/* One issuing CA after the other. */
 static void on_certificates(
     const struct pg_error *error, const struct pg_rows *const *rows, size_t count, void *ctx)
 {
 	struct responder *responder = ctx;
 
 	(void)count;
-	if (!error)
-		take_certificates(responder, certificate_of(rows[0]), certificate_of(rows[1]));
-	set_refresh(responder, responder->signer.certificate ? REFRESH_S : RETRY_S);
+	if (!error) {
+		take_certificates(
+		    responder, responder->next, certificate_of(rows[0]), certificate_of(rows[1]));
+		if (++responder->next < ISSUERS_MAX) {
+			fetch(responder);
+			return;
+		}
+	}
+	set_refresh(responder, is_ready(responder) ? REFRESH_S : RETRY_S);
+}
+
+static void fetch(struct responder *responder)
+{
+	static const char *const names[] = {"ocsp", "issuing"};
+	struct pg_call calls[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		calls[i] = (struct pg_call){&query_ca_certificate_get, pg_params_new()};
+		pg_param_text(calls[i].params, names[i]);
+		pg_param_int(calls[i].params, SHARDS[responder->next]);
+	}
+	pg_submit(responder->database, calls, 2, on_certificates, responder);
 }
 
 static void on_refresh(evutil_socket_t fd, short what, void *ctx)
 {
-	static const char *const names[] = {"ocsp", "issuing"};
 	struct responder *responder = ctx;
-	struct pg_call calls[2];
 
 	(void)fd;
 	(void)what;
-	for (size_t i = 0; i < 2; i++) {
-		calls[i] = (struct pg_call){&query_ca_certificate_get, pg_params_new()};
-		pg_param_text(calls[i].params, names[i]);
-		pg_param_int(calls[i].params, 0);
-	}
-	pg_submit(responder->database, calls, 2, on_certificates, responder);
+	responder->next = 0;
+	fetch(responder);
 }
 
 struct responder *responder_new(struct event_base *base, struct pg *database, EVP_PKEY *key)
@@ -177,7 +225,7 @@ struct responder *responder_new(struct event_base *base, struct pg *database, EV
 
 	CHECK(responder);
 	responder->database = database;
-	responder->signer.key = key;
+	responder->key = key;
 	responder->refresh = evtimer_new(base, on_refresh, responder);
 	CHECK(responder->refresh);
 	set_refresh(responder, 0);
@@ -189,9 +237,11 @@ void responder_free(struct responder *responder)
 	if (!responder)
 		return;
 	event_free(responder->refresh);
-	X509_free(responder->signer.certificate);
-	X509_free(responder->issuer);
-	EVP_PKEY_free(responder->signer.key);
+	for (size_t i = 0; i < ISSUERS_MAX; i++) {
+		X509_free(responder->delegations[i].certificate);
+		X509_free(responder->delegations[i].issuer);
+	}
+	EVP_PKEY_free(responder->key);
 	free(responder);
 }
 
@@ -264,17 +314,19 @@ static void fail(struct question *question, enum ocsp_failure failure)
 static void finish(struct question *question)
 {
 	const struct responder *responder = question->responder;
+	const struct ocsp_signer signer = {
+	    responder->delegations[question->issuer].certificate, responder->key};
 	int64_t now_unix_s = clock_unix_s();
 	/* Only what any client may have had: by GET, without a nonce. */
 	int may_be_kept = question->is_get && !ocsp_request_has_nonce(question->request);
 	struct buf der = {0};
 
-	if (!responder->signer.certificate) {
+	if (!signer.certificate) {
 		fail(question, OCSP_FAILED_TRY_LATER);
 		return;
 	}
-	if (ocsp_answer_write(question->request, question->statuses, &responder->signer, now_unix_s,
-		&der) != ERR_OK) {
+	if (ocsp_answer_write(question->request, question->statuses, &signer, now_unix_s, &der) !=
+	    ERR_OK) {
 		LOG_ERROR("ocsp_not_signed");
 		fail(question, OCSP_FAILED_INTERNAL);
 	} else {
@@ -318,16 +370,44 @@ static void on_statuses(
 	finish(question);
 }
 
-/* Those of our issuing CA are looked up; others stay unknown, and none at all is refused. */
+/* The issuing CA of the first certificate that is one of ours; ISSUERS_MAX: there is none. */
+static size_t find_issuer(const struct question *question)
+{
+	uint8_t serial[OCSP_SERIAL_LEN];
+
+	for (size_t i = 0; i < ocsp_request_count(question->request); i++) {
+		for (size_t j = 0; j < ISSUERS_MAX; j++) {
+			X509 *issuer = question->responder->delegations[j].issuer;
+
+			if (issuer && ocsp_request_is_of(question->request, i, issuer, serial))
+				return j;
+		}
+	}
+	return ISSUERS_MAX;
+}
+
+/* Those of one issuing CA are looked up, for it alone lets us sign this answer; others stay
+ * unknown, and none at all is refused. */
 static void look_up(struct question *question)
 {
 	struct responder *responder = question->responder;
 	struct pg_call calls[OCSP_CERTIFICATES_MAX];
 	uint8_t serial[OCSP_SERIAL_LEN];
 
+	question->issuer = find_issuer(question);
+	if (question->issuer == ISSUERS_MAX) {
+		fail(question, OCSP_FAILED_UNAUTHORIZED);
+		return;
+	}
+	if (!responder->delegations[question->issuer].certificate) {
+		fail(question, OCSP_FAILED_TRY_LATER);
+		return;
+	}
 	for (size_t i = 0; i < ocsp_request_count(question->request); i++) {
 		question->statuses[i].verdict = OCSP_UNKNOWN;
-		if (!ocsp_request_is_of(question->request, i, responder->issuer, serial))
+		if (!ocsp_request_is_of(question->request, i,
+			responder->delegations[question->issuer].issuer, serial) ||
+		    !is_serial_of(serial, SHARDS[question->issuer]))
 			continue;
 		calls[question->asked_count] =
 		    (struct pg_call){&query_certificate_status, pg_params_new()};
@@ -335,7 +415,7 @@ static void look_up(struct question *question)
 		question->asked[question->asked_count++] = i;
 	}
 	if (question->asked_count == 0)
-		fail(question, OCSP_FAILED_UNAUTHORIZED);
+		finish(question); /* all unknown */
 	else
 		pg_submit(responder->database, calls, question->asked_count, on_statuses, question);
 }
@@ -344,7 +424,7 @@ static void take_request(struct question *question, const void *der, size_t len)
 {
 	if (ocsp_request_read(der, len, &question->request) != ERR_OK)
 		fail(question, OCSP_FAILED_MALFORMED);
-	else if (!question->responder->signer.certificate)
+	else if (!is_ready(question->responder))
 		fail(question, OCSP_FAILED_TRY_LATER);
 	else
 		look_up(question);

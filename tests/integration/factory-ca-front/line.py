@@ -7,9 +7,12 @@ import http.client
 import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -20,6 +23,8 @@ from tests.lib.instance import BUILD, Client, free_ports, run  # noqa: E402
 PROGRAM = os.path.join(BUILD, "bin/factory-ca")
 CSRS = os.path.join(BUILD, "bin/csrs")
 CLUSTER = os.path.join(ROOT, "deploy/dev/cluster")
+
+X509_V_FLAG_PARTIAL_CHAIN = 0x80000
 
 CONFIGURATION = """\
 pki:
@@ -235,6 +240,37 @@ class Line:
     @property
     def operator(self):
         return self.client(self.operator_cert, self.operator_key)
+
+    def lets_in(self, certificate, key, trusted="chain.pem"):
+        """Whether a phone gets an answer from a TLS server that trusts a published file and reads the CRLs now. A
+        chain is looked at whole, as nginx does; of issuing.pem each is trusted by itself, as the redirector does."""
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(self.path("server.pem"), self.path("server.key"))
+        server.verify_mode = ssl.CERT_REQUIRED
+        server.load_verify_locations(self.path(f"published/{trusted}"))
+        server.load_verify_locations(self.path("published/crls.pem"))
+        server.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN if trusted == "chain.pem" else \
+            ssl.VERIFY_CRL_CHECK_LEAF | X509_V_FLAG_PARTIAL_CHAIN
+        client = ssl.create_default_context(cafile=self.path("server-ca.pem"))
+        client.load_cert_chain(certificate, key)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            def serve():
+                connection, _ = listener.accept()
+                try:
+                    with server.wrap_socket(connection, server_side=True) as tls:
+                        tls.sendall(b"hello")
+                except OSError:
+                    connection.close()
+            thread = threading.Thread(target=serve)
+            thread.start()
+            try:
+                with socket.create_connection(listener.getsockname(), timeout=30) as plain, \
+                        client.wrap_socket(plain, server_hostname="localhost") as tls:
+                    return tls.recv(5) == b"hello"
+            except OSError:
+                return False
+            finally:
+                thread.join(30)
 
     def macs(self, count):
         """MACs that no other test uses, as a list in order."""

@@ -1,9 +1,6 @@
 #!/usr/bin/env python3
 """The issuing CA's CRL: on change, on demand and as stock tools read it; the OCSP responder's certificate."""
-import socket
-import ssl
 import subprocess
-import threading
 import time
 import unittest
 
@@ -121,33 +118,7 @@ class Crl(unittest.TestCase):
         self.assertTrue(self.connect(*phones[0]))
 
     def connect(self, certificate, key):
-        """Whether a phone gets an answer from a server that reads the CRLs now."""
-        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.load_cert_chain(line.path("server.pem"), line.path("server.key"))
-        server.verify_mode = ssl.CERT_REQUIRED
-        server.load_verify_locations(line.path("published/chain.pem"))
-        server.load_verify_locations(line.path("published/crls.pem"))
-        server.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
-        client = ssl.create_default_context(cafile=line.path("server-ca.pem"))
-        client.load_cert_chain(certificate, key)
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            def serve():
-                connection, _ = listener.accept()
-                try:
-                    with server.wrap_socket(connection, server_side=True) as tls:
-                        tls.sendall(b"hello")
-                except OSError:
-                    connection.close()
-            thread = threading.Thread(target=serve)
-            thread.start()
-            try:
-                with socket.create_connection(listener.getsockname(), timeout=30) as plain, \
-                        client.wrap_socket(plain, server_hostname="localhost") as tls:
-                    return tls.recv(5) == b"hello"
-            except OSError:
-                return False
-            finally:
-                thread.join(30)
+        return line.lets_in(certificate, key)
 
 
 class Responder(unittest.TestCase):

@@ -310,13 +310,15 @@ END_TEST
 
 START_TEST(a_crl_can_be_had)
 {
-	struct buf empty = {0}, crl = {0};
+	struct buf ask = {0}, crl = {0};
 	struct signer_crl_part part = {0};
 	struct frame answer = {0};
 	const unsigned char *next;
 	X509_CRL *parsed;
 
-	process_send(&signer, SIGNER_CRL, &empty);
+	signer_crl_encode(&ask, 1, 0);
+	process_send(&signer, SIGNER_CRL, &ask);
+	buf_free(&ask);
 	do {
 		ck_assert(process_receive(&signer, &answer));
 		ck_assert_uint_eq(answer.type, SIGNER_CRL_PART);
@@ -349,6 +351,9 @@ static const struct {
     {"a ping with something in it", SIGNER_PING, "x", 1},
     {"an order with a newline", SIGNER_ORDER_STATE, "\2a\n", 3},
     {"a CRL with something in it", SIGNER_CRL, "please sign this", 16},
+    {"a CRL of no generation", SIGNER_CRL, "\0\0\0\0\0\0\0\0\0", 9},
+    {"a CRL of a generation that there is not", SIGNER_CRL, "\2\0\0\0\0\0\0\0\0", 9},
+    {"a CRL of a generation past the last", SIGNER_CRL, "\xff\0\0\0\0\0\0\0\0", 9},
     {"an unknown version", SIGNER_HELLO, "\xff\xff", 2},
 };
 

@@ -219,7 +219,7 @@ START_TEST(without_a_responders_key_there_is_no_responder)
 	struct frame answer = {0};
 	struct buf payload = {0};
 
-	signer_ocsp_certificate_encode(&payload, &none);
+	signer_ocsp_certificate_encode(&payload, 1, &none);
 	process_ask(&signer, SIGNER_OCSP_CERTIFICATE, &payload, &answer);
 	ck_assert_uint_eq(answer.type, SIGNER_FAILED);
 	ck_assert_int_eq(signer_failed_decode(frame_cursor(&answer), &failed), ERR_OK);

@@ -33,12 +33,14 @@ class Status(Case):
         self.publish("issuing_crl", 7, "seventh", 1)
         self.publish("root_certificate", 0, "root")
         self.publish("issuing_certificate", 0, "issuing")
+        self.publish("issuing_certificate", 3, "third")
         self.publish("chain", 0, "chain")
         for path, media, body in (("/crl/root.crl", "application/pkix-crl", b"root crl"),
                                   ("/crl/issuing-0.crl", "application/pkix-crl", b"issuing crl"),
                                   ("/crl/issuing-7.crl", "application/pkix-crl", b"seventh"),
                                   ("/ca/root.cer", "application/pkix-cert", b"root"),
                                   ("/ca/issuing.cer", "application/pkix-cert", b"issuing"),
+                                  ("/ca/issuing-3.cer", "application/pkix-cert", b"third"),
                                   ("/ca/chain.pem", "application/pem-certificate-chain", b"chain")):
             answer = self.get(path)
             self.assertEqual((answer.status, answer.headers["Content-Type"], answer.body), (200, media, body))
@@ -47,7 +49,8 @@ class Status(Case):
 
     def test_nothing_else(self):
         for path in ("/", "/crl/", "/crl/issuing-8.crl", "/crl/issuing-.crl", "/crl/issuing--1.crl", "/crl/issuing-00.crl",
-                     "/crl/issuing-99999999999999999999.crl", "/crl/root.crl/", "/ca/leaf.cer", "/v1/me", "/openapi.json",
+                     "/crl/issuing-99999999999999999999.crl", "/crl/root.crl/", "/ca/leaf.cer", "/ca/issuing-4.cer", "/ca/issuing-3.crl",
+                     "/crl/issuing-3.cer", "/v1/me", "/openapi.json",
                      "/metrics", "/crl/..%2fca"):
             self.assertEqual(self.get(path).status, 404, path)
 
@@ -73,24 +76,24 @@ class Ocsp(Case):
         cls.portal.start()
 
     @classmethod
-    def certify(cls, key, ca_key, name):
+    def certify(cls, key, ca_key, name, ca=None):
         path, extensions = cls.portal.path(f"{name}.pem"), cls.portal.path("extensions")
         with open(extensions, "w") as file:
             file.write("extendedKeyUsage=OCSPSigning\n1.3.6.1.5.5.7.48.1.5=ASN1:NULL\n")
         request = run("openssl", "req", "-new", "-key", key, "-subj", f"/CN={name}").stdout
-        run("openssl", "x509", "-req", "-CA", cls.ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "9", "-extfile",
+        run("openssl", "x509", "-req", "-CA", ca or cls.ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "9", "-extfile",
             extensions, "-out", path, stdin=request)
         return path
 
     @classmethod
-    def publish_der(cls, kind, path):
+    def publish_der(cls, kind, path, shard=0):
         der = run("openssl", "x509", "-in", path, "-outform", "DER").stdout.hex()
-        cls.portal.psql(f"insert into firstring.pki_object (kind, shard, content) values ('{kind}', 0, '\\x{der}') "
+        cls.portal.psql(f"insert into firstring.pki_object (kind, shard, content) values ('{kind}', {shard}, '\\x{der}') "
                         f"on conflict (kind, shard) do update set content = excluded.content")
 
-    def phone(self, status, reason=None):
+    def phone(self, status, reason=None, first="40"):
         """A certificate on record, by its serial alone."""
-        serial = "40" + os.urandom(15).hex()
+        serial = first + os.urandom(15).hex()
         mac = f"02f1{os.urandom(4).hex()}"
         dead = "now() - interval '1 hour'" if status != "live" else "null"
         reason = f"'{reason}'" if reason else "null"
@@ -156,6 +159,30 @@ class Ocsp(Case):
         self.portal.psql(f"update firstring.certificate set status = 'revoked', revoked_at = now(), revoke_reason = "
                          f"'cessationOfOperation' where serial = '\\x{good}'")
         self.assertIn("Reason: cessationOfOperation", self.ask(good).stdout.decode())
+
+    def test_each_issuing_ca_answers_for_its_own(self):
+        """A renewed issuing CA beside the first one: each is answered for by its own delegation."""
+        ca_key, ca = self.portal.path("issuing-2.key"), self.portal.path("issuing-2.pem")
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+            ca_key, "-out", ca, "-subj", "/CN=issuing G2", "-days", "9")
+        old, new, bad = self.phone("live"), self.phone("live", first="02"), self.phone("revoked", "keyCompromise", "02")
+        self.publish_der("ocsp_certificate", self.responder)
+        self.publish_der("ocsp_certificate", self.certify(self.key, ca_key, "responder-2", ca), 2)
+        self.publish_der("issuing_certificate", ca, 2)
+
+        def ask(issuer, serial):
+            done = run("openssl", "ocsp", "-issuer", issuer, "-serial", "0x" + serial, "-CAfile", issuer, "-url",
+                       f"http://127.0.0.1:{self.portal.status_port}/ca/ocsp", check=False)
+            return done.stderr.decode(), done.stdout.decode()
+        deadline = time.monotonic() + 90  # certificates are looked for once a minute
+        while "verify OK" not in ask(ca, new)[0]:
+            self.assertLess(time.monotonic(), deadline, ask(ca, new))
+            time.sleep(0.2)
+        for issuer, serial, said in ((self.ca, old, "good"), (ca, new, "good"), (ca, bad, "revoked"),
+                                     (ca, old, "unknown"), (self.ca, new, "unknown")):
+            text = ask(issuer, serial)
+            self.assertIn("verify OK", text[0])
+            self.assertIn(f"0x{serial}: {said}", text[1])
 
     def test_get_and_what_caches_may_keep(self):
         self.publish_der("ocsp_certificate", self.responder)

@@ -15,13 +15,15 @@ static X509 *ca, *operator_certificate;
 static EVP_PKEY *operator_key;
 static struct ledger *ledger;
 static size_t operators_needed = 1;
+static unsigned generation; /* 0: the first */
 
 static inline enum err open_ledger(char why[LEDGER_WHY_LEN])
 {
 	const struct ledger_config config = {.folder = folder,
 	    .line_access_ca = ca,
 	    .operator_eku = TEST_OPERATOR_EKU,
-	    .operators = operators_needed};
+	    .operators = operators_needed,
+	    .generation = generation};
 
 	return ledger_open(&config, &ledger, why);
 }

@@ -56,7 +56,8 @@ static struct signer_audit_head_is asked(
 	const struct signer_audit_end end = {.chain_seq = seq, .row_hash = {hash}};
 	struct signer_audit_head_is answer;
 
-	ck_assert_int_eq(audit_heads_sign(heads, store, &issuer, &end, now, &answer), ERR_OK);
+	ck_assert_int_eq(
+	    audit_heads_sign(heads, store, CA_KEY_ISSUING, &issuer, &end, now, &answer), ERR_OK);
 	return answer;
 }
 
@@ -174,7 +175,8 @@ START_TEST(a_clock_that_runs_backwards_gets_no_head)
 
 	asked(heads, 1, 1, 1000);
 	ck_assert_int_eq(
-	    audit_heads_sign(heads, store, &issuer, &end, 999, &answer), ERR_UNAVAILABLE);
+	    audit_heads_sign(heads, store, CA_KEY_ISSUING, &issuer, &end, 999, &answer),
+	    ERR_UNAVAILABLE);
 	audit_heads_free(heads);
 }
 END_TEST

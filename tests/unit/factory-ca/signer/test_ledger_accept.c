@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "factory-ca/signer/generation.h"
 #include "tests/unit/factory-ca/signer/ledger_fixture.h"
 
 static const char *extend(const char *reference, uint32_t quantity, int64_t closes)
@@ -209,6 +210,36 @@ START_TEST(what_is_revoked_is_not_issued_again)
 }
 END_TEST
 
+START_TEST(records_and_revocations_tell_their_generation)
+{
+	struct ledger_grant first, again, second;
+
+	open_order("A", "001565000000", 3);
+	ck_assert_int_eq(reserve_at("A", "001565000000", 1, TEST_NOW, &first), ISSUE_ISSUED);
+	ck_assert_int_eq(ledger_commit(ledger), ERR_OK);
+	generation = 2;
+	reopen();
+	/* Reserved before, never handed out: the same grant, of the generation that it had. */
+	ck_assert_int_eq(reserve_at("A", "001565000000", 1, TEST_NOW + 1, &again), ISSUE_EXISTING);
+	ck_assert_mem_eq(again.serial, first.serial, SIGNER_SERIAL_LEN);
+	ck_assert_uint_eq(generation_of_serial(again.serial), 1);
+	ck_assert_int_eq(reserve_at("A", "001565000001", 2, TEST_NOW + 1, &second), ISSUE_ISSUED);
+	ck_assert_int_eq(ledger_commit(ledger), ERR_OK);
+	ck_assert_uint_eq(generation_of_serial(second.serial), 2);
+	ck_assert_str_eq(revoke_it("001565000001", second.serial), "accepted");
+	ck_assert_uint_eq(ledger_revoked_count(ledger, 1), 0);
+	ck_assert_uint_eq(ledger_revoked_count(ledger, 2), 1);
+	/* Rework moves a phone to the newest; what it had is revoked where it was issued. */
+	rekey("001565000000", 1);
+	ck_assert_str_eq(issue("A", "001565000000", 3), "issued");
+	ck_assert_uint_eq(ledger_revoked_count(ledger, 1), 1);
+	generation = 0;
+	reopen();
+	ck_assert_uint_eq(ledger_revoked_count(ledger, 1), 1);
+	ck_assert_uint_eq(ledger_revoked_count(ledger, 2), 1);
+}
+END_TEST
+
 START_TEST(an_operator_who_was_removed_signs_nothing_any_more)
 {
 	struct statement removal = {.type = STATEMENT_OPERATOR_REMOVE};
@@ -317,6 +348,7 @@ int main(void)
 	tcase_add_test(tcase, a_grant_stands_above_a_closed_order);
 	tcase_add_test(tcase, what_could_not_be_written_leaves_the_grant);
 	tcase_add_test(tcase, what_is_revoked_is_not_issued_again);
+	tcase_add_test(tcase, records_and_revocations_tell_their_generation);
 	tcase_add_test(tcase, an_operator_who_was_removed_signs_nothing_any_more);
 	tcase_add_test(tcase, two_operators_where_the_factory_asks_for_two);
 	tcase_add_test(tcase, a_key_made_here_is_made_again_three_times_for_the_same_station);

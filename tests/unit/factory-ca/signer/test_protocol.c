@@ -193,7 +193,8 @@ END_TEST
 
 START_TEST(the_small_ones_go_through)
 {
-	struct signer_welcome welcome = {.version = 1, .open_orders = 4}, welcome_read;
+	struct signer_welcome welcome = {.version = 1, .open_orders = 4, .generations = 5},
+			      welcome_read;
 	struct signer_failed failed = {SIGNER_FAILURE_UNKNOWN_ORDER, "no"}, failed_read;
 	struct signer_statement_outcome outcome = {STATEMENT_REFUSED, "order_overlaps", "with A"},
 					outcome_read;
@@ -210,6 +211,7 @@ START_TEST(the_small_ones_go_through)
 	signer_welcome_encode(&frame, &welcome);
 	ck_assert_int_eq(signer_welcome_decode(cursor_over(&frame), &welcome_read), ERR_OK);
 	ck_assert_uint_eq(welcome_read.open_orders, 4);
+	ck_assert_uint_eq(welcome_read.generations, 5);
 	ASSERT_ONLY_WHOLE(&frame, signer_welcome_decode(in_, &welcome_read));
 	buf_clear(&frame);
 	signer_failed_encode(&frame, &failed);

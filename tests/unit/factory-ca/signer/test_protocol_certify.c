@@ -11,14 +11,17 @@ static const struct signer_blob BLOB = {BYTES, sizeof(BYTES)};
 
 static void put_ocsp(struct buf *out)
 {
-	signer_ocsp_certificate_encode(out, &BLOB);
+	signer_ocsp_certificate_encode(out, 3, &BLOB);
 }
 
 static enum err get_ocsp(struct cursor in)
 {
 	struct signer_blob blob;
-	enum err err = signer_ocsp_certificate_decode(in, &blob);
+	uint8_t generation = 0;
+	enum err err = signer_ocsp_certificate_decode(in, &generation, &blob);
 
+	if (!err)
+		ck_assert_uint_eq(generation, 3);
 	if (!err)
 		ck_assert_uint_eq(blob.len, sizeof(BYTES));
 	return err;
