@@ -1,6 +1,32 @@
 -- What each role may do: everything is taken away first, then given. Idempotent; sql/migrate runs
 -- it after migrations, in one transaction, whenever it or they have changed.
 
+-- Policies are dropped and made under an exclusive lock of their table, and daemons of the release before serve all the
+-- while with several tables in one statement: who took the tables one after another would meet them in a deadlock. So
+-- all are taken first, and given back at once when one of them is not to be had before anybody looks for a deadlock.
+do $$
+declare
+  one regclass;
+begin
+  for attempt in 1..600 loop
+    begin
+      perform set_config('lock_timeout', '100ms', true);
+      for one in select oid from pg_class where relnamespace = 'firstring'::regnamespace and relkind in ('r', 'p')
+        order by oid
+      loop
+        execute format('lock table %s in access exclusive mode', one);
+      end loop;
+      perform set_config('lock_timeout', '30s', true);
+      return;
+    exception when lock_not_available then
+      perform pg_sleep(0.1 * random());
+    end;
+  end loop;
+  raise exception 'some table is always in use: is a long transaction running? see pg_stat_activity'
+    using errcode = 'lock_not_available';
+end
+$$;
+
 do $$
 declare
   daemons constant text := 'firstring_factory, firstring_redirector, firstring_portal,'

@@ -72,6 +72,11 @@ int pg_error_wants_new_connection(const struct pg_error *error)
 	return 0;
 }
 
+int pg_error_is_of_session(const struct pg_error *error)
+{
+	return strcmp(error->sqlstate, "26000") == 0 || strcmp(error->sqlstate, "0A000") == 0;
+}
+
 int pg_error_is_outage(const struct pg_error *error)
 {
 	/* Connection exception, insufficient resources, operator intervention, system error. */

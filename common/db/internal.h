@@ -63,6 +63,7 @@ struct submission {
 	void *ctx;
 	int64_t deadline_ms; /* monotonic */
 	struct pg_error error; /* ERR_OK while there is none */
+	int is_repeated; /* sent again, once, after an error that was the session's */
 };
 TAILQ_HEAD(submission_list, submission);
 
@@ -115,6 +116,8 @@ int pg_link_is_broken(const struct pg_link *link);
 void pg_link_became_ready(struct pg *pg);
 /* The head of pg->sent is complete: calls back. The handle may be closing when this returns. */
 void pg_finish_head(struct pg *pg);
+/* The head of pg->sent was undone, and not for its own sake: it waits for the next link. */
+void pg_repeat_head(struct pg *pg);
 /* Around every event handler: the last one out of a closing handle releases it. */
 void pg_enter(struct pg *pg);
 void pg_leave(struct pg *pg);
@@ -126,6 +129,9 @@ void pg_error_from_result(const PGresult *result, struct pg_error *error);
 void pg_error_set(struct pg_error *error, enum err err, const char *message);
 /* 1 when the session, not the statement, is what is wrong: only a new connection mends it. */
 int pg_error_wants_new_connection(const struct pg_error *error);
+/* 1 when it was the session's prepared statement that is out of date: the same goes well on a new
+ * connection. Of those that pg_error_wants_new_connection names. */
+int pg_error_is_of_session(const struct pg_error *error);
 /* 1 when the server is going away, starting or full. */
 int pg_error_is_outage(const struct pg_error *error);
 

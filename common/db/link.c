@@ -147,7 +147,11 @@ static void take_sync(struct pg_link *link)
 	const struct submission *submission = TAILQ_FIRST(&pg->sent);
 	if (pg_error_wants_new_connection(&submission->error))
 		link->is_retiring = 1;
-	pg_finish_head(pg);
+	/* A migration has changed what its plan was made for: nobody needs to know. */
+	if (pg->prepare && !submission->is_repeated && pg_error_is_of_session(&submission->error))
+		pg_repeat_head(pg);
+	else
+		pg_finish_head(pg);
 }
 
 /* All results that have arrived. A callback may close the handle, and the link with it. */

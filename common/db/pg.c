@@ -139,6 +139,27 @@ void pg_finish_head(struct pg *pg)
 	deliver(submission);
 }
 
+void pg_repeat_head(struct pg *pg)
+{
+	struct submission *submission = TAILQ_FIRST(&pg->sent), *younger;
+
+	TAILQ_REMOVE(&pg->sent, submission, link);
+	for (size_t i = 0; i < submission->result_count; i++)
+		PQclear(submission->rows[i].result);
+	memset(submission->rows, 0, sizeof(submission->rows));
+	submission->result_count = 0;
+	submission->error = (struct pg_error){.err = ERR_OK};
+	submission->is_repeated = 1;
+	/* Those that wait are in the order of their deadlines. */
+	TAILQ_FOREACH(younger, &pg->waiting, link)
+	if (younger->deadline_ms > submission->deadline_ms)
+		break;
+	if (younger != NULL)
+		TAILQ_INSERT_BEFORE(younger, submission, link);
+	else
+		TAILQ_INSERT_TAIL(&pg->waiting, submission, link);
+}
+
 /* The submission is on no list; its callback comes from the deferred event. */
 static void fail_later(
     struct pg *pg, struct submission *submission, enum err err, const char *message)
