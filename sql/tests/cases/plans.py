@@ -37,6 +37,7 @@ select firstring.device_lookup(array['\\x00'::bytea]);
 select firstring.certificates_existing('O', array['10:20:30:00:00:2a']::macaddr[], array['\\x00'::bytea]);
 select firstring.events_insert(array[now()], array[gen_random_uuid()], array['10:20:30:00:00:2a']::macaddr[], array['refused'],
   array[null::uuid], array[null::bigint], array[null], array[null]);
+select firstring.claims_decide(t.id('Alpha'), array['10:20:30:00:00:2a']::macaddr[], array['CODE000000000'], array[t.id('Alpha profile')], 10);
 """
 early.stdin.write("set statement_timeout = '20s';" + EARLY * 6 + "select 'planned';\n")
 early.stdin.flush()
@@ -73,6 +74,14 @@ insert into firstring.provisioning_profile (id, itsp_id, name, provisioning_url)
 select gen_random_uuid(), t.id('Beta'), 'profile ' || n, 'https://itsp.example/' from generate_series(1, 20000) n;
 insert into firstring.shipment (mac, itsp_id)
 select t.mac(x'102030000000'::bigint + n), t.id('Alpha') from generate_series(1, {ROWS}, 2) n;
+insert into firstring.claim_job (id, itsp_id, state, dry_run, atomic, actor_kind, actor_id, total, prepared, worker)
+select t.id('job ' || n), t.id('Alpha'), 'running', false, true, 'test', 'test', 500, n % 2 * 500, 'w' from generate_series(1, 100) n;
+insert into firstring.claim_job_row (job_id, line, mac, profile, phone, claim_id, proof_code, profile_id, sealed_password)
+select t.id('job ' || n % 100 + 1), n, 'x', 'x', t.mac(x'102030000000'::bigint + {ROWS} - n % 499), gen_random_uuid(), 'CODE000000000',
+  t.id('Alpha profile'), t.sealed('x')
+from generate_series(1, 50000) n where n % 2 = 0; -- the others wait to be checked
+insert into firstring.claim_job_row (job_id, line, mac, profile)
+select t.id('job ' || n % 100 + 1), n, 'x', 'x' from generate_series(1, 50000) n where n % 2 = 1;
 insert into firstring.stage_token (token_hash, claim_id, fingerprint, expires_at)
 select t.digest('token ' || n), gen_random_uuid(), t.digest('c' || n), now() + interval '1 day' from generate_series(1, 20000) n;
 """)
@@ -127,6 +136,9 @@ CASES = [
     ("portal-api/claims_take", f"t.ids(), t.macs(x'102030000000'::bigint + {ROWS} - 500), t.times('CODE000000000'::text), "
      f"t.times(t.id('Alpha profile')), t.times(t.sealed('x')), 1000000, {who}",
      ["device_pkey", "claim_one_live_per_mac", "shipment_one_live_per_mac"]),
+    ("portal-api/claim_job_rows_next", "t.id('job 2'), 'w', 30, 100", ["claim_job_row_waiting_idx"]),
+    ("portal-api/claim_job_claim", "t.id('job 3'), 'w', 30, 1000000, 1, 'text'",
+     ["claim_job_row_prepared_idx", "device_pkey", "claim_one_live_per_mac"]),
     ("portal-api/sealed_elsewhere", "1, 100", ["claim_key_idx", "claim_pending_key_idx"]),
     ("portal-api/claim_timeline", phone, ["device_pkey", "claim_mac_idx"]),
     ("portal-api/admin_device_history", phone, ["device_pkey", "claim_mac_idx", "shipment_mac_idx"]),
@@ -204,6 +216,9 @@ set auto_explain.log_nested_statements = on;
 set auto_explain.log_level = warning;
 """ + EARLY)
 problems += [f"planned while empty: reads all of {table}" for table in scans(plans)]
+batch = next((plan for plan in plans.split("Query Text: ") if plan.startswith("with proven")), "")
+if "claim_one_live_per_mac" not in batch:
+    problems.append("planned while empty: looks for one phone's claim among all tenants'")
 if early.returncode or "device_lookup" not in plans:
     problems.append("planned while empty: " + plans[-500:])
 
