@@ -87,14 +87,14 @@ grant execute on function device_lookup, events_insert, security_events_insert,
 
 -- portal-api, tenant pool: its own rows, and of those nothing sealed and no hash.
 grant execute on function current_itsp, token_authenticate, token_create, token_revoke,
-  profile_create, profile_update, profile_delete, claim_check, claim_put, claims_put, claim_patch,
+  profile_create, profile_update, profile_delete, claim_check, claim_put, claim_patch,
   claim_release, claim_reveal, claim_rearm, claim_rotate, events_list, events_latest, audit_of_tenant, idempotency_begin,
   idempotency_effect, idempotency_finish, idempotency_forget, claim_job_create,
   claim_job_rows_add, claim_job_queue, claim_job_take, claim_job_rows_next,
   claim_job_rows_done, claim_job_finish, audit_append, transfer_check, transfer_request,
   transfer_answer, transfer_withdraw, transfers_of_tenant, claim_timeline, webhook_create,
   webhook_update, webhook_delete, webhook_rotate, webhook_replay, webhook_test, token_rotate,
-  claims_release, claims_check, claims_take
+  claims_release, claims_check, claims_take, claim_job_rows_prepare, claim_job_claim
   to firstring_portal;
 grant select on claim_document, itsp, itsp_domain, provisioning_profile to firstring_portal;
 grant select (id, itsp_id, name, scopes, created_at, expires_at, revoked_at, last_used_at,
@@ -105,7 +105,7 @@ grant select (id, mac, itsp_id, profile_id, state, claimed_at, released_at, cont
   to firstring_portal;
 grant select (mac, serial_number, model) on device to firstring_portal;
 grant select (name, format, admin_user, password_alphabet) on device_model to firstring_portal;
-grant select (id, itsp_id, state, dry_run, atomic, total, done, failed, detail, created_at,
+grant select (id, itsp_id, state, dry_run, atomic, total, prepared, done, failed, detail, created_at,
   finished_at) on claim_job to firstring_portal;
 grant select (job_id, line, mac, status, code, detail) on claim_job_row to firstring_portal;
 grant select (id, itsp_id, url, kinds, state, created_at, failing_since, next_attempt_at, version)

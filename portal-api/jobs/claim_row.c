@@ -48,8 +48,6 @@ void claim_row_settle(struct claim_row *row, const char *name)
 {
 	if (strcmp(name, "created") == 0 || strcmp(name, "same") == 0) {
 		set_result(row, ROW_GRANTED, name, "");
-	} else if (strcmp(name, "rolled_back") == 0) {
-		set_result(row, ROW_REFUSED, name, "Nothing is claimed, because of another row.");
 	} else if (strcmp(name, "possession_not_proven") == 0) {
 		set_result(row, ROW_REFUSED, name, "This does not prove that you hold the phone.");
 	} else {
@@ -58,6 +56,23 @@ void claim_row_settle(struct claim_row *row, const char *name)
 		set_result(row, ROW_REFUSED,
 		    outcome->code ? outcome->code : problem_code(outcome->kind), outcome->detail);
 	}
+}
+
+void claim_row_param(const struct claim_row *row, unsigned column, struct pg_params *params)
+{
+	struct uuid profile;
+	CHECK(row->state == ROW_PREPARED);
+	CHECK(uuid_parse(row->profile_id, strlen(row->profile_id), &profile) == ERR_OK);
+	if (column == 0)
+		pg_param_uuid(params, row->claim_id.bytes);
+	else if (column == 1)
+		pg_param_mac(params, &row->mac);
+	else if (column == 2)
+		pg_param_text(params, row->has_code ? row->claim_code.symbols : NULL);
+	else if (column == 3)
+		pg_param_uuid(params, profile.bytes);
+	else
+		pg_param_bytea(params, row->sealed.bytes, row->sealed.len);
 }
 
 void claim_row_refuse(struct claim_row *row)

@@ -26,6 +26,9 @@ enum claim_row_state {
 	ROW_REFUSED,
 };
 
+/* The detail of a row whose outcome is rolled_back. */
+#define CLAIM_ROW_ROLLED_BACK "Nothing is claimed, because of another row."
+
 enum { ROW_CODE_MAX = 48, ROW_DETAIL_MAX = 256 };
 
 struct claim_row {
@@ -52,6 +55,9 @@ void claim_row_prepare(
 void claim_row_refuse(struct claim_row *row);
 /* Sets the result for an outcome of claim_put or claim_check. */
 void claim_row_settle(struct claim_row *row, const char *outcome);
+/* One of what a prepared row's claim is made of, in the order of claims_take: claim_id, mac,
+ * claim_code, profile_id, sealed. */
+void claim_row_param(const struct claim_row *row, unsigned column, struct pg_params *params);
 
 /* The first call of every submission for the actor's tenant; the last parameters of audited ones.
  */

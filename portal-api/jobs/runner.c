@@ -5,8 +5,8 @@
  * sealing ring, the role firstring_portal, and firstring_admin for the housekeeping. A job is held
  * by a lease that each batch renews, so that the job of a worker that died is taken up by the next
  * one; rows that are done stay done, and a row claimed without its result being noted is the same
- * again. Atomic jobs are one batch: every row is checked, and then all are claimed in one
- * transaction, or none.
+ * again. The rows of an atomic job are checked and prepared in such batches, and kept; then one
+ * transaction claims them all, or none, on a connection of its own, since it may last.
  */
 #include "portal-api/jobs/runner.h"
 
@@ -31,6 +31,8 @@
 enum { POLL_MS = 500, RETRY_MS = 1000, LEASE_S = 30, BATCH_ROWS = 1000 };
 /* Above the roles' statement_timeout: what is done in bulk is slow. */
 enum { DEADLINE_MS = 40000 };
+/* Of the one transaction that an atomic job ends with; the deadline waits for a connection, too. */
+enum { CLAIM_ALL_MS = 15 * 60 * 1000, CLAIM_ALL_DEADLINE_MS = CLAIM_ALL_MS + DEADLINE_MS };
 
 struct job {
 	struct job_actor actor;
@@ -44,12 +46,15 @@ struct runner {
 	char name[64]; /* of the lease */
 	int draining, busy;
 	struct job job; /* the one in hand, while busy */
+	struct pg *claiming; /* while an atomic job's rows are claimed */
 	struct claim_row *rows; /* the batch */
 	size_t count;
 	int one_by_one; /* a batch held a value that the database refuses: which row's is found out
 			 */
 };
 
+static struct pg *connect_as(struct runner *runner, const char *conninfo, unsigned deadline_ms,
+    void (*ready)(int ready, void *ctx));
 static void take_job(struct runner *runner);
 static void next_batch(struct runner *runner);
 
@@ -143,11 +148,8 @@ static void on_noted(
 		leave_job(runner, RETRY_MS);
 		return;
 	}
-	int is_failed = runner->job.atomic && !all_are(runner, ROW_GRANTED, ROW_GRANTED);
 	free_batch(runner);
-	if (is_failed)
-		finish_job(runner, "failed", "Not every row could be claimed, so none was.");
-	else if (runner->draining)
+	if (runner->draining)
 		leave_job(runner, 0);
 	else
 		next_batch(runner);
@@ -178,14 +180,49 @@ static void add_results(const struct runner *runner, struct pg_params *params)
 	pg_param_array_end(params);
 }
 
+/* What the claims of prepared rows are made of, column by column; of a dry run nothing is kept
+ * sealed. */
+static void add_prepared(const struct runner *runner, struct pg_params *params)
+{
+	static const enum pg_array types[] = {
+	    PG_ARRAY_UUID, PG_ARRAY_MACADDR, PG_ARRAY_TEXT, PG_ARRAY_UUID, PG_ARRAY_BYTEA};
+	for (unsigned column = 0; column < sizeof types / sizeof types[0]; column++) {
+		pg_param_array_begin(params, types[column]);
+		for (size_t i = 0; i < runner->count; i++) {
+			if (runner->rows[i].state != ROW_PREPARED)
+				continue;
+			if (types[column] == PG_ARRAY_BYTEA && runner->job.dry_run)
+				pg_param_null(params);
+			else
+				claim_row_param(&runner->rows[i], column, params);
+		}
+		pg_param_array_end(params);
+	}
+}
+
+static struct pg_call prepare_call(const struct runner *runner)
+{
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, runner->job.actor.job_id);
+	pg_param_array_begin(params, PG_ARRAY_INT8);
+	for (size_t i = 0; i < runner->count; i++)
+		if (runner->rows[i].state == ROW_PREPARED)
+			pg_param_int(params, runner->rows[i].line);
+	pg_param_array_end(params);
+	add_prepared(runner, params);
+	return (struct pg_call){&query_claim_job_rows_prepare, params};
+}
+
 static void note_results(struct runner *runner)
 {
 	struct pg_params *params = pg_params_new();
 	pg_param_text(params, runner->job.actor.job_id);
 	add_results(runner, params);
-	const struct pg_call calls[] = {
+	struct pg_call calls[3] = {
 	    job_tenant_call(&runner->job.actor), {&query_claim_job_rows_done, params}};
-	pg_submit(runner->portal.tenant, calls, 2, on_noted, runner);
+	if (runner->job.atomic)
+		calls[2] = prepare_call(runner);
+	pg_submit(runner->portal.tenant, calls, runner->job.atomic ? 3 : 2, on_noted, runner);
 }
 
 /* --- When the database fails a batch --- */
@@ -198,7 +235,7 @@ static void fail_batch(struct runner *runner, const char *what, const struct pg_
 {
 	int is_rows = error->err == ERR_REFUSED || error->err == ERR_EXISTS;
 	complain(runner, what, error);
-	if (!is_rows || runner->job.atomic) {
+	if (!is_rows) {
 		leave_job(runner, RETRY_MS);
 	} else if (runner->count > 1) {
 		free_batch(runner);
@@ -210,7 +247,7 @@ static void fail_batch(struct runner *runner, const char *what, const struct pg_
 	}
 }
 
-/* --- The claims of a batch, in one transaction; an atomic job's all or none --- */
+/* --- The claims of a batch --- */
 
 static void on_taken(
     const struct pg_error *error, const struct pg_rows *const *results, size_t count, void *ctx)
@@ -234,38 +271,62 @@ static void on_taken(
 /* Those that are one's own from before ("same") need no claim. */
 static void take(struct runner *runner)
 {
-	const struct claim_row *rows = runner->rows;
-	const struct pg_statement *statement =
-	    runner->job.atomic ? &query_claims_put : &query_claims_take;
 	struct pg_params *params = pg_params_new();
-	static const enum pg_array types[] = {
-	    PG_ARRAY_UUID, PG_ARRAY_MACADDR, PG_ARRAY_TEXT, PG_ARRAY_UUID, PG_ARRAY_BYTEA};
-	for (unsigned column = 0; column < sizeof types / sizeof types[0]; column++) {
-		pg_param_array_begin(params, types[column]);
-		for (size_t i = 0; i < runner->count; i++) {
-			struct uuid profile;
-			if (rows[i].state != ROW_PREPARED)
-				continue;
-			CHECK(uuid_parse(rows[i].profile_id, strlen(rows[i].profile_id),
-				  &profile) == ERR_OK);
-			if (column == 0)
-				pg_param_uuid(params, rows[i].claim_id.bytes);
-			else if (column == 1)
-				pg_param_mac(params, &rows[i].mac);
-			else if (column == 2)
-				pg_param_text(
-				    params, rows[i].has_code ? rows[i].claim_code.symbols : NULL);
-			else if (column == 3)
-				pg_param_uuid(params, profile.bytes);
-			else
-				pg_param_bytea(params, rows[i].sealed.bytes, rows[i].sealed.len);
-		}
-		pg_param_array_end(params);
-	}
+	add_prepared(runner, params);
 	pg_param_int(params, runner->portal.config->wrong_codes_per_hour);
 	job_param_actor(&runner->job.actor, params);
-	const struct pg_call calls[] = {job_tenant_call(&runner->job.actor), {statement, params}};
+	const struct pg_call calls[] = {
+	    job_tenant_call(&runner->job.actor), {&query_claims_take, params}};
 	pg_submit(runner->portal.tenant, calls, 2, on_taken, runner);
+}
+
+/* --- The claims of an atomic job: all or none --- */
+
+static void on_all_claimed(
+    const struct pg_error *error, const struct pg_rows *const *results, size_t count, void *ctx)
+{
+	struct runner *runner = ctx;
+	const char *outcome =
+	    error ? "" : row_text(results[count - 1], 0, row_column(results[count - 1], "outcome"));
+	int is_claimed = strcmp(outcome, "claimed") == 0;
+	int is_rolled_back = strcmp(outcome, "rolled_back") == 0;
+	int is_again = strcmp(outcome, "again") == 0;
+	if (error)
+		complain(runner, "claim all", error);
+	pg_free(runner->claiming);
+	runner->claiming = NULL;
+	if (is_claimed)
+		finish_job(runner, "done", NULL);
+	else if (is_rolled_back)
+		finish_job(runner, "failed", "Not every row could be claimed, so none was.");
+	else if (is_again && !runner->draining)
+		next_batch(runner);
+	else
+		leave_job(runner, error ? RETRY_MS : 0);
+}
+
+/*
+ * Every row is done or prepared. What is claimed and the rows' results are one transaction: when it
+ * fails, or this process dies, the job is taken up again with its rows prepared, or done.
+ */
+static void claim_all(struct runner *runner)
+{
+	struct pg_params *patience = pg_params_new();
+	char timeout[16];
+	snprintf(timeout, sizeof timeout, "%d", CLAIM_ALL_MS);
+	pg_param_text(patience, timeout);
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, runner->job.actor.job_id);
+	pg_param_text(params, runner->name);
+	pg_param_int(params, LEASE_S);
+	pg_param_int(params, runner->portal.config->wrong_codes_per_hour);
+	pg_param_int(params, seal_ring_current(runner->portal.ring));
+	pg_param_text(params, CLAIM_ROW_ROLLED_BACK);
+	const struct pg_call calls[] = {job_tenant_call(&runner->job.actor),
+	    {&query_statement_patience, patience}, {&query_claim_job_claim, params}};
+	runner->claiming =
+	    connect_as(runner, runner->portal.config->tenant_database, CLAIM_ALL_DEADLINE_MS, NULL);
+	pg_submit(runner->claiming, calls, 3, on_all_claimed, runner);
 }
 
 /* --- A batch --- */
@@ -274,15 +335,12 @@ static void take(struct runner *runner)
 static void end_batch(struct runner *runner)
 {
 	const struct job *job = &runner->job;
-	int all_good = all_are(runner, ROW_PREPARED, ROW_GRANTED);
 	int some_to_take = 0;
 	for (size_t i = 0; i < runner->count; i++) {
 		struct claim_row *row = &runner->rows[i];
-		if (row->state == ROW_PREPARED && job->atomic && !all_good)
-			claim_row_settle(row, "rolled_back");
-		else if (row->state == ROW_PREPARED && job->dry_run)
+		if (row->state == ROW_PREPARED && job->dry_run && !job->atomic)
 			row->state = ROW_GRANTED; /* it would be */
-		some_to_take |= row->state == ROW_PREPARED;
+		some_to_take |= row->state == ROW_PREPARED && !job->atomic;
 	}
 	if (some_to_take)
 		take(runner);
@@ -352,7 +410,10 @@ static void on_batch(
 	}
 	const struct pg_rows *rows = results[count - 1];
 	if (row_count(rows) == 0) {
-		finish_job(runner, "done", NULL);
+		if (runner->job.atomic)
+			claim_all(runner);
+		else
+			finish_job(runner, "done", NULL);
 		return;
 	}
 	runner->count = row_count(rows);
@@ -377,9 +438,7 @@ static void next_batch(struct runner *runner)
 	pg_param_text(params, runner->job.actor.job_id);
 	pg_param_text(params, runner->name);
 	pg_param_int(params, LEASE_S);
-	pg_param_int(params, runner->job.atomic   ? JOB_ATOMIC_ROWS_MAX
-			     : runner->one_by_one ? 1
-						  : BATCH_ROWS);
+	pg_param_int(params, runner->one_by_one ? 1 : BATCH_ROWS);
 	const struct pg_call calls[] = {
 	    job_tenant_call(&runner->job.actor), {&query_claim_job_rows_next, params}};
 	pg_submit(runner->portal.tenant, calls, 2, on_batch, runner);
@@ -442,8 +501,8 @@ static void on_state(int ready, void *ctx)
 	metrics_set_ready("jobs_database", ready);
 }
 
-static struct pg *connect_as(
-    struct runner *runner, const char *conninfo, void (*ready)(int ready, void *ctx))
+static struct pg *connect_as(struct runner *runner, const char *conninfo, unsigned deadline_ms,
+    void (*ready)(int ready, void *ctx))
 {
 	const struct portal_config *config = runner->portal.config;
 	return pg_new(&(struct pg_config){.base = runner->base,
@@ -451,7 +510,7 @@ static struct pg *connect_as(
 	    .statements = queries_portal_api,
 	    .prepare = config->prepare,
 	    .connect_ms = 3000,
-	    .deadline_ms = DEADLINE_MS,
+	    .deadline_ms = deadline_ms,
 	    .queue_max = (size_t)config->database_queue,
 	    .on_state = ready});
 }
@@ -483,8 +542,8 @@ int job_worker_run(const struct worker *worker, void *shared)
 	sandbox_harden();
 	json_memory_wipe_on_free();
 	on_state(0, NULL);
-	runner.portal.tenant = connect_as(&runner, config->tenant_database, on_state);
-	runner.portal.admin = connect_as(&runner, config->admin_database, NULL);
+	runner.portal.tenant = connect_as(&runner, config->tenant_database, DEADLINE_MS, on_state);
+	runner.portal.admin = connect_as(&runner, config->admin_database, DEADLINE_MS, NULL);
 	runner.timer = event_new(runner.base, -1, 0, on_timer, &runner);
 	CHECK(runner.timer);
 	struct housekeeping *housekeeping = housekeeping_new(
@@ -498,6 +557,7 @@ int job_worker_run(const struct worker *worker, void *shared)
 	housekeeping_free(housekeeping);
 	transfer_watch_free(transfers);
 	event_free(runner.timer);
+	pg_free(runner.claiming);
 	pg_free(runner.portal.tenant);
 	pg_free(runner.portal.admin);
 	reseal_free(reseal);

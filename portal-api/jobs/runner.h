@@ -4,9 +4,6 @@
 
 #include "common/net/workers.h"
 
-/* Rows that an atomic job may have: they are claimed in one transaction. */
-enum { JOB_ATOMIC_ROWS_MAX = 5000 };
-
 /* A worker's life; `state` is a struct portal_state. Returns the exit status. */
 int job_worker_run(const struct worker *worker, void *state);
 

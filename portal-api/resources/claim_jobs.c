@@ -9,7 +9,6 @@
 #include "portal-api/http/media.h"
 #include "portal-api/http/request.h"
 #include "portal-api/jobs/rows.h"
-#include "portal-api/jobs/runner.h"
 #include "portal-api/json/rows.h"
 #include "portal-api/resources/resources.h"
 #include "queries_portal-api.h"
@@ -23,6 +22,7 @@ static const struct row_field fields[] = {
     {"dry_run", "dry_run", ROW_BOOL},
     {"atomic", "atomic", ROW_BOOL},
     {"total", "total", ROW_INT},
+    {"prepared", "prepared", ROW_INT},
     {"done", "done", ROW_INT},
     {"failed", "failed", ROW_INT},
     {"detail", "detail", ROW_TEXT},
@@ -153,11 +153,6 @@ void claim_job_create(struct request *request)
 	if (request_query_bool(request, "dry_run", &job->dry_run) ||
 	    request_query_bool(request, "atomic", &job->atomic) || read_file(request, job))
 		return;
-	if (job->atomic && job->rows.count > JOB_ATOMIC_ROWS_MAX) {
-		request_fail_field(request, "atomic", "out_of_range",
-		    "An atomic job takes up to %d rows.", JOB_ATOMIC_ROWS_MAX);
-		return;
-	}
 	uuid_random(&job->id);
 	calls[count++] = create_call(request, job);
 	for (size_t first = 0; first < job->rows.count; first += ROWS_PER_CALL)

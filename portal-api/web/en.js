@@ -115,6 +115,8 @@ export const t = {
     progressText: (job) => {
       const done = `${job.done.toLocaleString('en-GB')} of ${count(job.total, 'row', 'rows')}`;
       const failed = job.failed > 0 ? `, ${job.failed.toLocaleString('en-GB')} with a problem` : '';
+      const checked = `Checked: ${(job.done + job.prepared).toLocaleString('en-GB')} of ${count(job.total, 'row', 'rows')}${failed}.`;
+      if (job.state === 'running' && job.prepared > 0) return job.done + job.prepared < job.total ? checked : `${checked} Now all at once…`;
       return { receiving: 'Receiving the list…', queued: `Waiting to begin: ${count(job.total, 'row', 'rows')}.` }[job.state] ?? `${job.dry_run ? 'Checked' : 'Done'}: ${done}${failed}.`;
     },
     failed: 'The list could not be carried out. Nothing was claimed.', allDone: (number) => `${count(number, 'phone is', 'phones are')} yours.`, allWouldDo: (number) => `All fine: ${count(number, 'phone', 'phones')} could be claimed.`,

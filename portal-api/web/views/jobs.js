@@ -66,7 +66,7 @@ async function watch(id, { go }) {
   const look = async () => {
     const job = await api.get(`/v1/claim-jobs/${encodeURIComponent(id)}`);
     bar.max = Math.max(job.total, 1);
-    bar.value = job.done;
+    bar.value = job.done + job.prepared;
     words.textContent = t.jobs.progressText(job);
     return job;
   };

@@ -6,6 +6,7 @@
 -- -> dry_run boolean
 -- -> atomic boolean
 -- -> total bigint
+-- -> prepared bigint: of an atomic job: checked, and waiting for all others
 -- -> done bigint
 -- -> failed bigint
 -- -> detail text
@@ -13,6 +14,6 @@
 -- -> finished_at timestamptz
 -- rows: 0 or 1
 -- plan: index scan of claim_job_pkey under row-level security
-select id, state, dry_run, atomic, total, done, failed, detail, created_at, finished_at
+select id, state, dry_run, atomic, total, prepared, done, failed, detail, created_at, finished_at
 from firstring.claim_job
 where id = $1::uuid;

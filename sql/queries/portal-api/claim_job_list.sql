@@ -8,6 +8,7 @@
 -- -> dry_run boolean
 -- -> atomic boolean
 -- -> total bigint
+-- -> prepared bigint: of an atomic job: checked, and waiting for all others
 -- -> done bigint
 -- -> failed bigint
 -- -> detail text
@@ -15,7 +16,7 @@
 -- -> finished_at timestamptz
 -- -> created_us bigint: the place in the list
 -- plan: index scan of claim_job_itsp_idx backwards, under row-level security
-select id, state, dry_run, atomic, total, done, failed, detail, created_at, finished_at,
+select id, state, dry_run, atomic, total, prepared, done, failed, detail, created_at, finished_at,
   (extract(epoch from created_at) * 1000000)::bigint as created_us
 from firstring.claim_job
 where itsp_id = firstring.current_itsp()

@@ -1,4 +1,4 @@
--- Rows not done yet, in order of lines; renews the lease.
+-- Rows neither done nor prepared, in order of lines; renews the lease.
 -- caller: portal-api job worker
 -- role: firstring_portal
 -- $1 job_id uuid
@@ -9,7 +9,7 @@
 -- -> mac text
 -- -> claim_code text
 -- -> profile text
--- rows: none when all are done, or when the lease is another worker's
--- plan: partial index of rows not done
+-- rows: none when all are done or prepared, or when the lease is another worker's
+-- plan: partial index of these rows
 select line, mac, claim_code, profile
 from firstring.claim_job_rows_next($1::uuid, $2::text, $3::integer, $4::bigint);

@@ -139,3 +139,6 @@ select t.equal('a fallback not approved', (select outcome from firstring.profile
 select t.equal('a domain in use stays', (select outcome from firstring.itsp_domain_remove(t.id('Alpha'), 'itsp.example',
   'user', 'U', null, null)), 'in_use');
 select t.equal('still there', (select count(*)::text from firstring.itsp_domain where itsp_id = t.id('Alpha')), '1');
+select t.equal('the hash is of the code''s bytes as they are', (select count(*)::text from unnest(array['CODE000000000', 'a\b', '\x41',
+  'Zürich', '']) code where firstring.claim_code_hash('00:15:65:00:00:01', 7, code) is distinct from
+  t.code_hash('00:15:65:00:00:01', code, 7)), '0');

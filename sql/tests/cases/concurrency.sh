@@ -46,6 +46,22 @@ wait
 [ "$(tally)" = '15 claimed_elsewhere,1 created' ] || fail "sixteen claims: $(tally)"
 [ "$(db -c "select count(*) from firstring.audit_log where action = 'claim.create'")" = 1 ] || fail 'audit of one claim'
 
+# A profile is deleted meanwhile: who only checks waits for nobody and writes nothing; who takes waits and is told.
+db -o /dev/null -c "select t.tenant('Late')"
+as_late() { db -U firstring_portal -c 'begin' -c "select set_config('firstring.itsp', md5('Late')::uuid::text, true)" "$@" -c commit; }
+as_late -c "select outcome, pg_sleep(2) from firstring.profile_delete(md5('Late profile')::uuid, null, 'token', 'T', null, null)" \
+  >/dev/null &
+for ((i = 0; i < 100; i++)); do
+  [ "$(db -c "select count(*) from pg_stat_activity where query like '%profile_delete%' and wait_event = 'PgSleep'")" = 0 ] || break
+  sleep 0.02
+done
+checked=$(as_late -c "select outcome from firstring.claim_check('00:15:65:00:00:09', 'CODE000000000', md5('Late profile')::uuid,
+  10, 'token', 'T', null, null)" -c 'select coalesce(pg_current_xact_id_if_assigned()::text, $$wrote nothing$$)' | tail -n 2 | paste -sd,)
+taken=$(as_late -c "select outcome from firstring.claim_put(gen_random_uuid(), '00:15:65:00:00:09', 'CODE000000000',
+  md5('Late profile')::uuid, decode(repeat('01', 60), 'hex'), 10, 'token', 'T', null, null)" | tail -n 1)
+wait
+[ "$checked $taken" = 'possible,wrote nothing unknown_profile' ] || fail "a profile that is deleted meanwhile: $checked $taken"
+
 # Twelve fronts store the same three MACs and one of their own; keys are the same, signatures differ.
 store() {
   psql -X -q -At -U firstring_factory -v n="$1" <<'SQL' | tail -n 1
@@ -128,3 +144,17 @@ event "$late" | psql -X -q
 wait
 [ "$(feed "$xid" "$seq" | cut -d' ' -f3 | paste -sd' ')" = "$early $late" ] || fail "the feed: $(feed "$xid" "$seq")"
 [ "$(feed 0 0 | wc -l)" = 62 ] || fail "the feed from its beginning: $(feed 0 0 | wc -l)"
+
+# One that has said that it writes no event is not waited for, be it as long as it likes.
+read -r xid seq _ <<<"$(feed 0 0 | tail -n 1)"
+next=00000000-0000-0000-0000-000000000003
+coproc claims { psql -X -q -At; }
+printf '%s\n' 'begin;' 'select pg_current_xact_id() \g /dev/null' "select 'begun';" >&"${claims[1]}"
+read -r -t 20 _ <&"${claims[0]}"
+event "$next" | psql -X -q
+[ -z "$(feed "$xid" "$seq")" ] || fail 'the feed does not wait for a transaction that may write events'
+printf '%s\n' 'select firstring.events_not_from_here() \g /dev/null' "select 'said';" >&"${claims[1]}"
+read -r -t 20 _ <&"${claims[0]}"
+[ "$(feed "$xid" "$seq" | cut -d' ' -f3)" = "$next" ] || fail 'the feed waits for a transaction that writes no event'
+printf 'commit;\n\\q\n' >&"${claims[1]}"
+wait

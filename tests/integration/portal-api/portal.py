@@ -3,6 +3,7 @@
 No factory here: phones are put on record by the admin import; a claim code is given to one by
 writing its hash, which only the factory's role could do otherwise.
 """
+import contextlib
 import hashlib
 import json
 import os
@@ -166,6 +167,18 @@ class Portal:
     def psql(self, statement):
         return run("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.database, "-c",
                    statement).stdout.decode().strip()
+
+    @contextlib.contextmanager
+    def locked_phone(self, mac):
+        """Meanwhile nobody else can change the phone."""
+        session = subprocess.Popen(["psql", "-XAtq", "-d", self.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            session.stdin.write(f"begin; select 'locked' from firstring.device where mac = '{mac}' for update;\n")
+            session.stdin.flush()
+            assert session.stdout.readline() == "locked\n"
+            yield
+        finally:
+            session.communicate("rollback;\n", timeout=30)
 
     def metric(self, name):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/metrics", timeout=5) as answer:
