@@ -23,6 +23,7 @@
 #include "common/net/server.h"
 #include "portal-api/metrics.h"
 #include "portal-api/ocsp/responder.h"
+#include "portal-api/readiness.h"
 #include "portal-api/state.h"
 #include "queries_status.h"
 
@@ -167,12 +168,6 @@ static void on_request(struct exchange *exchange, void *ctx)
 
 static const struct server_handler HANDLER = {.on_request = on_request};
 
-static void on_state(int ready, void *ctx)
-{
-	(void)ctx;
-	metrics_set_ready("status_database", ready);
-}
-
 static void on_drained(void *ctx)
 {
 	struct status_life *life = ctx;
@@ -193,7 +188,6 @@ int status_worker_run(const struct worker *worker, void *shared)
 	EVP_PKEY *ocsp_key = NULL;
 	char why[256] = "";
 
-	(void)worker;
 	CHECK(life.base);
 	portal_state_forget_keys(state);
 	if (responder_key_read(config->ocsp_key, &ocsp_key, why, sizeof why) != ERR_OK) {
@@ -203,15 +197,15 @@ int status_worker_run(const struct worker *worker, void *shared)
 	if (sandbox_drop_privileges(config->user) != ERR_OK)
 		return EX_CONFIG;
 	sandbox_harden();
-	on_state(0, NULL);
-	life.database = pg_new(&(struct pg_config){.base = life.base,
+	struct pg_config as = {.base = life.base,
 	    .conninfo = config->status_database,
 	    .statements = queries_status,
 	    .prepare = config->prepare,
 	    .connect_ms = 3000,
 	    .deadline_ms = (unsigned)config->database_deadline_ms,
-	    .queue_max = (size_t)config->database_queue,
-	    .on_state = on_state});
+	    .queue_max = (size_t)config->database_queue};
+	struct readiness *readiness =
+	    readiness_connect(worker, "status_database", as, &life.database);
 	if (ocsp_key)
 		life.responder = responder_new(life.base, life.database, ocsp_key);
 	life.server = server_new(&(struct server_config){.base = life.base,
@@ -229,6 +223,7 @@ int status_worker_run(const struct worker *worker, void *shared)
 	struct worker_signals *signals = worker_signals_new(life.base, on_drain, &life);
 	event_base_dispatch(life.base);
 	pg_free(life.database);
+	readiness_free(readiness);
 	server_free(life.server);
 	responder_free(life.responder);
 	worker_signals_free(signals);

@@ -16,6 +16,7 @@
 #include "portal-api/http/request.h"
 #include "portal-api/json/memory.h"
 #include "portal-api/metrics.h"
+#include "portal-api/readiness.h"
 #include "portal-api/state.h"
 #include "queries_portal-api.h"
 
@@ -65,30 +66,18 @@ static const struct server_handler HANDLER = {
     .on_refusal = on_refusal,
 };
 
-static void on_tenant_state(int ready, void *ctx)
-{
-	(void)ctx;
-	metrics_set_ready("tenant_database", ready);
-}
-
-static void on_admin_state(int ready, void *ctx)
-{
-	(void)ctx;
-	metrics_set_ready("admin_database", ready);
-}
-
-static struct pg *connect_as(
-    const struct worker_life *life, const char *conninfo, void (*on_state)(int ready, void *ctx))
+static struct readiness *connect_as(const struct worker_life *life, const struct worker *worker,
+    const char *part, const char *conninfo, struct pg **pg)
 {
 	const struct portal_config *config = life->portal.config;
-	return pg_new(&(struct pg_config){.base = life->base,
+	struct pg_config as = {.base = life->base,
 	    .conninfo = conninfo,
 	    .statements = queries_portal_api,
 	    .prepare = config->prepare,
 	    .connect_ms = 3000,
 	    .deadline_ms = (unsigned)config->database_deadline_ms,
-	    .queue_max = (size_t)config->database_queue,
-	    .on_state = on_state});
+	    .queue_max = (size_t)config->database_queue};
+	return readiness_connect(worker, part, as, pg);
 }
 
 static void on_drained(void *ctx)
@@ -136,7 +125,6 @@ int portal_worker_run(const struct worker *worker, void *shared)
 		.webhook_ring = state->webhook_ring,
 		.formats = state->formats}};
 
-	(void)worker;
 	CHECK(life.base);
 	life.streams.base = life.base;
 	life.portal.streams = &life.streams;
@@ -146,10 +134,10 @@ int portal_worker_run(const struct worker *worker, void *shared)
 		return EX_CONFIG;
 	sandbox_harden();
 	json_memory_wipe_on_free();
-	on_tenant_state(0, NULL);
-	on_admin_state(0, NULL);
-	life.portal.tenant = connect_as(&life, state->config.tenant_database, on_tenant_state);
-	life.portal.admin = connect_as(&life, state->config.admin_database, on_admin_state);
+	struct readiness *tenant = connect_as(
+	    &life, worker, "tenant_database", state->config.tenant_database, &life.portal.tenant);
+	struct readiness *admin = connect_as(
+	    &life, worker, "admin_database", state->config.admin_database, &life.portal.admin);
 	life.portal.hasher =
 	    hasher_new(life.base, (unsigned)state->config.hash_threads, HASHES_WAITING_MAX);
 	serve(&life, state);
@@ -158,6 +146,8 @@ int portal_worker_run(const struct worker *worker, void *shared)
 	hasher_free(life.portal.hasher);
 	pg_free(life.portal.tenant);
 	pg_free(life.portal.admin);
+	readiness_free(tenant);
+	readiness_free(admin);
 	server_free(life.server);
 	rates_free(life.portal.rates);
 	worker_signals_free(signals);

@@ -18,11 +18,11 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
-#include "common/net/metrics.h"
 #include "common/net/sandbox.h"
 #include "portal-api/courier/post.h"
 #include "portal-api/events/feed.h"
 #include "portal-api/json/memory.h"
+#include "portal-api/readiness.h"
 #include "portal-api/state.h"
 #include "portal-api/webhooks/secret.h"
 #include "queries_courier.h"
@@ -323,12 +323,6 @@ static void on_timer(evutil_socket_t fd, short events, void *ctx)
 
 /* --- The worker's life --- */
 
-static void on_state(int ready, void *ctx)
-{
-	(void)ctx;
-	metrics_set_ready("courier_database", ready);
-}
-
 /* What is being posted is brought to its end; each has its own deadline. */
 static void on_drain(void *ctx)
 {
@@ -352,15 +346,15 @@ int courier_run(const struct worker *worker, void *shared)
 	if (sandbox_drop_privileges(config->user) != ERR_OK)
 		return EX_CONFIG;
 	sandbox_harden();
-	on_state(0, NULL);
-	courier.database = pg_new(&(struct pg_config){.base = courier.base,
+	struct pg_config as = {.base = courier.base,
 	    .conninfo = config->courier_database,
 	    .statements = queries_courier,
 	    .prepare = config->prepare,
 	    .connect_ms = 3000,
 	    .deadline_ms = (unsigned)config->database_deadline_ms,
-	    .queue_max = (size_t)config->database_queue,
-	    .on_state = on_state});
+	    .queue_max = (size_t)config->database_queue};
+	struct readiness *readiness =
+	    readiness_connect(worker, "courier_database", as, &courier.database);
 	courier.poster = poster_new(&(struct poster_config){.base = courier.base,
 	    .authorities = config->webhook_authorities,
 	    .allow_loopback = config->webhook_allow_loopback,
@@ -373,6 +367,7 @@ int courier_run(const struct worker *worker, void *shared)
 	event_free(courier.timer);
 	poster_free(courier.poster);
 	pg_free(courier.database);
+	readiness_free(readiness);
 	worker_signals_free(signals);
 	event_base_free(courier.base);
 	return EX_OK;

@@ -18,13 +18,13 @@
 
 #include "common/base/log.h"
 #include "common/db/row.h"
-#include "common/net/metrics.h"
 #include "common/net/sandbox.h"
 #include "portal-api/jobs/claim_row.h"
 #include "portal-api/jobs/housekeeping.h"
 #include "portal-api/jobs/reseal.h"
 #include "portal-api/jobs/transfers.h"
 #include "portal-api/json/memory.h"
+#include "portal-api/readiness.h"
 #include "portal-api/state.h"
 #include "queries_portal-api.h"
 
@@ -53,8 +53,8 @@ struct runner {
 			 */
 };
 
-static struct pg *connect_as(struct runner *runner, const char *conninfo, unsigned deadline_ms,
-    void (*ready)(int ready, void *ctx));
+static struct pg_config database(
+    const struct runner *runner, const char *conninfo, unsigned deadline_ms);
 static void take_job(struct runner *runner);
 static void next_batch(struct runner *runner);
 
@@ -324,8 +324,9 @@ static void claim_all(struct runner *runner)
 	pg_param_text(params, CLAIM_ROW_ROLLED_BACK);
 	const struct pg_call calls[] = {job_tenant_call(&runner->job.actor),
 	    {&query_statement_patience, patience}, {&query_claim_job_claim, params}};
-	runner->claiming =
-	    connect_as(runner, runner->portal.config->tenant_database, CLAIM_ALL_DEADLINE_MS, NULL);
+	struct pg_config own =
+	    database(runner, runner->portal.config->tenant_database, CLAIM_ALL_DEADLINE_MS);
+	runner->claiming = pg_new(&own);
 	pg_submit(runner->claiming, calls, 3, on_all_claimed, runner);
 }
 
@@ -495,24 +496,17 @@ static void on_timer(evutil_socket_t fd, short events, void *ctx)
 
 /* --- The worker's life --- */
 
-static void on_state(int ready, void *ctx)
-{
-	(void)ctx;
-	metrics_set_ready("jobs_database", ready);
-}
-
-static struct pg *connect_as(struct runner *runner, const char *conninfo, unsigned deadline_ms,
-    void (*ready)(int ready, void *ctx))
+static struct pg_config database(
+    const struct runner *runner, const char *conninfo, unsigned deadline_ms)
 {
 	const struct portal_config *config = runner->portal.config;
-	return pg_new(&(struct pg_config){.base = runner->base,
+	return (struct pg_config){.base = runner->base,
 	    .conninfo = conninfo,
 	    .statements = queries_portal_api,
 	    .prepare = config->prepare,
 	    .connect_ms = 3000,
 	    .deadline_ms = deadline_ms,
-	    .queue_max = (size_t)config->database_queue,
-	    .on_state = ready});
+	    .queue_max = (size_t)config->database_queue};
 }
 
 /* The batch in hand is brought to its end; what is left is another worker's, past the lease. */
@@ -541,9 +535,10 @@ int job_worker_run(const struct worker *worker, void *shared)
 		return EX_CONFIG;
 	sandbox_harden();
 	json_memory_wipe_on_free();
-	on_state(0, NULL);
-	runner.portal.tenant = connect_as(&runner, config->tenant_database, DEADLINE_MS, on_state);
-	runner.portal.admin = connect_as(&runner, config->admin_database, DEADLINE_MS, NULL);
+	struct readiness *readiness = readiness_connect(worker, "jobs_database",
+	    database(&runner, config->tenant_database, DEADLINE_MS), &runner.portal.tenant);
+	struct pg_config admin = database(&runner, config->admin_database, DEADLINE_MS);
+	runner.portal.admin = pg_new(&admin);
 	runner.timer = event_new(runner.base, -1, 0, on_timer, &runner);
 	CHECK(runner.timer);
 	struct housekeeping *housekeeping = housekeeping_new(
@@ -559,6 +554,7 @@ int job_worker_run(const struct worker *worker, void *shared)
 	event_free(runner.timer);
 	pg_free(runner.claiming);
 	pg_free(runner.portal.tenant);
+	readiness_free(readiness);
 	pg_free(runner.portal.admin);
 	reseal_free(reseal);
 	free_batch(&runner);

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 import uuid
 
@@ -126,12 +127,18 @@ class Portal:
                 [os.path.join(BUILD, "bin/portal-api"), "--config", self.path("portal-api.yaml")], stderr=log)
         self.wait_ready()
 
-    def is_ready(self):
+    def readyz(self):
+        """(status, text); None when nobody listens."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/readyz", timeout=2) as answer:
-                return answer.status == 200
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
         except OSError:
-            return False
+            return None
+
+    def is_ready(self):
+        return (self.readyz() or (0, ""))[0] == 200
 
     def wait_ready(self, seconds=20):
         deadline = time.monotonic() + seconds

@@ -174,6 +174,15 @@ class Signals(Case):
         self.assertEqual((load.lost, load.refused), ([], 0))
         self.assertGreater(load.answered, 20)
 
+    def test_a_reload_is_no_reason_to_go_elsewhere(self):
+        before, answers = self.children(), []
+        self.portal.process.send_signal(signal.SIGHUP)
+        eventually(lambda: answers.append(self.portal.readyz()) or self.children() and not set(self.children()) & set(before))
+        for _ in range(20):
+            answers.append(self.portal.readyz())
+            time.sleep(0.02)
+        self.assertEqual({answer for answer in answers if answer and answer[0] != 200}, set())
+
     def test_killed_workers_come_back(self):
         for child in self.children():
             os.kill(child, signal.SIGKILL)
