@@ -21,6 +21,13 @@ static const char MAGIC[] = "firstring events 1\n";
 static const char SUFFIX[] = ".spool";
 enum { MAGIC_LEN = sizeof MAGIC - 1, NAME_LEN = 64, PIECE_LEN = 64 * 1024 };
 
+static const char DAMAGED_ADVICE[] =
+    "what stands before it is written to the database; the file is set "
+    "aside as *.damaged and may be removed";
+static const char UNREAD_ADVICE[] =
+    "the file is set aside as *.damaged; when the disk is well again, stop the "
+    "daemon, name it *.spool again and start: nothing is written twice";
+
 struct spool_file {
 	int fd; /* -1: none; locked */
 	char name[NAME_LEN];
@@ -36,6 +43,7 @@ struct spool {
 	size_t taken; /* of the piece */
 	uint64_t read_to; /* of the file */
 	int is_at_end, is_damaged; /* of the file being read */
+	int is_unread; /* it is the disk that does not give it, and may yet */
 	int may_be_left; /* the folder is to be looked through for files of others */
 };
 
@@ -149,7 +157,7 @@ static void read_begin(struct spool *spool, const struct spool_file *file)
 {
 	spool->read = *file;
 	spool->read_to = 0;
-	spool->is_at_end = spool->is_damaged = 0;
+	spool->is_at_end = spool->is_damaged = spool->is_unread = 0;
 	buf_clear(&spool->piece);
 	spool->taken = 0;
 }
@@ -204,7 +212,7 @@ static int read_more(struct spool *spool)
 
 	if (len < 0) {
 		(void)complain("spool_not_read", spool->read.name);
-		spool->is_damaged = 1;
+		spool->is_damaged = spool->is_unread = 1;
 	}
 	if (len <= 0)
 		return 0;
@@ -239,9 +247,7 @@ static void read_stop(struct spool *spool, enum err err)
 	if (spool->is_damaged)
 		LOG_ERROR("spool_damaged", log_str("file", spool->read.name), log_uint("at", at),
 		    log_uint("bytes", spool->read.len), log_err(err),
-		    log_str("advice",
-			"what stands before it is written to the database; the file is set "
-			"aside as *.damaged and may be removed"));
+		    log_str("advice", spool->is_unread ? UNREAD_ADVICE : DAMAGED_ADVICE));
 	else
 		LOG_WARN("spool_cut", log_str("file", spool->read.name), log_uint("at", at),
 		    log_uint("bytes", left));

@@ -30,7 +30,7 @@ OBJECTS += $(call objects,$(INTEGRATION_SOURCES))
 
 .PHONY: integration
 integration: all $(BUILD)/bin/csrs $(BUILD)/bin/sealed $(BUILD)/tests/lib/flaky_token.so $(BUILD)/tests/lib/die_at.so \
-	$(INTEGRATION_PROGRAMS)  ## one daemon or layer at a time, with its real neighbours
+	$(BUILD)/tests/lib/fail_at.so $(INTEGRATION_PROGRAMS)  ## one daemon or layer at a time, with its real neighbours
 	@BUILD=$(BUILD) tests/lib/run-tests integration $(INTEGRATION_PROGRAMS) $(INTEGRATION_SCRIPTS)
 
 # Tools that tests and benches run.
@@ -53,6 +53,12 @@ $(BUILD)/tests/lib/flaky_token.so: tests/lib/flaky_token.c
 
 # Kills its process at a system call that a test names.
 $(BUILD)/tests/lib/die_at.so: tests/lib/die_at.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
+
+# Makes system calls on the spool and the log fail.
+$(BUILD)/tests/lib/fail_at.so: tests/lib/fail_at.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<

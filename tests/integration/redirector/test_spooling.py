@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Events while the primary is away, through the daemon: spooled, written once each when it is back, whatever was
 killed in between; past the bound dropped and counted."""
+import errno
 import os
 import signal
+import struct
 import sys
 import unittest
 
@@ -16,7 +18,7 @@ def content(path):
         return file.read()
 
 
-class Spooling(unittest.TestCase):
+class Case(unittest.TestCase):
 
     def setUp(self):
         self.redirector = Redirector()
@@ -40,6 +42,9 @@ class Spooling(unittest.TestCase):
 
     def mismatches(self):
         return len(self.redirector.security_events(self.phone))
+
+
+class Spooling(Case):
 
     def test_killed_workers_and_a_restart_lose_nothing_and_write_nothing_twice(self):
         self.redirector.crash()
@@ -95,6 +100,85 @@ class Spooling(unittest.TestCase):
         self.assertIn(b"nowhere: No such file or directory", done.stderr)
         self.redirector.write_config()
         self.redirector.start()
+
+
+FAILURE = struct.Struct("=7i")
+
+
+@unittest.skipIf("asan" in BUILD or "tsan" in BUILD, "a sanitizer's library must be loaded first")
+class Failing(Case):
+    """The disk of the spool or of the log fails for a while: no answer is lost, no event, nothing is written twice."""
+
+    def setUp(self):
+        super().setUp()
+        self.redirector.stop()
+        self.redirector.config["workers"] = 1
+        self.redirector.write_config()
+        self.fault = self.redirector.path("fail-at")
+        self.fail()
+        plain = self.redirector.command()
+        self.redirector.command = lambda: ["env", f"FIRSTRING_FAIL_AT={self.fault}", "LD_PRELOAD=" + os.path.abspath(
+            os.path.join(BUILD, "tests/lib/fail_at.so")), *plain]
+        self.redirector.start()
+
+    def fail(self, **which):
+        names = ("spool_open", "spool_write", "spool_read", "spool_cut", "log_write", "short_by", "failed")
+        new = not os.path.exists(self.fault)
+        with open(self.fault, "wb" if new else "r+b") as file:
+            file.write(FAILURE.pack(*(which.get(name, 0) for name in names)))
+
+    def failed(self):
+        return FAILURE.unpack(content(self.fault))[-1]
+
+    def all_written(self, count):
+        self.fail()
+        self.redirector.revive()
+        eventually(lambda: self.mismatches() == count, 20)
+        eventually(lambda: self.spooled() == [])
+        self.assertEqual(self.mismatches(), count)
+
+    def test_a_spool_that_cannot_be_written_for_a_while(self):
+        for count, fault in enumerate(({"spool_open": errno.EIO}, {"spool_write": errno.ENOSPC, "short_by": 20},
+                                       {"spool_write": errno.EIO, "spool_cut": errno.EIO, "short_by": 20})):
+            self.redirector.crash()
+            if "spool_open" in fault:
+                self.fail(**fault)
+            # The half of a record comes behind whole ones.
+            spooled = self.metric("events_spooled")
+            self.refuse(3)
+            if "spool_open" not in fault:
+                eventually(lambda spooled=spooled: self.metric("events_spooled") == spooled + 3)
+                self.fail(**fault)
+            self.refuse(3)
+            eventually(lambda: self.failed() > 0, what=f"{fault} does not happen")
+            self.all_written(6 * (count + 1))
+
+    def test_a_spool_that_cannot_be_read_is_set_aside_and_not_lost(self):
+        self.redirector.crash()
+        self.refuse(4)
+        eventually(lambda: self.metric("events_spooled") == 4)
+        self.fail(spool_read=errno.EIO)
+        self.redirector.revive()
+        eventually(lambda: self.spooled() and all(name.endswith(".damaged") for name in self.spooled()), 20)
+        advice = [line["advice"] for line in self.redirector.log() if line["event"] == "spool_damaged"]
+        self.assertTrue(advice and all("name it *.spool again" in text for text in advice), advice)
+        self.fail()
+        self.assertEqual(self.redirector.stop(), 0)
+        for name in self.spooled():
+            os.rename(self.redirector.path("spool", name), self.redirector.path("spool", name.removesuffix(".damaged")))
+        self.redirector.start()
+        self.all_written(4)
+
+    def test_a_log_that_cannot_be_written_for_a_while(self):
+        for error in (errno.EIO, errno.ENOSPC):
+            self.fail(log_write=error)
+            self.refuse(5)
+            self.assertGreater(self.failed(), 0)
+            self.fail()
+            before = len(self.redirector.log())
+            self.refuse(5)
+            eventually(lambda before=before: len(self.redirector.log()) >= before + 5)
+        eventually(lambda: self.mismatches() == 20, 20)
 
 
 if __name__ == "__main__":
