@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """A phone whose key was lost: revoked, refused at once, told of by CRL and OCSP where its certificate says, its claim
 kept; re-keyed, and served again."""
+import os
 import re
+import subprocess
 import time
 import unittest
 import urllib.request
 
-from tests.lib.instance import Instance, Phone, run
+from tests.lib.instance import Client, Instance, Phone, free_ports, run
 
 PATH = "/v1/bootstrap"
 
@@ -98,6 +100,51 @@ class Revoked(unittest.TestCase):
         firstring.factory_ca("revoke", "--mac", self.mac, "--reason", "scrapped")
         firstring.claim(firstring.itsp, self.phone, self.profile)
         self.assertEqual(self.phone.boot(PATH).status, 404)
+
+
+class AtTheProvider(unittest.TestCase):
+    """An ITSP's own server, with the published chain and CRLs: nginx, as many of them have it."""
+
+    CONFIG = """daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log info; user root;
+        events {{}}
+        http {{ access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+          uwsgi_temp_path {folder}; scgi_temp_path {folder};
+          server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {etc}/server-ec.pem; ssl_certificate_key {etc}/server-ec.key;
+            ssl_client_certificate {chain}; ssl_crl {crls}; ssl_verify_client on; ssl_verify_depth 3;
+            return 200 "ok"; }} }}"""
+
+    def test_nginx_with_ssl_crl_takes_the_live_and_refuses_the_revoked(self):
+        macs = firstring.macs(2)
+        live, lost = firstring.issue(firstring.order("model-json", macs), [Phone(firstring, mac, "SN-2") for mac in macs])
+        firstring.factory_ca("revoke", "--mac", lost.mac, "--reason", "keyCompromise")
+        chain = firstring.env["FIRSTRING_DEVICE_CA"]
+        crls = os.path.join(os.path.dirname(chain), "crls.pem")
+        serial = run("openssl", "x509", "-noout", "-serial", "-in", lost.cert).stdout.decode().strip().split("=")[1]
+
+        def is_published():
+            with open(crls) as file:
+                texts = [run("openssl", "crl", "-noout", "-text", stdin=pem.encode()).stdout.decode()
+                         for pem in re.findall(r"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----\n", file.read(), re.S)]
+            return any(serial in text for text in texts)
+        wait_for(is_published, "the CRL in published_dir")
+        port, = free_ports(1)
+        path = os.path.join(firstring.scratch, "nginx.conf")
+        with open(path, "w") as file:
+            file.write(self.CONFIG.format(folder=firstring.scratch, port=port, etc=os.path.join(firstring.var, "etc"),
+                                          chain=chain, crls=crls))
+        server = subprocess.Popen(["/usr/sbin/nginx", "-c", path, "-e", os.path.join(firstring.scratch, "error.log")])
+        try:
+            def ask(phone):
+                try:
+                    return Client(f"https://localhost:{port}", firstring.env["FIRSTRING_SERVER_CA"], phone.cert,
+                                  phone.key).request("GET", "/")
+                except ConnectionRefusedError:
+                    return None
+            self.assertEqual(wait_for(lambda: ask(live), "nginx").body, b"ok")
+            self.assertEqual(ask(lost).status, 400)
+        finally:
+            server.terminate()
+            server.wait()
 
 
 if __name__ == "__main__":
