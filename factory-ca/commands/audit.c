@@ -42,6 +42,7 @@ struct verify {
 	struct audit_check *check;
 	const char *heads_path, *ca_paths[CA_FILES_MAX];
 	size_t ca_count;
+	size_t heads; /* read so far */
 	/* of the page just read */
 	size_t page_rows;
 	int64_t after_seq;
@@ -96,6 +97,7 @@ static void take_heads(const struct pg_rows *const *rows, size_t count, void *ct
 		memcpy(head.signature, signature.bytes, signature.len);
 		head.signature_len = signature.len;
 		audit_check_add_head(verify->check, &head, "the database");
+		verify->heads++;
 		strcpy(verify->after_text, text);
 	}
 	buf_free(&signature);
@@ -205,6 +207,12 @@ static int read_head_file(struct verify *verify)
 	size_t number = 0;
 
 	if (file_read(verify->heads_path, FILE_MAX, &text)) {
+		if (errno == ENOENT && verify->heads == 0) {
+			command_say("note: no head is signed yet: the first comes %lld s after the "
+				    "front's start",
+			    (long long)(verify->config->audit_head_interval_ms / 1000));
+			return EX_OK;
+		}
 		command_say("audit verify: the file of heads %s cannot be read: %s",
 		    verify->heads_path, strerror(errno));
 		return EX_NOINPUT;
@@ -237,8 +245,10 @@ static void read_signer_head(struct verify *verify)
 	authority_become_ourselves();
 	if (err)
 		command_say("note: the signer's last head is not compared: %s", why);
-	else if (*head.text)
+	else if (*head.text) {
 		audit_check_add_head(verify->check, &head, "the signer's audit.head");
+		verify->heads++;
+	}
 }
 
 /* --- all of it ------------------------------------------------------------------------------ */
