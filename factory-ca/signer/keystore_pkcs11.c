@@ -843,7 +843,7 @@ enum err keystore_pkcs11_new(
 	enum err err;
 
 	CHECK(made != NULL);
-	made->base.backend = &token_backend;
+	keystore_begin(&made->base, &token_backend);
 	err = read_uri(made, uri, why);
 	if (!err)
 		err = load_module(made, why);
