@@ -39,7 +39,7 @@ enum {
 	STATEMENT_MS = 5000,
 	SUBMISSIONS_MAX = 1024,
 	SIGNER_MS = 5000,
-	SIGNER_PENDING_MAX = 256,
+	SIGNER_PENDING_MAX = 1024,
 };
 
 /* The sockets outlive every generation of workers. */
@@ -170,6 +170,7 @@ static int run_worker(const struct worker *worker, void *state)
 	}
 	running.front.base = event_base_new();
 	CHECK(running.front.base != NULL);
+	TAILQ_INIT(&running.front.waiting_batches);
 	connect_neighbours(&running.front);
 	serve(&running);
 	event_base_dispatch(running.front.base);

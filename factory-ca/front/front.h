@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 #include <openssl/ssl.h>
+#include <sys/queue.h>
 
 #include "common/base/buf.h"
 #include "common/db/pg.h"
@@ -14,6 +15,7 @@
 #include "factory-ca/config.h"
 #include "factory-ca/front/signer_client.h"
 
+struct batch;
 struct lookups;
 struct muster;
 
@@ -34,6 +36,8 @@ struct front {
 	struct lookups *lookups; /* shared by requests that come together */
 	struct muster *muster; /* of enrolments that come one by one */
 	unsigned batches; /* in flight in this worker */
+	unsigned batch_groups; /* groups of theirs that run */
+	TAILQ_HEAD(, batch) waiting_batches; /* for a group of another to end */
 };
 
 #endif

@@ -323,6 +323,7 @@ static enum err fill_answer(const struct issuer *issuer, const struct issue_sign
 	answer->not_before_unix_s = phone->grant.not_before_unix_s;
 	answer->claim_code_epoch = CLAIM_CODE_FIRST_EPOCH;
 	claim_code_hash(&code, &phone->mac, CLAIM_CODE_FIRST_EPOCH, answer->claim_code_hash);
+	claim_code_format(&code, answer->claim_code);
 	return ERR_OK;
 }
 
