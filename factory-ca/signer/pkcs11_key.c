@@ -268,7 +268,7 @@ static CK_RV generate_secret(struct pkcs11 *token, char *label, uint8_t id[CA_KE
 static void destroy_object(struct pkcs11 *token, CK_OBJECT_CLASS class, enum ca_key key)
 {
 	char why[KEYSTORE_WHY_LEN];
-	CK_OBJECT_HANDLE handle;
+	CK_OBJECT_HANDLE handle = 0;
 
 	if (!find_object(token, class, key, &handle, why))
 		token->module->C_DestroyObject(token->session, handle);
