@@ -69,11 +69,7 @@ check:  ## install what tests need, build, and run all of them
 	deploy/dev/install-packages build run test
 	$(MAKE) $(PARALLEL) all
 	$(MAKE) $(PARALLEL) unit
-	$(MAKE) $(PARALLEL) integration
-	$(MAKE) $(PARALLEL) e2e
-	$(MAKE) $(PARALLEL) hostile
-	$(MAKE) $(PARALLEL) checklist
-	$(MAKE) $(PARALLEL) pages
+	$(MAKE) $(PARALLEL) system
 	$(MAKE) $(PARALLEL) fuzz-smoke
 	$(MAKE) lint
 

@@ -20,6 +20,7 @@ struct portal {
 	struct event_streams *streams; /* of an API worker, as what follows */
 	struct rates *rates;
 	struct hasher *hasher; /* of people's passwords */
+	int job_bell; /* jobs/bell.h */
 };
 
 #endif

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/net/server.h"
 #include "common/pki/tls_policy.h"
+#include "portal-api/jobs/bell.h"
 #include "portal-api/ocsp/responder.h"
 
 static enum err bind_sockets(
@@ -23,6 +24,8 @@ static enum err bind_sockets(
 	if (!err && config->status_enabled)
 		err = server_listen(config->status_listen.host, config->status_listen.port,
 		    &sockets->status, why, why_len);
+	if (!err)
+		sockets->job_bell = bell_new();
 	sockets->are_bound = err == ERR_OK;
 	return err;
 }

@@ -12,6 +12,7 @@
 struct portal_sockets {
 	int are_bound;
 	int main, health, status; /* status: -1 where it is not enabled */
+	int job_bell; /* jobs/bell.h */
 };
 
 struct portal_state {
@@ -31,7 +32,5 @@ MUST_CHECK enum err portal_state_load(const char *path, struct portal_sockets *s
  * needing it: the TLS keys and the sealing ring (webhook_ring stays). */
 void portal_state_forget_keys(struct portal_state *state);
 void portal_state_free(struct portal_state *state);
-/* For a worker that must not hold them: drops the sealing keys and the server's TLS keys. */
-void portal_state_forget_keys(struct portal_state *state);
 
 #endif

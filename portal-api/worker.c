@@ -123,7 +123,8 @@ int portal_worker_run(const struct worker *worker, void *shared)
 	    .portal = {.config = &state->config,
 		.ring = state->ring,
 		.webhook_ring = state->webhook_ring,
-		.formats = state->formats}};
+		.formats = state->formats,
+		.job_bell = state->sockets->job_bell}};
 
 	CHECK(life.base);
 	life.streams.base = life.base;

@@ -259,7 +259,7 @@ static const struct conf_field FIELDS[] = {
 	.max = 5000,
 	.default_value = "500ms",
 	.reloadable = 1,
-	.help = "how long an event waits to be written with others"},
+	.help = "how long an event waits to be written with others; a full batch does not wait"},
     {.name = "event_queue",
 	.type = CONF_INT,
 	FIELD(event_queue),

@@ -14,7 +14,8 @@
 #include "queries_redirector.h"
 #include "redirector/metrics.h"
 
-enum { BATCH_MAX = 500, DRAIN_TRIES = 3 };
+/* A batch is soon written: answers that a long one would hold up on a busy machine are not late. */
+enum { BATCH_MAX = 256, DRAIN_TRIES = 3 };
 
 struct entry {
 	STAILQ_ENTRY(entry) link;
@@ -167,6 +168,12 @@ static void arm_timer(struct events *events)
 {
 	if (!event_pending(events->timer, EV_TIMEOUT, NULL))
 		event_add(events->timer, &events->interval);
+}
+
+/* Whether there is no more to wait for: company enough, or an end. */
+static int is_batch_full(const struct stream *stream)
+{
+	return stream_count(stream) >= stream->batch_max || stream->events->drained != NULL;
 }
 
 static struct queue *queue_of(struct stream *stream, const struct event_record *record)
@@ -330,7 +337,7 @@ static void work(struct events *events)
 	if (events->spool != NULL && (!is_ready || events->is_away)) {
 		spool_waiting(events);
 		spool_look_again(events->spool);
-	} else if (is_ready && !events->is_away) {
+	} else if (is_ready && !events->is_away && is_batch_full(&events->fresh)) {
 		stream_write(&events->fresh);
 	}
 	/* A worker that leaves reads nothing back: its successor does. */
@@ -349,11 +356,10 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 	struct events *events = ctx;
 
 	(void)fd, (void)what;
-	/* An interval later it is tried again. */
-	if (events->is_away && primary_is_ready(events->primary)) {
-		struct stream *probe =
-		    stream_count(&events->spooled) > 0 ? &events->spooled : &events->fresh;
-		stream_write(probe);
+	/* An interval later it is tried again, with what came first. */
+	if (primary_is_ready(events->primary)) {
+		int is_probe = events->is_away && stream_count(&events->spooled) > 0;
+		stream_write(is_probe ? &events->spooled : &events->fresh);
 	}
 	work(events);
 	tell_if_drained(events);
@@ -386,7 +392,11 @@ static struct event_record *add(
 	snprintf(record->source, sizeof record->source, "%s", source);
 	snprintf(record->detail, sizeof record->detail, "%s", detail != NULL ? detail : "");
 	queue_put(queue, entry);
-	arm_timer(events);
+	if (is_batch_full(&events->fresh) && !events->fresh.busy && !events->is_away &&
+	    primary_is_ready(events->primary))
+		event_active(events->timer, EV_TIMEOUT, 0);
+	else
+		arm_timer(events);
 	return record;
 }
 

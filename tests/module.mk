@@ -28,9 +28,11 @@ INTEGRATION_SCRIPTS := $(shell find tests/integration \( -name 'test_*.sh' -o -n
 OBJECTS += $(call objects,$(INTEGRATION_SOURCES))
 .SECONDARY: $(call objects,$(INTEGRATION_SOURCES))
 
+INTEGRATION_TOOLS := $(BUILD)/bin/csrs $(BUILD)/bin/sealed \
+	$(addprefix $(BUILD)/tests/lib/,flaky_token.so die_at.so fail_at.so) $(INTEGRATION_PROGRAMS)
+
 .PHONY: integration
-integration: all $(BUILD)/bin/csrs $(BUILD)/bin/sealed $(BUILD)/tests/lib/flaky_token.so $(BUILD)/tests/lib/die_at.so \
-	$(BUILD)/tests/lib/fail_at.so $(INTEGRATION_PROGRAMS)  ## one daemon or layer at a time, with its real neighbours
+integration: all $(INTEGRATION_TOOLS)  ## one daemon or layer at a time, with its real neighbours
 	@BUILD=$(BUILD) tests/lib/run-tests integration $(INTEGRATION_PROGRAMS) $(INTEGRATION_SCRIPTS)
 
 # Tools that tests and benches run.
@@ -77,23 +79,33 @@ $(patsubst tests/bench/%.c,$(BUILD)/bin/%,$(BENCH_SOURCES)): $(BUILD)/bin/%: $(B
 .PHONY: bench-programs
 bench-programs: $(BENCH_PROGRAMS)
 
+E2E_TESTS := $(wildcard tests/e2e/test_*.py)
 .PHONY: e2e
 e2e: all $(BUILD)/bin/csrs  ## the journey and its faults, on the real daemons
-	@BUILD=$(BUILD) tests/lib/run-tests e2e $(wildcard tests/e2e/test_*.py)
+	@BUILD=$(BUILD) tests/lib/run-tests e2e $(E2E_TESTS)
 
+HOSTILE_TESTS := $(wildcard tests/hostile/test_*.py)
 .PHONY: hostile
 hostile: all $(BENCH_PROGRAMS)  ## bad input and faults, on the real daemons
-	@BUILD=$(BUILD) tests/lib/run-tests hostile $(wildcard tests/hostile/test_*.py)
+	@BUILD=$(BUILD) tests/lib/run-tests hostile $(HOSTILE_TESTS)
 
+CHECKLIST_TESTS := tests/checklist/test_checklist.py
 .PHONY: checklist
 checklist: all $(BUILD)/bin/csrs  ## the checklist of the ITSPA recommendations: a packet capture, a TLS scan, an interrupted boot
-	@BUILD=$(BUILD) tests/lib/run-tests checklist tests/checklist/test_checklist.py
+	@BUILD=$(BUILD) tests/lib/run-tests checklist $(CHECKLIST_TESTS)
 
 # Pictures of every view are left in build/pages/pictures.
+PAGES_TESTS := tests/pages/test_pages.py
 .PHONY: pages
 pages: all $(BUILD)/bin/csrs  ## the portal's pages in headless Chromium, on the real daemons
 	@tests/pages/prepare
-	@BUILD=$(BUILD) tests/lib/run-tests pages tests/pages/test_pages.py
+	@BUILD=$(BUILD) tests/lib/run-tests pages $(PAGES_TESTS)
+
+.PHONY: system
+system: all $(INTEGRATION_TOOLS) $(BENCH_PROGRAMS)  ## integration, e2e, hostile, checklist and pages, all in one go
+	@tests/pages/prepare
+	@BUILD=$(BUILD) tests/lib/run-tests system $(INTEGRATION_PROGRAMS) $(INTEGRATION_SCRIPTS) $(E2E_TESTS) \
+	  $(HOSTILE_TESTS) $(CHECKLIST_TESTS) $(PAGES_TESTS)
 
 # A fuzz target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput() and a corpus in
 # tests/fuzz/corpus/NAME. In MODE=fuzz libFuzzer drives it; in other modes it replays its corpus.

@@ -137,7 +137,7 @@ static enum err take_option(struct line_request *request, int argc, char **argv,
 	}
 	if (field)
 		return set_field(&request->config, field, value ? value : "true", why);
-	return set_job(request, name, value, why);
+	return set_job(request, name, value ? value : "", why);
 }
 
 static enum err load_config(int argc, char **argv, struct line_config *config, char *why)

@@ -296,7 +296,7 @@ enum err phones_from_csv(const char *text, size_t len, const struct mac *first,
     struct line_phones *phones, char why[PHONES_WHY_LEN])
 {
 	struct csv *csv = calloc(1, sizeof(*csv));
-	int columns[COLUMN_COUNT];
+	int columns[COLUMN_COUNT] = {0};
 	struct line_phones made = {0};
 	size_t capacity = 0;
 	enum err err;

@@ -277,9 +277,11 @@ static void apply(struct ledger *ledger, const struct statement *statement,
 		add_order(ledger, &statement->order, signed_statement);
 		break;
 	case STATEMENT_ORDER_CLOSE:
+		CHECK(order != NULL);
 		order->closed = 1;
 		break;
 	case STATEMENT_ORDER_EXTEND:
+		CHECK(order != NULL);
 		order->order = extended(&order->order, &statement->order);
 		break;
 	case STATEMENT_REKEY:

@@ -30,6 +30,8 @@
 enum { POLL_MS = 500, IN_FLIGHT_MAX = 32, EVENTS_AT_ONCE = 100, LEASE_S = 120 };
 enum { RETRY_MAX_MS = 3600 * 1000, RETRY_DOUBLINGS_MAX = 20 };
 
+static const char USER_AGENT[] = "User-Agent: Firstring/" FIRSTRING_VERSION;
+
 struct courier {
 	struct event_base *base;
 	struct event *timer;
@@ -178,9 +180,8 @@ static void post(struct delivery *delivery, json_t *events)
 	    body.bytes, body.len, &signature);
 	buf_put_u8(&signature, 0);
 	snprintf(id_line, sizeof(id_line), "Firstring-Webhook: %s", delivery->id_text);
-	const char *const headers[] = {"Content-Type: application/json",
-	    "User-Agent: Firstring/" FIRSTRING_VERSION, "Expect:", id_line,
-	    (const char *)signature.bytes, NULL};
+	const char *const headers[] = {"Content-Type: application/json", USER_AGENT,
+	    "Expect:", id_line, (const char *)signature.bytes, NULL};
 	poster_post(delivery->courier->poster, &(struct post){.url = delivery->url,
 						   .headers = headers,
 						   .body = body.bytes,

@@ -230,8 +230,10 @@ struct poster *poster_new(const struct poster_config *config)
 
 void poster_free(struct poster *poster)
 {
-	while (poster->first)
-		flight_free(poster->first);
+	for (struct flight *flight = poster->first, *next; flight; flight = next) {
+		next = flight->next;
+		flight_free(flight);
+	}
 	curl_multi_cleanup(poster->multi);
 	event_free(poster->timer);
 	curl_global_cleanup();

@@ -21,19 +21,46 @@ void claim_row_free(struct claim_row *row)
 	buf_free(&row->sealed);
 }
 
-struct pg_call job_tenant_call(const struct job_actor *actor)
+static int compare_macs(const void *a, const void *b)
 {
-	struct pg_params *params = pg_params_new();
-	pg_param_text(params, actor->itsp_id);
-	return (struct pg_call){&query_tenant_set, params};
+	return memcmp(a, b, sizeof(struct mac));
 }
 
-void job_param_actor(const struct job_actor *actor, struct pg_params *params)
+/* The phones' MACs in order; the caller frees. */
+static struct mac *sorted_macs(const struct claim_row *rows, size_t count, size_t *mac_count)
 {
-	pg_param_text(params, actor->kind);
-	pg_param_text(params, actor->id);
-	pg_param_null(params);
-	pg_param_text(params, actor->job_id);
+	struct mac *macs = calloc(count + 1, sizeof *macs);
+	CHECK(macs);
+	*mac_count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].state != ROW_REFUSED)
+			macs[(*mac_count)++] = rows[i].mac;
+	qsort(macs, *mac_count, sizeof *macs, compare_macs);
+	return macs;
+}
+
+int claim_rows_share_phone(
+    const struct claim_row *a, size_t a_count, const struct claim_row *b, size_t b_count)
+{
+	size_t a_left, b_left;
+	struct mac *a_macs = sorted_macs(a, a_count, &a_left);
+	struct mac *b_macs = sorted_macs(b, b_count, &b_left);
+	const struct mac *a_next = a_macs, *b_next = b_macs;
+	int shared = 0;
+	while (a_left > 0 && b_left > 0 && !shared) {
+		int order = compare_macs(a_next, b_next);
+		shared = order == 0;
+		if (order < 0) {
+			a_next++;
+			a_left--;
+		} else {
+			b_next++;
+			b_left--;
+		}
+	}
+	free(a_macs);
+	free(b_macs);
+	return shared;
 }
 
 static void set_result(

@@ -1,6 +1,6 @@
 /*
  * One row of a claim job on its way: judged, checked, prepared, claimed. The database is asked for
- * many at once (runner.c).
+ * many at once (batch.c).
  *
  * What it says is an ITSP's; who may claim what is decided by the database, as in PUT
  * /v1/claims/{mac}, and what the model can carry by the same code.
@@ -10,20 +10,16 @@
 
 #include "common/base/claim_code.h"
 #include "common/base/mac.h"
+#include "common/db/row.h"
 #include "portal-api/http/uuid.h"
 #include "portal-api/portal.h"
 
-/* For whom the rows of a job are run. */
-struct job_actor {
-	char job_id[UUID_TEXT_LEN + 1], itsp_id[UUID_TEXT_LEN + 1];
-	char kind[33], id[257];
-};
-
 enum claim_row_state {
 	ROW_WAITING, /* nothing was done, or the database was away: to be tried again */
-	ROW_PREPARED, /* it would be granted; everything for claims_take is here */
+	ROW_PREPARED, /* it would be granted; everything that its claim is made of is here */
 	ROW_GRANTED,
 	ROW_REFUSED,
+	ROW_NOTED, /* its result is on record */
 };
 
 /* The detail of a row whose outcome is rolled_back. */
@@ -45,6 +41,9 @@ struct claim_row {
 };
 
 void claim_row_free(struct claim_row *row);
+/* Whether a phone is in both; of rows that were judged, those that were not refused. */
+int claim_rows_share_phone(
+    const struct claim_row *a, size_t a_count, const struct claim_row *b, size_t b_count);
 
 /* Judges what is written, without the database; the row is refused where it is not right. */
 void claim_row_judge(struct claim_row *row);
@@ -55,13 +54,8 @@ void claim_row_prepare(
 void claim_row_refuse(struct claim_row *row);
 /* Sets the result for an outcome of claim_put or claim_check. */
 void claim_row_settle(struct claim_row *row, const char *outcome);
-/* One of what a prepared row's claim is made of, in the order of claims_take: claim_id, mac,
- * claim_code, profile_id, sealed. */
+/* One of what a prepared row's claim is made of, in the order of claim_job_rows_take: claim_id,
+ * mac, claim_code, profile_id, sealed. */
 void claim_row_param(const struct claim_row *row, unsigned column, struct pg_params *params);
-
-/* The first call of every submission for the actor's tenant; the last parameters of audited ones.
- */
-struct pg_call job_tenant_call(const struct job_actor *actor);
-void job_param_actor(const struct job_actor *actor, struct pg_params *params);
 
 #endif

@@ -8,6 +8,7 @@
 #include "portal-api/http/list.h"
 #include "portal-api/http/media.h"
 #include "portal-api/http/request.h"
+#include "portal-api/jobs/bell.h"
 #include "portal-api/jobs/rows.h"
 #include "portal-api/json/rows.h"
 #include "portal-api/resources/resources.h"
@@ -75,6 +76,7 @@ static void on_queued(struct request *request, const struct pg_rows *const *resu
 		request_fail_outcome(request, outcome);
 		return;
 	}
+	bell_ring(request->portal->job_bell);
 	uuid_format(&job->id, id);
 	reply_queued(request, id, (int64_t)job->rows.count);
 }

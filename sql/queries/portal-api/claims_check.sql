@@ -22,7 +22,7 @@
 -- -> password_alphabet text: what the model can type; null: letters and digits
 -- rows: one per input row, in order
 -- plan: index lookups by row, of one generic plan
-select c.ordinal, c.outcome, c.profile_id, c.provisioning_url, c.fallback_urls, c.delivery, c.model, c.format, c.serial_number,
-  c.admin_user, (select m.password_alphabet from firstring.device_model m where m.name = c.model) as password_alphabet
-from firstring.claims_check($1::macaddr[], $2::text[], $3::text[], $4::integer, $5::text, $6::text, $7::inet, $8::text) c
-order by c.ordinal;
+select ordinal, outcome, profile_id, provisioning_url, fallback_urls, delivery, model, format, serial_number, admin_user,
+  password_alphabet
+from firstring.claims_check($1::macaddr[], $2::text[], $3::text[], $4::integer, $5::text, $6::text, $7::inet, $8::text)
+order by ordinal;

@@ -40,6 +40,38 @@ select t.equal('another''s, proven and not', pg_temp.take('{0,0,5}', '{CODE00000
   'claimed_elsewhere possession_not_proven possession_not_proven');
 select t.equal('that one was counted', pg_temp.failures('Beta'), '1');
 
+-- Rows of a job: what is granted is noted as done with it, the rest is told.
+select pg_temp.act_as('Alpha');
+select firstring.claim_job_create(t.id('job'), false, false, 'token', 'T', null, null);
+select firstring.claim_job_rows_add(t.id('job'), '{2,3,4,5}', '{20,21,20,22}', '{A,B,C,D}', '{p,p,p,p}');
+select firstring.claim_job_queue(t.id('job'));
+create function pg_temp.take_rows(worker text) returns text language sql as
+$$ select string_agg(line || outcome, ' ') from firstring.claim_job_rows_take(t.id('job'), worker, 30, '{2,3,4}',
+  array[t.id('20'), t.id('21'), t.id('20 again')], pg_temp.macs('{20,21,20}'), '{CODE000000000,CODE000000009,CODE000000000}',
+  array(select t.id('Alpha profile') from generate_series(1, 3)), array(select t.sealed('first') from generate_series(1, 3)), 10) $$;
+select t.fails('before the job is taken', $$select pg_temp.take_rows('w')$$, '40001');
+select firstring.claim_job_take('w', 30);
+select t.fails('by another worker', $$select pg_temp.take_rows('other')$$, '40001');
+select t.equal('then nothing is claimed', (select count(*)::text from firstring.claim where mac = '00:15:65:00:00:14'), '0');
+update firstring.claim_job set lease_until = now();
+select t.equal('rows that were not granted', pg_temp.take_rows('w'), '3possession_not_proven');
+select t.equal('the others have their results', (select string_agg(concat_ws(' ', line, status, code, claim_code), ', ' order by line)
+  from firstring.claim_job_row where job_id = t.id('job')), '2 ok created, 3 B, 4 ok same, 5 D');
+select t.equal('and the job moves on', (select concat_ws(' ', done, failed, lease_until > now() + interval '20 seconds')
+  from firstring.claim_job where id = t.id('job')), '2 0 t');
+select t.equal('audited as the job''s', (select concat_ws(' ', actor_kind, actor_id, request_id = t.id('job')::text)
+  from firstring.audit_log where object_id = '00:15:65:00:00:14'), 'token T t');
+select t.equal('next is what waits, behind a line', (select string_agg(line::text, ' ' order by line)
+  from firstring.claim_job_rows_next(t.id('job'), 'w', 30, 9, 3)), '5');
+select t.equal('or from the beginning', (select string_agg(line::text, ' ' order by line)
+  from firstring.claim_job_rows_next(t.id('job'), 'w', 30, 9)), '3 5');
+update firstring.claim_job set lease_until = now() + interval '5 seconds';
+select firstring.claim_job_rows_next(t.id('job'), 'w', 30, 9);
+select t.equal('reading renews a lease that runs out', (select (lease_until > now() + interval '20 seconds')::text
+  from firstring.claim_job where id = t.id('job')), 'true');
+select pg_temp.act_as('Beta');
+select t.fails('nor by another tenant', $$select pg_temp.take_rows('w')$$, '40001');
+
 -- Fifty guesses with the right one among them: after the eleventh wrong one no code is looked at.
 select t.equal('no way round the limit', pg_temp.take(array(select 10 from generate_series(1, 50)),
   array(select case n when 40 then 'CODE000000000' else 'CODE0000' || lpad(n::text, 5, '0') end from generate_series(1, 50) n),

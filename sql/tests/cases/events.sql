@@ -37,4 +37,13 @@ select t.equal('the same facts', pg_temp.facts(), '00 1 t 4 t; 01 2 f 7 t; 02 1 
 select t.equal('the unclaimed phone came', (select string_agg(right(mac::text, 2) || ' ' ||
     (unclaimed_contact_at = (select at from batch where id = t.id('event 10')))::text, ';') from firstring.device
   where unclaimed_contact_at is not null), '03 true');
+
+-- A phone that comes again and again writes no index of its claim.
+create function pg_temp.cold_updates() returns text language sql as $$
+  select (n_tup_upd - n_tup_hot_upd)::text from pg_stat_xact_user_tables
+  where schemaname = 'firstring' and relname = 'claim' $$;
+create temporary table before as select pg_temp.cold_updates() as cold;
+update batch set at = at + interval '1 s', id = t.id('later ' || id);
+select t.equal('it came', pg_temp.write()::text, '10');
+select t.equal('claims written with their indexes', pg_temp.cold_updates(), (select cold from before));
 rollback;

@@ -37,7 +37,7 @@ select firstring.device_lookup(array['\\x00'::bytea]);
 select firstring.certificates_existing('O', array['10:20:30:00:00:2a']::macaddr[], array['\\x00'::bytea]);
 select firstring.events_insert(array[now()], array[gen_random_uuid()], array['10:20:30:00:00:2a']::macaddr[], array['refused'],
   array[null::uuid], array[null::bigint], array[null], array[null]);
-select firstring.claims_decide(t.id('Alpha'), array['10:20:30:00:00:2a']::macaddr[], array['CODE000000000'], array[t.id('Alpha profile')], 10);
+select firstring.claims_weigh(t.id('Alpha'), array['10:20:30:00:00:2a']::macaddr[], array['CODE000000000'], array[t.id('Alpha profile')], 10);
 """
 early.stdin.write("set statement_timeout = '20s';" + EARLY * 6 + "select 'planned';\n")
 early.stdin.flush()
@@ -82,6 +82,9 @@ select t.id('job ' || n % 100 + 1), n, 'x', 'x', t.mac(x'102030000000'::bigint +
 from generate_series(1, 50000) n where n % 2 = 0; -- the others wait to be checked
 insert into firstring.claim_job_row (job_id, line, mac, profile)
 select t.id('job ' || n % 100 + 1), n, 'x', 'x' from generate_series(1, 50000) n where n % 2 = 1;
+insert into firstring.claim_job (id, itsp_id, state, dry_run, atomic, actor_kind, actor_id, total, worker)
+select t.id('plain job'), t.id('Alpha'), 'running', false, false, 'test', 'test', 500, 'w';
+insert into firstring.claim_job_row (job_id, line, mac, profile) select t.id('plain job'), n, 'x', 'x' from generate_series(1, 500) n;
 insert into firstring.stage_token (token_hash, claim_id, fingerprint, expires_at)
 select t.digest('token ' || n), gen_random_uuid(), t.digest('c' || n), now() + interval '1 day' from generate_series(1, 20000) n;
 """)
@@ -93,6 +96,8 @@ create function t.digests(prefix text) returns bytea[] language sql as
 $$ select array_agg(t.digest(prefix || n)) from generate_series(1, 100) n $$;
 create function t.times(what anyelement) returns anyarray language sql as
 $$ select array_agg(what) from generate_series(1, 100) n $$;
+create function t.lines() returns bigint[] language sql as
+$$ select array_agg(n) from generate_series(1, 100) n $$;
 create function t.ids() returns uuid[] language sql as
 $$ select array_agg(gen_random_uuid()) from generate_series(1, 100) n $$;
 create function t.serials(prefix text) returns bytea[] language sql as
@@ -133,10 +138,11 @@ CASES = [
      ["device_pkey", "claim_one_live_per_mac"]),
     ("portal-api/claims_check", f"t.macs(x'102030000000'::bigint + {ROWS} - 500), t.times('CODE000000000'::text), "
      f"t.times('Alpha profile'::text), 1000000, {who}", ["device_pkey", "claim_one_live_per_mac", "shipment_one_live_per_mac"]),
-    ("portal-api/claims_take", f"t.ids(), t.macs(x'102030000000'::bigint + {ROWS} - 500), t.times('CODE000000000'::text), "
-     f"t.times(t.id('Alpha profile')), t.times(t.sealed('x')), 1000000, {who}",
-     ["device_pkey", "claim_one_live_per_mac", "shipment_one_live_per_mac"]),
-    ("portal-api/claim_job_rows_next", "t.id('job 2'), 'w', 30, 100", ["claim_job_row_waiting_idx"]),
+    ("portal-api/claim_job_rows_take", "t.id('plain job'), 'w', 30, t.lines(), t.ids(), "
+     f"t.macs(x'102030000000'::bigint + {ROWS} - 500), t.times('CODE000000000'::text), t.times(t.id('Alpha profile')), "
+     "t.times(t.sealed('x')), 1000000",
+     ["device_pkey", "claim_one_live_per_mac", "shipment_one_live_per_mac", "claim_job_row_pkey"]),
+    ("portal-api/claim_job_rows_next", "t.id('job 2'), 'w', 30, 100, 0", ["claim_job_row_pkey"]),
     ("portal-api/claim_job_claim", "t.id('job 3'), 'w', 30, 1000000, 1, 'text'",
      ["claim_job_row_prepared_idx", "device_pkey", "claim_one_live_per_mac"]),
     ("portal-api/sealed_elsewhere", "1, 100", ["claim_key_idx", "claim_pending_key_idx"]),
@@ -216,9 +222,10 @@ set auto_explain.log_nested_statements = on;
 set auto_explain.log_level = warning;
 """ + EARLY)
 problems += [f"planned while empty: reads all of {table}" for table in scans(plans)]
-batch = next((plan for plan in plans.split("Query Text: ") if plan.startswith("with proven")), "")
-if "claim_one_live_per_mac" not in batch:
-    problems.append("planned while empty: looks for one phone's claim among all tenants'")
+for beginning in ("with proven", "select i.ordinal, x.status"):
+    batch = next((plan for plan in plans.split("Query Text: ") if plan.startswith(beginning)), "")
+    if "claim_one_live_per_mac" not in batch:
+        problems.append(f"planned while empty: {beginning} looks for one phone's claim among all tenants'")
 if early.returncode or "device_lookup" not in plans:
     problems.append("planned while empty: " + plans[-500:])
 

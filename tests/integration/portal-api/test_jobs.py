@@ -182,6 +182,25 @@ class Jobs(Case):
         created = self.portal.psql(f"select count(*) from firstring.audit_log where action = 'claim.create' and itsp_id = '{self.itsp.itsp_id}'")
         self.assertEqual(created, "2500")
 
+    def test_the_first_row_of_a_phone_comes_first(self):
+        """Also where it is the last of one batch, and the next, which runs beside it, is a short one."""
+        macs = self.portal.phones(self.model, 1000, ship_to=self.itsp)
+        other = self.portal.profile(self.itsp)
+        state, results = self.run_rows([(mac, "", self.name) for mac in macs] + [(macs[-1], "", other)])
+        self.assertEqual((state["done"], state["failed"]), (1001, 1))
+        self.assertEqual([code for _, _, _, code in results], ["created"] * 1000 + ["claim_differs"])
+
+    def test_a_value_that_the_database_refuses_is_one_row_s_fault(self):
+        macs = self.portal.phones(self.model, 20, ship_to=self.itsp)
+        self.portal.psql(f"alter table firstring.claim add constraint not_this_one check (mac <> '{macs[11]}') not valid")
+        try:
+            state, results = self.run_rows([(mac, "", self.name) for mac in macs] + [("nonsense", "", self.name)])
+        finally:
+            self.portal.psql("alter table firstring.claim drop constraint not_this_one")
+        self.assertEqual((state["state"], state["done"], state["failed"]), ("done", 21, 2))
+        self.assertEqual([code for _, _, _, code in results], ["created"] * 11 + ["invalid"] + ["created"] * 8 + ["bad_mac"])
+        self.assertEqual(self.claims(), macs[:11] + macs[12:])
+
     def test_a_thousand_rows_while_the_worker_is_killed(self):
         macs = self.portal.phones(self.model, 1000, ship_to=self.itsp)
         job = self.hand_in([(mac, "", self.name) for mac in macs])

@@ -75,6 +75,18 @@ class Spooling(Case):
         eventually(lambda: self.spooled() == [])
         self.assertEqual(self.mismatches(), 9)
 
+    def test_a_full_batch_does_not_wait_for_its_interval(self):
+        self.redirector.config.update(event_interval="3s", workers=1)
+        self.redirector.stop()
+        self.redirector.write_config()
+        self.redirector.start()
+        client = self.phone.client()
+        for _ in range(300):
+            self.assertEqual(client.request("GET", "/001565ffffff.cfg").status, 403)
+        eventually(lambda: self.metric("events_written") > 0, 2)
+        self.assertEqual(self.metric("events_written"), 256)
+        eventually(lambda: self.mismatches() == 300, 8)
+
     def test_past_the_bound_events_are_dropped_and_counted_and_answers_are_not(self):
         self.redirector.config.update(event_spool_max="64KiB", event_queue=100, workers=1)
         self.redirector.stop()
