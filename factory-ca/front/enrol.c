@@ -59,6 +59,7 @@ static void log_rows(const struct enrol *enrol)
 {
 	size_t i;
 
+	log_hold();
 	for (i = 0; i < enrol->count; i++) {
 		const struct enrolment *row = enrol->rows[i];
 
@@ -75,6 +76,7 @@ static void log_rows(const struct enrol *enrol)
 			metrics_add(FRONT_ROWS_EXISTING, 0, 1);
 		}
 	}
+	log_release();
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *ctx)

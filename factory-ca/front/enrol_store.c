@@ -156,5 +156,5 @@ void enrol_start_store(struct enrol *enrol)
 	if (count == 0)
 		enrol_start_codes(enrol);
 	else
-		pg_submit(enrol->call->front->pg, calls, count, on_stored, enrol);
+		pg_submit(enrol->call->front->record, calls, count, on_stored, enrol);
 }

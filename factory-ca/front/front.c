@@ -61,8 +61,10 @@ struct running {
 
 static void on_database(int ready, void *ctx)
 {
-	(void)ctx;
-	metrics_set_ready("database", ready);
+	const struct front *front = ctx;
+
+	metrics_set_ready(
+	    "database", ready && pg_is_ready(front->pg) && pg_is_ready(front->record));
 }
 
 static void on_signer(int ready, void *ctx)
@@ -113,6 +115,7 @@ static void connect_neighbours(struct front *front)
 	    .deadline_ms = STATEMENT_MS,
 	    .queue_max = SUBMISSIONS_MAX,
 	    .on_state = on_database,
+	    .ctx = front,
 	};
 	struct signer_client_config signer = {
 	    .base = front->base,
@@ -126,6 +129,7 @@ static void connect_neighbours(struct front *front)
 	metrics_set_ready("database", 0);
 	metrics_set_ready("signer", 0);
 	front->pg = pg_new(&database);
+	front->record = pg_new(&database);
 	front->signer = signer_client_new(&signer);
 	front->lookups = lookups_new(front->pg);
 	front->muster = muster_new(front->base);
@@ -177,6 +181,7 @@ static int run_worker(const struct worker *worker, void *state)
 	/* Nobody waits for an answer any more; what still runs for a station that has gone is told
 	 * that it is over, and cleans up in a last turn of the loop. */
 	muster_free(running.front.muster);
+	pg_free(running.front.record);
 	pg_free(running.front.pg);
 	signer_client_free(running.front.signer);
 	event_base_loop(running.front.base, EVLOOP_NONBLOCK);

@@ -32,6 +32,8 @@ struct front {
 	struct event_base *base;
 	const struct front_state *state;
 	struct pg *pg;
+	/* For storing certificates alone, so that nobody's lookups wait behind a commit. */
+	struct pg *record;
 	struct signer_client *signer;
 	struct lookups *lookups; /* shared by requests that come together */
 	struct muster *muster; /* of enrolments that come one by one */

@@ -119,6 +119,13 @@ def pids(command):
     return found
 
 
+def kill(pid):
+    """Returns when the process is gone, so that it is not taken for its successor."""
+    os.kill(pid, signal.SIGKILL)
+    while os.path.exists(f"/proc/{pid}"):
+        time.sleep(0.005)
+
+
 class KillNine(unittest.TestCase):
 
     def victims(self, name):
@@ -150,18 +157,18 @@ class KillNine(unittest.TestCase):
                 connection.close()
 
     def kill_during_a_batch(self, name):
-        macs = firstring.macs(600)
+        macs = firstring.macs(3000)  # some tenths of a second
         order = firstring.order("model-json", macs)
         rows = factory_rows(macs)
         received = []
-        for delay in (0.02, 0.1, 0.25):
+        for delay in (0.02, 0.08, 0.2):
             station = threading.Thread(target=self.batch_into, args=(received, order, rows))
             station.start()
             time.sleep(delay * random.uniform(0.5, 1.5))
             victims = self.victims(name)
             self.assertTrue(victims, f"no process of {name} found")
             for pid in random.sample(victims, 1):
-                os.kill(pid, signal.SIGKILL)
+                kill(pid)
             station.join(60)
             self.recover(name)
         deadline = time.monotonic() + 60
