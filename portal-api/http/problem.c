@@ -60,6 +60,7 @@ static const struct {
 	"The body is of another type than is taken here"},
     [PROBLEM_INVALID] = {422, "invalid", "A value is not acceptable"},
     [PROBLEM_BAD_CURSOR] = {422, "bad_cursor", "The cursor is not one of this list"},
+    [PROBLEM_UNKNOWN_PARAMETER] = {422, "unknown_parameter", "There is no such parameter"},
     [PROBLEM_IDEMPOTENCY_KEY_REUSED] = {422, "idempotency_key_reused",
 	"The idempotency key was used for another request"},
     [PROBLEM_TOO_MANY_WRONG_CODES] = {429, "too_many_wrong_codes", "Too many wrong claim codes"},

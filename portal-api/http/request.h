@@ -108,6 +108,11 @@ MUST_CHECK int request_uuid(struct request *request, unsigned index, struct uuid
 MUST_CHECK int request_if_match(struct request *request, int *version);
 /* `limit`, and a cursor under the name `cursor` or `after`. */
 MUST_CHECK int request_page(struct request *request, const char *list, struct page *page);
+/*
+ * Whether each parameter of the query is one of the operation's, and given once. What is unknown is
+ * refused: a dry run that is misspelt must not claim.
+ */
+MUST_CHECK int request_check_query(struct request *request);
 /* An optional query parameter; `value` is "" when absent. */
 MUST_CHECK int request_query_text(
     struct request *request, const char *name, char *value, size_t value_max);

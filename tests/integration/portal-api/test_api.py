@@ -11,7 +11,8 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from contract import DOCUMENT, operation_of, problems  # noqa: E402
+from contract import DOCUMENT, operation_of, problems, resolved  # noqa: E402
+from people import person  # noqa: E402
 from portal import ITSP_SCOPES, URL, Case, Client  # noqa: E402
 
 FILL = {"{mac}": "0015650ABCDE", "{id}": "1b4e28ba-2fa1-4d2e-883f-0016d3cca427", "{domain}": "a.example"}
@@ -195,6 +196,36 @@ class Requests(Case):
         answer = self.itsp.request("GET", "/v1/claims", {"a": 1})
         self.assertProblem(answer, 400, "bad_request")
 
+    def test_query_parameters_that_are_not_declared(self):
+        owner = person(self.portal, "owner", self.itsp.itsp_id)
+        for method, path, operation in operations():
+            if "session" in (operation["security"] or [{}])[0]:
+                continue
+            names = [parameter["name"] for parameter in map(resolved, operation.get("parameters", [])) if parameter["in"] == "query"]
+            client = self.portal.admin if path.startswith("/v1/admin/") else owner
+            body, media = body_of(operation)
+            for query in ("foo=1", "foo", "%66oo=", "&foo=1", "=1", "cursors=", "Limit=1"):
+                answer = client.request(method, f"{path}?{query}", body, content_type=media)
+                document = self.assertProblem(answer, 422, "unknown_parameter")
+                self.assertEqual(document["errors"][0]["code"], "unknown_parameter")
+                for name in names:
+                    self.assertIn(name, document["detail"])
+            for name in names:
+                answer = client.request(method, f"{path}?{name}=x&{name}=x", body, content_type=media)
+                self.assertProblem(answer, 422, "invalid", field=name)
+        for query in ("%ff=1", "%0a=1", "x" * 100):
+            self.assertProblem(self.itsp.request("GET", f"/v1/claims?{query}"), 422, "invalid", field="query")
+        self.assertEqual(self.itsp.request("GET", "/v1/claims?").status, 200)
+        self.assertEqual(self.itsp.request("GET", "/v1/claims?&lim%69t=5&").status, 200)
+
+    def test_a_misspelt_dry_run_claims_nothing(self):
+        mac = self.portal.phone(self.portal.model(), ship_to=self.itsp)
+        rows = f"mac,claim_code,profile\n{mac},,{self.portal.profile(self.itsp)}\n".encode()
+        answer = self.itsp.request("POST", "/v1/claim-jobs?dryrun=true", rows, content_type="text/csv")
+        document = self.assertProblem(answer, 422, "unknown_parameter", field="dryrun")
+        self.assertIn("dry_run", document["errors"][0]["detail"])
+        self.assertEqual(self.itsp.ok("GET", "/v1/claim-jobs")["jobs"], [])
+
     def test_methods_that_are_not_declared(self):
         for pattern, methods in DOCUMENT["paths"].items():
             path = pattern
@@ -254,7 +285,8 @@ class Requests(Case):
             self.assertNotIn(b"HTTP/1", received)
 
     def test_the_access_line(self):
-        self.itsp.request("GET", "/v1/claims/0015650000AA?x=secret-in-query")
+        self.itsp.request("GET", "/v1/claims/0015650000AA")
+        self.itsp.request("GET", "/v1/claims?serial_number=secret-in-query&x=another-secret-in-query")
         lines = [line for line in self.portal.log() if line["event"] == "request" and line.get("object") == "0015650000AA"]
         self.assertEqual(len(lines), 1)
         self.assertEqual({key: lines[0][key] for key in ("operation", "status", "reason", "source_ip", "itsp_id")}, {
