@@ -145,6 +145,8 @@ void request_fail_field(struct request *request, const char *field, const char *
 void request_fail_fields(struct request *request);
 /* The answer for an outcome that a statement tells of and that is not a success (outcome.c). */
 void request_fail_outcome(struct request *request, const char *outcome);
+/* 409: what depends on it, in rows of kind, total and first (in_use.c). */
+void request_fail_in_use(struct request *request, const struct pg_rows *rows);
 /* 503 with a Retry-After that is spread, so that clients do not come back in step. */
 void request_fail_busy(struct request *request, enum problem_kind kind, const char *detail);
 

@@ -192,7 +192,6 @@ export const t = {
       claimed_elsewhere: 'Your proof is right, and another provider still holds this phone.',
       claim_differs: 'You hold this phone already, with another profile. Change it on the phone’s page.',
       version_mismatch: 'Somebody else changed this in the meantime. Load the page again and decide anew.',
-      in_use: 'Something still uses it.',
       name_taken: 'There is one with this name already.',
       email_taken: 'Somebody signs in with this address already.',
       wrong_password: 'This is not your password.',

@@ -63,7 +63,8 @@ class Tokens(Case):
                         {"X-Api-Key": good}):
             self.assertEqual(nobody.request("GET", "/v1/me", headers=headers).status, 401)
         for name in ("access_token", "token", "x"):
-            self.assertProblem(nobody.request("GET", f"/v1/me?{name}={good}"), 401, "no_token")
+            document = self.assertProblem(nobody.request("GET", f"/v1/me?{name}={good}"), 401, "no_token")
+            self.assertIn("revoke it", document["detail"])
             answer = self.portal.client(good).request("GET", f"/v1/me?{name}={good}")
             self.assertProblem(answer, 400, "token_in_query")
         self.portal.client(good).request("GET", f"/v1/claims/{good}")
@@ -315,6 +316,12 @@ class Urls(Case):
                     "https://PHONES.ITSP.NET/%7B", "https://prov.phones.itsp.net"):
             profile = self.itsp.ok("POST", "/v1/profiles", {"name": url, "provisioning_url": url}, status=(201,))
             self.assertEqual(self.itsp.ok("GET", f"/v1/profiles/{profile['id']}"), profile)
+        # A scheme is the same in any case (RFC 3986 section 3.1) and kept in lower case.
+        profile = self.itsp.ok("POST", "/v1/profiles", {
+            "name": "loud", "provisioning_url": "HTTPS://itsp.example/X", "fallback_urls": ["hTTps://itsp.example/Y"]}, status=(201,))
+        self.assertEqual((profile["provisioning_url"], profile["fallback_urls"]), ("https://itsp.example/X", ["https://itsp.example/Y"]))
+        profile = self.itsp.ok("PATCH", f"/v1/profiles/{profile['id']}", {"provisioning_url": "Https://itsp.example/Z"})
+        self.assertEqual(profile["provisioning_url"], "https://itsp.example/Z")
 
     def test_bad_ones(self):
         for url, code in (
@@ -325,7 +332,7 @@ class Urls(Case):
                 ("https://evil.example\\@prov.itsp.example/", None), ("https://prov.itsp.example@evil.example/", "user_info"),
                 ("https://127.0.0.1/", "address_literal"), ("https://[::1]/", "address_literal"),
                 ("https://169.254.169.254/latest", "address_literal"), ("https://2130706433/", None),
-                ("https://localhost/", None), ("https://0x7f.1/", None), ("https://evil.example/", "host_not_approved"),
+                ("https://localhost/", None), ("https://0x7f.1/", None), ("https://evil.example/", "host_not_approved"), ("HTTPS://evil.example/", "host_not_approved"),
                 ("https://notitsp.example/", "host_not_approved"), ("https://itsp.example.evil.example/", "host_not_approved"),
                 ("https://xn--\u00e4.itsp.example/", None), ("https://pr\u00f6v.itsp.example/", None),
                 ("https://{mac}.itsp.example/", None), ("https://prov.itsp.example:{mac}/", None),
@@ -379,7 +386,16 @@ class Urls(Case):
         mac = self.portal.phone(self.portal.model(), ship_to=self.itsp)
         profile = self.portal.profile(self.itsp, "https://itsp.example/")
         self.itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": profile})
-        self.assertProblem(self.itsp.request("DELETE", f"/v1/profiles/{profile}"), 409, "in_use")
+        document = self.assertProblem(self.itsp.request("DELETE", f"/v1/profiles/{profile}"), 409, "in_use")
+        self.assertEqual(document["detail"], f"Used by 1 claim ({mac}).")
+        macs = self.portal.phones(self.portal.model(), 4, ship_to=self.itsp)
+        for each in macs:
+            self.itsp.ok("PUT", f"/v1/claims/{each}", {"profile_id": profile})
+        document = self.assertProblem(self.itsp.request("DELETE", f"/v1/profiles/{profile}"), 409, "in_use")
+        self.assertRegex(document["detail"], r"^Used by 5 claims \((001565[0-9A-F]{6}, ){3}\.\.\.\)\.$")
+        for each in [mac, *macs]:
+            self.itsp.ok("DELETE", f"/v1/claims/{each}")
+        self.assertEqual(self.itsp.request("DELETE", f"/v1/profiles/{profile}").status, 204)
 
 
 class Idempotency(Case):
