@@ -100,6 +100,8 @@ const struct operation portal_operations[] = {
     WRITE(ITSP, "createClaimJob", "POST", "/v1/claim-jobs", SCOPE_CLAIMS_WRITE, ROWS, JOB_MAX,
 	claim_job_create, claim_job_rebuild),
     READ(ITSP, "getClaimJob", "/v1/claim-jobs/{id}", JOBS_READ, claim_job_get),
+    WRITE(ITSP, "cancelClaimJob", "DELETE", "/v1/claim-jobs/{id}", SCOPE_CLAIMS_WRITE, NONE, 0,
+	claim_job_cancel, request_reply_empty),
     READ(ITSP, "getClaimJobResults", "/v1/claim-jobs/{id}/results", JOBS_READ, claim_job_results),
     READ(ITSP, "getClaimTimeline", "/v1/claims/{mac}/timeline", SCOPE_CLAIMS_READ, claim_timeline),
     READ(ITSP, "listTransfers", "/v1/transfers", SCOPE_CLAIMS_READ, transfer_list),

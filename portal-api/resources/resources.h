@@ -63,6 +63,7 @@ void claim_job_list(struct request *request);
 void claim_job_create(struct request *request);
 void claim_job_rebuild(struct request *request);
 void claim_job_get(struct request *request);
+void claim_job_cancel(struct request *request);
 void claim_job_results(struct request *request);
 /* history.c: what became of a phone */
 void claim_timeline(struct request *request);
