@@ -97,6 +97,17 @@ class Jobs(Case):
             self.finished(answer.json()["id"])
             self.assertEqual(sorted(code for _, _, _, code in self.results(answer.json()["id"])), ["created", "same"])
         self.assertEqual(self.claims(), macs)
+        # Names in any order, with blanks; a column of one's own; what Excel puts before and behind.
+        for text in (f" Profile , MAC ,note, Claim Code \n {self.name} , {macs[0]},=1+1,\n",
+                     f"sep=;\r\nmac;claim_code;profile;;\r\n{macs[0]};;{self.name};;\r\n;;;;\r\n",
+                     f"mac\tclaim_code\tprofile\n{macs[0]}\t\t{self.name}\n"):
+            answer = self.itsp.request("POST", "/v1/claim-jobs", text.encode(), content_type="text/csv")
+            self.assertEqual((answer.status, answer.json().get("total")), (202, 1), answer)
+            self.finished(answer.json()["id"])
+            self.assertEqual([code for _, _, _, code in self.results(answer.json()["id"])], ["same"])
+        answer = self.itsp.request("POST", "/v1/claim-jobs", f"mac;codes;profile\n{macs[0]};;p\n".encode(), content_type="text/csv")
+        self.assertProblem(answer, 422, "bad_csv")
+        self.assertEqual(answer.json()["detail"], "Line 1: Expected: mac,claim_code,profile; found: mac,codes,profile.")
         # Formulas, NUL and a million rows: refused with the line, or as what they are, and nothing is kept.
         state, results = self.run_rows([("=cmd|' /C calc'!A0", "", self.name)])
         self.assertEqual([(status, code) for _, _, status, code in results], [("error", "bad_mac")])
