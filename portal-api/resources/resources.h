@@ -118,6 +118,7 @@ void device_import(struct request *request);
 /* audit.c: what is only looked at */
 void audit_list(struct request *request);
 void audit_export(struct request *request);
+void audit_state(struct request *request);
 void security_event_list(struct request *request);
 void order_list(struct request *request);
 void station_list(struct request *request);
