@@ -78,7 +78,7 @@ const char *const *problem_codes(void);
 enum {
 	FIELD_ERRORS_MAX = 16,
 	FIELD_PATH_MAX = 96,
-	FIELD_DETAIL_MAX = 192,
+	FIELD_DETAIL_MAX = 384, /* the kinds of events by name */
 	PROBLEM_DETAIL_MAX = 384
 };
 
