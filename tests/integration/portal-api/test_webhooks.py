@@ -235,7 +235,9 @@ class Webhooks(Case):
     def test_urls_that_are_refused(self):
         for url, code in (("http://hooks.itsp.example/", "not_https"), ("https://127.0.0.1/", "address"),
                           ("https://[::1]/", "address"), ("https://2130706433/", "address"), ("https://0x7f.1/", "address"),
-                          ("https://user@hooks.itsp.example/", "user_info"), ("https://intranet/", None),
+                          ("https://user@hooks.itsp.example/", "user_info"), ("https://hooks.local/", "special_use"),
+                          ("https://a.b.INTERNAL:8443/x", "special_use"), ("https://hooks.home.arpa", "special_use"),
+                          ("https://intranet/", None),
                           ("https://hooks.itsp.example/{mac}", None), ("https://hooks.itsp.example/#x", None),
                           ("javascript:alert(1)", "not_https"), ("https://hooks.itsp.example/\r\nX: y", None), ("", None)):
             answer = self.itsp.request("POST", "/v1/webhooks", {"url": url})
