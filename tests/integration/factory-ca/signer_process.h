@@ -251,6 +251,30 @@ static inline void process_free(struct signer_process *process)
 	test_folder_remove(process->folder);
 }
 
+/* Records in the ledger's own file. */
+static inline size_t process_records(const struct signer_process *process)
+{
+	return (size_t)(test_size(process->folder, "state/ledger") - LEDGER_HEADER_LEN) /
+	       LEDGER_RECORD_LEN;
+}
+
+/* A file beside the token's configuration: what flaky_token.so is to do. */
+static inline void process_tell_token(const struct signer_process *process, const char *what)
+{
+	char path[TEST_PATH];
+
+	test_path(path, process->folder, what);
+	CHECK(file_write(path, 0600, "", 0) == ERR_OK);
+}
+
+static inline void process_untell_token(const struct signer_process *process, const char *what)
+{
+	char path[TEST_PATH];
+
+	test_path(path, process->folder, what);
+	CHECK(unlink(path) == 0);
+}
+
 static inline void process_send_raw(struct signer_process *process, const void *bytes, size_t len)
 {
 	const char *next = bytes;

@@ -8,16 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "factory-ca/signer/ledger.h"
 #include "factory-ca/signer/protocol_certify.h"
 #include "tests/integration/factory-ca/signer_process.h"
 
 static struct signer_process signer;
 
-static void set_up(void)
+static void set_up(int on_token)
 {
 	struct statement order = test_order("KEYS", "001565000000", 64);
 
-	process_new(&signer, 0);
+	process_new(&signer, on_token);
 	process_hello(&signer);
 	CHECK(strcmp(process_order(&signer, &order), "accepted") == 0);
 }
@@ -194,6 +195,55 @@ START_TEST(a_renewed_station_is_a_station_and_no_recipient_by_a_new_key)
 }
 END_TEST
 
+/* "issued", or the code of row or request. */
+static const char *generated_code(const char *mac)
+{
+	struct signer_generated generated;
+	struct signer_failed failed;
+	struct frame answer = {0};
+	struct buf der = {0};
+	const char *code;
+
+	der_of(signer.station_certificate, &der);
+	generate(mac, "line-1", &der, &answer);
+	if (answer.type == SIGNER_FAILED) {
+		ck_assert_int_eq(signer_failed_decode(frame_cursor(&answer), &failed), ERR_OK);
+		code = signer_failure_code(failed.failure);
+	} else {
+		ck_assert_uint_eq(answer.type, SIGNER_GENERATED);
+		ck_assert_int_eq(
+		    signer_generated_decode(frame_cursor(&answer), &generated), ERR_OK);
+		code = issue_outcome_code(generated.rows[0].issued.outcome);
+	}
+	buf_free(&answer.payload);
+	buf_free(&der);
+	return code;
+}
+
+START_TEST(a_token_that_is_away_uses_up_no_phones_keys)
+{
+	static const char mac[] = "001565000030";
+	size_t before = process_records(&signer);
+	int i;
+
+	/* The first request loses its session in the middle: its serial is on the ledger. */
+	process_tell_token(&signer, "token-is-gone");
+	process_tell_token(&signer, "session-dies");
+	ck_assert_str_eq(generated_code(mac), "signer_unavailable");
+	ck_assert_uint_eq(process_records(&signer), before + 1);
+	/* What follows, as a front repeats it, is refused before. */
+	for (i = 0; i < 10; i++)
+		ck_assert_str_eq(generated_code(mac), "signer_unavailable");
+	ck_assert_uint_eq(process_records(&signer), before + 1);
+	process_untell_token(&signer, "token-is-gone");
+	/* The key that never left is none of those that a phone may have. */
+	for (i = 0; i < LEDGER_SERVER_KEYS_MAX; i++)
+		ck_assert_str_eq(generated_code(mac), "issued");
+	ck_assert_str_eq(generated_code(mac), "mac_has_other_key");
+	ck_assert_uint_eq(process_records(&signer), before + 1 + LEDGER_SERVER_KEYS_MAX);
+}
+END_TEST
+
 static const unsigned types[] = {
     SIGNER_GENERATE, SIGNER_STATION_RENEW, SIGNER_OCSP_CERTIFICATE, SIGNER_CRL};
 
@@ -228,9 +278,10 @@ START_TEST(without_a_responders_key_there_is_no_responder)
 }
 END_TEST
 
-int main(void)
+/* Everything on files; on a token what a token can do. */
+static int run(int on_token)
 {
-	Suite *suite = suite_create("signer_keys");
+	Suite *suite = suite_create(on_token ? "signer_keys on a token" : "signer_keys");
 	TCase *tcase = tcase_create("keys");
 	SRunner *runner = srunner_create(suite);
 	int failed;
@@ -238,17 +289,29 @@ int main(void)
 	/* One signer for all, in one process: each test leaves it serving. */
 	srunner_set_fork_status(runner, CK_NOFORK);
 	tcase_add_test(tcase, a_key_is_the_stations_alone);
-	tcase_add_test(tcase, no_other_certificate_is_a_recipient);
-	tcase_add_test(tcase, a_renewed_station_is_a_station_and_no_recipient_by_a_new_key);
-	tcase_add_loop_test(tcase, a_malformed_frame_costs_the_connection, 0, 4);
-	tcase_add_test(tcase, without_a_responders_key_there_is_no_responder);
+	if (on_token) {
+		tcase_add_test(tcase, a_token_that_is_away_uses_up_no_phones_keys);
+	} else {
+		tcase_add_test(tcase, no_other_certificate_is_a_recipient);
+		tcase_add_test(tcase, a_renewed_station_is_a_station_and_no_recipient_by_a_new_key);
+		tcase_add_loop_test(tcase, a_malformed_frame_costs_the_connection, 0, 4);
+		tcase_add_test(tcase, without_a_responders_key_there_is_no_responder);
+	}
 	suite_add_tcase(suite, tcase);
-	set_up();
+	set_up(on_token);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	if (failed)
 		process_print_log(&signer);
 	process_free(&signer);
 	srunner_free(runner);
+	return failed;
+}
+
+int main(void)
+{
+	int failed = run(0);
+
+	failed += run(1);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
