@@ -2,6 +2,7 @@
 """The operator's commands: order open, close, show and code, with what they say and how they exit."""
 import json
 import os
+import re
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
@@ -172,6 +173,19 @@ class Orders(unittest.TestCase):
             answer = line.operator.request("PUT", "/v1/orders/FORGED", body, content_type="application/octet-stream")
             self.assertEqual(answer.status, status, answer)
         self.assertEqual(line.operator.request("GET", "/v1/orders/FORGED").status, 404)
+
+    def test_uses_of_keys_are_told_as_they_are_while_the_signer_runs(self):
+        def uses(key):
+            text = line.factory_ca("key", "list", operator=False).stdout.decode()
+            return int(re.search(rf"^{key} .*uses (\d+)", text, re.M).group(1))
+
+        macs = line.macs(40)
+        order = line.order(macs)
+        issuing, codes = uses("issuing"), uses("claim-code")
+        line.batch(order, rows_for(macs))
+        self.assertEqual(uses("claim-code"), codes + len(macs))
+        # Heads of the audit log and a CRL are signed with it, too, one a second.
+        self.assertIn(uses("issuing") - issuing - len(macs), range(0, 40))
 
     def test_a_code_for_the_label(self):
         macs = line.macs(2)
