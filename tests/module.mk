@@ -29,7 +29,7 @@ OBJECTS += $(call objects,$(INTEGRATION_SOURCES))
 .SECONDARY: $(call objects,$(INTEGRATION_SOURCES))
 
 INTEGRATION_TOOLS := $(BUILD)/bin/csrs $(BUILD)/bin/sealed \
-	$(addprefix $(BUILD)/tests/lib/,flaky_token.so die_at.so fail_at.so) $(INTEGRATION_PROGRAMS)
+	$(addprefix $(BUILD)/tests/lib/,flaky_token.so die_at.so fail_at.so interrupted.so) $(INTEGRATION_PROGRAMS)
 
 .PHONY: integration
 integration: all $(INTEGRATION_TOOLS)  ## one daemon or layer at a time, with its real neighbours
@@ -55,6 +55,12 @@ $(BUILD)/tests/lib/flaky_token.so: tests/lib/flaky_token.c
 
 # Kills its process at a system call that a test names.
 $(BUILD)/tests/lib/die_at.so: tests/lib/die_at.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
+
+# Takes a signal that breaks off what waits.
+$(BUILD)/tests/lib/interrupted.so: tests/lib/interrupted.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<

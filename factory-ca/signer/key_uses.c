@@ -63,6 +63,16 @@ static off_t offset_of(enum ca_key key)
 	return MAGIC_LEN + COUNT_LEN * (off_t)key;
 }
 
+static enum err lock_file(int fd, int how)
+{
+	int code;
+
+	do
+		code = flock(fd, how);
+	while (code != 0 && errno == EINTR);
+	return code == 0 ? ERR_OK : ERR_IO;
+}
+
 /* Adds to a count and to what is in hand; a key that the file does not have yet has none. */
 static enum err change(struct key_uses *uses, enum ca_key key, int64_t by)
 {
@@ -71,7 +81,7 @@ static enum err change(struct key_uses *uses, enum ca_key key, int64_t by)
 	uint64_t count;
 	int i;
 
-	if (flock(uses->fd, LOCK_EX) != 0)
+	if (lock_file(uses->fd, LOCK_EX))
 		return ERR_IO;
 	if (pread(uses->fd, bytes, COUNT_LEN, offset_of(key)) >= 0) {
 		count = get_count(bytes) + (uint64_t)by;
@@ -96,7 +106,7 @@ static void begin_telling(struct key_uses *uses)
 	struct flock mine = hand_lock(F_WRLCK);
 	void *map;
 
-	if (flock(uses->fd, LOCK_EX) != 0)
+	if (lock_file(uses->fd, LOCK_EX))
 		return;
 	/* What a dead process had in hand is gone before anybody could take it for ours. */
 	if (fcntl(uses->fd, F_OFD_SETLK, &mine) == 0 &&
@@ -197,7 +207,7 @@ enum err key_uses_read(const char *path, uint64_t counts[CA_KEY_COUNT], char *wh
 	enum err err = ERR_OK;
 	ssize_t len = -1;
 
-	if (fd >= 0 && flock(fd, LOCK_SH) == 0)
+	if (fd >= 0 && !lock_file(fd, LOCK_SH))
 		len = pread(fd, bytes, sizeof(bytes), 0);
 	else if (fd < 0 && errno == ENOENT)
 		len = 0;
