@@ -5,7 +5,7 @@ Whatever died: every certificate that reached the station is on record, no MAC i
 than its quantity, the audit chain is whole, and the run completes when it is repeated.
 
 FIRSTRING_FAULT_STEPS: how many calls of a kind are tried in a row (2; 12 reach beyond the last); FIRSTRING_FAULT_POINTS
-and FIRSTRING_FAULT_ISSUANCES: the random part (4 of 300; a release is held to 100 of 2000).
+and FIRSTRING_FAULT_ISSUANCES: the random part (4 of 300). A release is held to 12, and to 100 of 2000: `make soak`.
 """
 import base64
 import hashlib
