@@ -134,6 +134,7 @@ export const t = {
     anchors: 'Certificates that the phone should trust', anchorsHint: 'PEM; empty for the usual authorities.', changeText: 'A change is in force for all phones of this profile when they come next.', remove: 'Remove', removeText: (name) => `Remove the profile ${name}? Phones must not use it any more.`,
     preview: 'Preview', previewText: 'What a phone would get with what stands in the form now.', previewFor: 'Phone', sample: 'A phone that we made up', previewUrls: 'Where it is sent', previewAnswer: 'The answer, in the phone’s own format', previewNone: 'With a claimed phone you would see its whole answer here.',
     previewLater: 'The whole answer cannot be shown here at the moment.', previewWrong: 'The phone could not be given this',
+    leftOut: { fallback_urls: 'Phones of this model know one URL only: they are not told the fallback URLs.', trust_anchors: 'Phones of this model cannot be told which certificates to trust: your server needs one of a usual authority.' },
   },
 
   events: { title: 'Events', text: 'What your phones did, the latest first. Programs read the same as a feed.', at: 'When', kind: 'What', from: 'From', detail: 'Details', none: 'No events yet', noneText: 'As soon as one of your phones comes, you see it here.' },

@@ -46,14 +46,15 @@ class Soak(unittest.TestCase):
             ours.settle()
             return memory_kb(ours.process.pid)
 
-        before, lived = half(), workers(ours)
-        after = half()
-        print(f"{before} kB after one half, {after} kB after the other, {ALLOWED_KB} kB more are allowed; "
-              f"{cpu_s(ours.process.pid):.1f} s of CPU")
-        self.assertLess(after - before, ALLOWED_KB)
+        seen, lived = [half()], workers(ours)
+        # What waited for a slow database stays with malloc, once; what leaks grows with every half.
+        while len(seen) < 2 or (len(seen) < 4 and seen[-1] - seen[-2] >= ALLOWED_KB):
+            seen.append(half())
+        print(f"kB after each half: {seen}; {ALLOWED_KB} more are allowed; {cpu_s(ours.process.pid):.1f} s of CPU")
+        self.assertLess(seen[-1] - seen[-2], ALLOWED_KB)
         self.assertEqual(workers(ours), lived, "a worker was lost")
         refused = ours.metrics()['firstring_redirector_connections_refused_total{cause="certificate"}']
-        self.assertGreaterEqual(int(refused), FAILURES // 2 * 2)
+        self.assertGreaterEqual(int(refused), FAILURES // 2 * len(seen))
 
     def test_a_building_of_phones_behind_one_address(self):
         """BENCH_STORM=5000 tests/bench/run redirector_storm is the whole of it."""
