@@ -49,19 +49,23 @@ static const struct {
     [PROBLEM_WEBHOOKS_OFF] = {409, "webhooks_off", "This portal posts to no webhooks"},
     [PROBLEM_TOO_MANY_WEBHOOKS] = {409, "too_many_webhooks", "There are too many webhooks"},
     [PROBLEM_NOTHING_TO_REPLAY] = {409, "nothing_to_replay", "There is nothing to replay"},
+    [PROBLEM_JOB_ENDED] = {409, "job_ended", "The job came to its end"},
     [PROBLEM_REQUEST_IN_PROGRESS] = {409, "request_in_progress", "The same request is in progress"},
     [PROBLEM_SECRET_ALREADY_SHOWN] = {409, "secret_already_shown", "The secret was shown once"},
     [PROBLEM_NOT_READY] = {409, "not_ready", "It is not ready yet"},
     [PROBLEM_PASSWORD_PURGED] = {410, "password_purged", "The password was purged"},
     [PROBLEM_LINK_NOT_VALID] = {410, "link_not_valid", "The link is not valid any more"},
+    [PROBLEM_RESULTS_GONE] = {410, "results_gone", "The results are not kept any more"},
     [PROBLEM_VERSION_MISMATCH] = {412, "version_mismatch", "It was changed in the meantime"},
     [PROBLEM_TOO_LARGE] = {413, "too_large", "The body is too large"},
     [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = {415, "unsupported_media_type",
 	"The body is of another type than is taken here"},
     [PROBLEM_INVALID] = {422, "invalid", "A value is not acceptable"},
     [PROBLEM_BAD_CURSOR] = {422, "bad_cursor", "The cursor is not one of this list"},
+    [PROBLEM_UNKNOWN_PARAMETER] = {422, "unknown_parameter", "There is no such parameter"},
     [PROBLEM_IDEMPOTENCY_KEY_REUSED] = {422, "idempotency_key_reused",
 	"The idempotency key was used for another request"},
+    [PROBLEM_TOO_MANY_JOBS] = {429, "too_many_jobs", "There are too many open claim jobs"},
     [PROBLEM_TOO_MANY_WRONG_CODES] = {429, "too_many_wrong_codes", "Too many wrong claim codes"},
     [PROBLEM_TOO_MANY_REQUESTS] = {429, "too_many_requests", "Too many requests"},
     [PROBLEM_TOO_MANY_STREAMS] = {429, "too_many_streams", "Too many streams are open"},
@@ -111,12 +115,11 @@ static void format_cut(char *text, size_t size, const char *format, va_list args
 		cut_to_character(text, size - 1);
 }
 
-void field_error_add(
-    struct field_errors *errors, const char *field, const char *code, const char *detail, ...)
+void field_error_vadd(struct field_errors *errors, const char *field, const char *code,
+    const char *detail, va_list args)
 {
 	if (errors->count++ >= FIELD_ERRORS_MAX)
 		return;
-	va_list args;
 	size_t i = errors->count - 1;
 	size_t field_len = strlen(field);
 	if (field_len < FIELD_PATH_MAX) {
@@ -126,17 +129,29 @@ void field_error_add(
 		cut_to_character(errors->items[i].field, FIELD_PATH_MAX - 1);
 	}
 	errors->items[i].code = code;
-	va_start(args, detail);
 	format_cut(errors->items[i].detail, FIELD_DETAIL_MAX, detail, args);
+}
+
+void field_error_add(
+    struct field_errors *errors, const char *field, const char *code, const char *detail, ...)
+{
+	va_list args;
+	va_start(args, detail);
+	field_error_vadd(errors, field, code, detail, args);
 	va_end(args);
+}
+
+void problem_vset(struct problem *problem, enum problem_kind kind, const char *detail, va_list args)
+{
+	problem->kind = kind;
+	format_cut(problem->detail, PROBLEM_DETAIL_MAX, detail, args);
 }
 
 void problem_set(struct problem *problem, enum problem_kind kind, const char *detail, ...)
 {
 	va_list args;
-	problem->kind = kind;
 	va_start(args, detail);
-	format_cut(problem->detail, PROBLEM_DETAIL_MAX, detail, args);
+	problem_vset(problem, kind, detail, args);
 	va_end(args);
 }
 

@@ -37,7 +37,7 @@ export async function audit({ query, go, reload }) {
     [t.events.from, (row) => row.source_ip ?? t.none],
     !own && [t.audit.chain, (row) => (row.chain_seq === null ? chip(t.audit.waits) : chip(t.audit.chained(row.chain_seq), 'good'))],
   ].filter(Boolean), load, empty(t.audit.none, t.audit.noneText));
-  return [head(t.audit.title, t.audit.text, button(t.refresh, reload), !own && download(`/v1/admin/audit:export${api.queryText({ ...query, format: 'csv' })}`)),
+  return [head(t.audit.title, t.audit.text, button(t.refresh, reload), download(`${own ? '/v1/audit' : '/v1/admin/audit'}:export${api.queryText({ ...query, format: 'csv' })}`)),
     !own && chainState(rows), filters(query, 'audit', [['object_kind', t.audit.object, objects], ['object_id', t.audit.objectId]], go), list];
 }
 
@@ -46,7 +46,7 @@ const WITHOUT_NAME = new Set(['nobody', 'other', 'system']);
 /** Names of the people and tokens that there are now, by id. */
 async function namesOf(own) {
   const path = own ? '/v1' : '/v1/admin';
-  const lists = await Promise.all([api.all(`${path}/users`, 'users'), own && !api.may('tokens:write') ? [] : api.all(`${path}/tokens`, 'tokens')]);
+  const lists = await Promise.all([api.all(`${path}/users`, 'users'), own && !api.may('tokens:write') ? [] : api.get(`${path}/tokens`).then((page) => page.tokens)]);
   return new Map(lists.flat().map((each) => [each.id, each.display_name ?? each.name]));
 }
 

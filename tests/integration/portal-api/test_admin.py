@@ -77,7 +77,13 @@ class Itsps(Case):
             self.assertProblem(add(bad), 422, "invalid", field="domain")
         self.assertEqual(self.portal.admin.ok("GET", path)["domains"], [{"domain": "example.net"}])
         itsp.ok("POST", "/v1/profiles", {"name": "p", "provisioning_url": "https://a.example.net/"})
-        self.assertProblem(self.portal.admin.request("DELETE", f"{path}/example.net"), 409, "in_use")
+        document = self.assertProblem(self.portal.admin.request("DELETE", f"{path}/example.net"), 409, "in_use")
+        self.assertEqual(document["detail"], "Used by 1 profile (p).")
+        # Names longer than a detail are cut between characters.
+        for name in "abc":
+            itsp.ok("POST", "/v1/profiles", {"name": name + "\u00e4" * 63, "provisioning_url": "https://a.example.net/"})
+        document = self.assertProblem(self.portal.admin.request("DELETE", f"{path}/example.net"), 409, "in_use")
+        self.assertRegex(document["detail"], "^Used by 4 profiles \\(a\u00e4")
         self.assertEqual(add("a.example.net").status, 201)
         self.assertEqual(self.portal.admin.request("DELETE", f"{path}/Example.net").status, 204)
         self.assertProblem(self.portal.admin.request("DELETE", f"{path}/example.net"), 404, "not_found")
@@ -281,6 +287,22 @@ class Audit(Case):
         itsp = self.portal.itsp()
         rows = self.portal.admin.ok("GET", f"/v1/admin/audit?object_kind=itsp&object_id={itsp.itsp_id}")["audit"]
         self.assertEqual({row["object_id"] for row in rows}, {itsp.itsp_id})
+
+
+class AuditState(Case):
+
+    def test_how_far_the_log_is_chained_and_signed(self):
+        itsp = self.portal.itsp()
+        state = self.portal.admin.ok("GET", "/v1/admin/audit/state")
+        self.assertEqual((state["chained_to"], state["head"]), (None, None))
+        self.assertGreater(state["unchained"], 1)
+        self.portal.psql("select firstring.audit_chain(1); select firstring.audit_head_put('firstring audit head v1 seq=1 row=" + "0a" * 32
+                         + " at=2026-05-01T12:34:56Z issuer=" + "0b" * 32 + " previous=" + "00" * 32 + "', '\\x3006020101020101', 1)")
+        later = self.portal.admin.ok("GET", "/v1/admin/audit/state")
+        self.assertEqual((later["chained_to"], later["unchained"]), (1, state["unchained"] - 1))
+        self.assertIsNotNone(later["oldest_unchained_at"])
+        self.assertEqual((later["head"]["seq"], later["head"]["signed_at"], later["head"]["key"]), (1, "2026-05-01T12:34:56.000Z", "0B" * 32))
+        self.assertProblem(itsp.request("GET", "/v1/admin/audit/state"), 403, "wrong_audience")
 
 
 class Bootstrap(Case):
