@@ -79,7 +79,7 @@ grant execute on function order_insert, order_get, orders_open, order_close, ope
   station_by_fingerprint, certificates_existing, certificates_store, device_get,
   certificate_revoke, pki_object_put, security_events_insert, audit_append, audit_chain,
   audit_head_put, order_extend, rekey_grant_insert, phone_get, operators_by_name, order_report,
-  order_tally_add, line_certificates, claim_code_rotate to firstring_factory;
+  order_tally_add, line_certificates, claim_code_rotate, stations_unknown to firstring_factory;
 
 -- redirector: functions only, no table.
 grant execute on function device_lookup, events_insert, security_events_insert,

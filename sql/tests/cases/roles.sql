@@ -43,7 +43,7 @@ insert into expected_execute values
     'operator_by_fingerprint station_upsert station_revoke station_by_fingerprint certificates_existing '
     'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append '
     'audit_chain audit_head_put order_extend rekey_grant_insert phone_get operators_by_name order_report '
-    'order_tally_add line_certificates claim_code_rotate'),
+    'order_tally_add line_certificates claim_code_rotate stations_unknown'),
   ('redirector', 'device_lookup events_insert security_events_insert delivery_advance delivery_stage'
     ' replay_beat_put replay_state'),
   ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete profile_dependents '
