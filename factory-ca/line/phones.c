@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/buf.h"
 #include "common/base/text.h"
@@ -163,6 +164,7 @@ enum err phones_from_range(const struct mac *first, size_t count, const char *se
 
 struct csv {
 	const char *next, *end;
+	char separator; /* ',' or ';': which one a spreadsheet takes is a matter of its language */
 	size_t line;
 	char fields[FIELDS_MAX][FIELD_LEN_MAX + 1];
 	size_t count;
@@ -190,7 +192,7 @@ static enum err read_field(struct csv *csv, char *why)
 	for (; !err && csv->next < csv->end; csv->next++) {
 		char c = *csv->next;
 
-		if (c == '\n' || (!quoted && (c == ',' || c == '\r')))
+		if (c == '\n' || (!quoted && (c == csv->separator || c == '\r')))
 			break;
 		if (quoted && c == '"') {
 			if (csv->next + 1 < csv->end && csv->next[1] == '"') {
@@ -205,7 +207,8 @@ static enum err read_field(struct csv *csv, char *why)
 	}
 	if (!err && quoted == 1)
 		err = say(why, "line %zu: a quote is opened and not closed", csv->line);
-	if (!err && quoted == 2 && csv->next < csv->end && !strchr(",\r\n", *csv->next))
+	if (!err && quoted == 2 && csv->next < csv->end && *csv->next != csv->separator &&
+	    !strchr("\r\n", *csv->next))
 		err = say(why, "line %zu: text behind a closing quote", csv->line);
 	csv->fields[csv->count++][len] = '\0';
 	return err;
@@ -223,13 +226,21 @@ static enum err read_line(struct csv *csv, char *why)
 		csv->count = 0;
 		do {
 			err = read_field(csv, why);
-		} while (!err && csv->next < csv->end && *csv->next == ',' && csv->next++);
+		} while (!err && csv->next < csv->end && *csv->next == csv->separator && csv->next++);
 		if (!err && csv->next < csv->end && *csv->next == '\r')
 			csv->next++;
 		if (!err && csv->next < csv->end && *csv->next++ != '\n')
 			err = say(why, "line %zu: a carriage return in the middle", csv->line);
 	} while (!err && csv->count == 1 && csv->fields[0][0] == '\0');
 	return err;
+}
+
+/* No column's name has either in it. */
+static char find_separator(const char *text, size_t len)
+{
+	const char *end = memchr(text, '\n', len);
+
+	return memchr(text, ';', end ? (size_t)(end - text) : len) ? ';' : ',';
 }
 
 static enum err read_header(
@@ -245,11 +256,12 @@ static enum err read_header(
 		columns[c] = -1;
 	for (i = 0; i < csv->count; i++) {
 		for (c = 0; c < COLUMN_COUNT; c++)
-			if (strcmp(csv->fields[i], column_names[c]) == 0)
+			if (strcasecmp(csv->fields[i], column_names[c]) == 0)
 				break;
 		if (c == COLUMN_COUNT)
 			return say(why,
-			    "line %zu: column \"%.40s\": the header names mac, serial_number, csr",
+			    "line %zu: column \"%.40s\": the header names mac, serial_number, csr, "
+			    "with ',' or ';' between them",
 			    csv->line, csv->fields[i]);
 		if (columns[c] >= 0)
 			return say(why, "line %zu: column %s twice", csv->line, column_names[c]);
@@ -308,6 +320,7 @@ enum err phones_from_csv(const char *text, size_t len, const struct mac *first,
 	}
 	csv->next = text;
 	csv->end = text + len;
+	csv->separator = find_separator(text, len);
 	if (memchr(text, '\0', len))
 		err = say(why, "the list is no plain text: save it as CSV in UTF-8");
 	else

@@ -48,8 +48,9 @@ struct line_phones {
 MUST_CHECK enum err phones_from_range(const struct mac *first, size_t count,
     const char *serial_format, struct line_phones *phones, char why[PHONES_WHY_LEN]);
 /*
- * A CSV text (RFC 4180 without line breaks in fields) with a header line: serial_number, and mac,
- * or the MACs are counted up from `first`; csr is optional, a file name. NULL: no first.
+ * A CSV text (RFC 4180 without line breaks in fields; ';' where the header has it) with a header
+ * line in letters of either case: serial_number, and mac, or the MACs are counted up from `first`;
+ * csr is optional, a file name. NULL: no first.
  */
 MUST_CHECK enum err phones_from_csv(const char *text, size_t len, const struct mac *first,
     struct line_phones *phones, char why[PHONES_WHY_LEN]);

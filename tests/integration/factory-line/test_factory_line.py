@@ -135,6 +135,18 @@ class Work(Case):
         self.check_phones(macs, order)
         self.assertEqual([row["serial_number"] for row in self.labels()], ["A 0", "A 1", "A 2"])
 
+    def test_a_list_as_a_spreadsheet_in_another_language_writes_it(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        path = write(line.path("semicolons.csv"), f'MAC;Serial_Number\r\n{macs[0]};"A;B"\r\n{macs[1]};A 1\r\n')
+        status, said = factory_line(order, self.out, "--list", path)
+        self.assertEqual(status, 65, said)
+        self.assertIn('line 2: serial number "A;B"', said)
+        path = write(line.path("semicolons.csv"), f'MAC;Serial_Number\r\n{macs[0]};"A 0"\r\n{macs[1]};A 1\r\n')
+        status, said = factory_line(order, self.out, "--list", path)
+        self.assertEqual(status, 0, said)
+        self.assertEqual([row["serial_number"] for row in self.labels()], ["A 0", "A 1"])
+
     def test_serial_numbers_alone_and_macs_counted_up(self):
         macs = line.macs(3)
         order = line.order(macs)
