@@ -50,8 +50,9 @@ static void refuse(struct chunk *chunk, struct row *row, const char *code, const
 	char mac[MAC_TEXT_LEN + 1];
 
 	mac_format(&row->phone->mac, mac);
-	line_say(
-	    "%s (%s): %s: %s; %s", mac, row->phone->serial_number, code, detail, line_advice(code));
+	line_say("%s (%s): %s: %s; %s", mac, row->phone->serial_number, code, detail,
+	    strcmp(code, "order_closed") == 0 && chunk->run->order_advice ? chunk->run->order_advice
+									  : line_advice(code));
 	pthread_mutex_lock(&chunk->run->lock);
 	row->phone->state = PHONE_REFUSED;
 	strncpy(row->phone->code, code, PHONE_CODE_MAX);
@@ -249,9 +250,7 @@ static enum err on_answer_row(const char *line, size_t len, void *ctx)
 	    !mac_equal(&mac, &row->phone->mac))
 		goto out;
 	if (json_is_null(json_object_get(document, "claim_code"))) {
-		refuse(chunk, row, "no_claim_code",
-		    "a transfer made the label's code void; an operator makes a new one "
-		    "(factory-ca code --rotate)");
+		refuse(chunk, row, "no_claim_code", "a transfer made the label's code void");
 		err = ERR_OK;
 	} else if (strcmp(status, "issued") == 0 || strcmp(status, "existing") == 0) {
 		err = take_success(chunk, row, document);
@@ -375,12 +374,12 @@ static int wait_for_factory(
 
 static void stop_for(struct line_run *run, enum err err, const struct batch_outcome *outcome)
 {
-	if (err == ERR_SIGNATURE)
-		line_run_stop(run, EX_NOPERM,
-		    "%s: is --url right, and --server-ca the one of this "
-		    "factory?",
-		    outcome->why);
-	else if (err == ERR_DENIED)
+	char text[LINE_IDENTITY_LEN];
+
+	if (err == ERR_SIGNATURE || (err == ERR_DENIED && outcome->status == 0)) {
+		line_explain_identity(run->job->config, err, outcome->why, text);
+		line_run_stop(run, EX_NOPERM, "%s", text);
+	} else if (err == ERR_DENIED)
 		line_run_stop(run, EX_NOPERM,
 		    "the factory does not take this station: %s; see --station-cert (expired, "
 		    "revoked, or not allowed on this order?)",

@@ -226,7 +226,8 @@ static enum err read_line(struct csv *csv, char *why)
 		csv->count = 0;
 		do {
 			err = read_field(csv, why);
-		} while (!err && csv->next < csv->end && *csv->next == csv->separator && csv->next++);
+		} while (
+		    !err && csv->next < csv->end && *csv->next == csv->separator && csv->next++);
 		if (!err && csv->next < csv->end && *csv->next == '\r')
 			csv->next++;
 		if (!err && csv->next < csv->end && *csv->next++ != '\n')

@@ -1,4 +1,4 @@
-/* What the threads of a run share. Private to run.c, chunk.c and verify.c. */
+/* What the threads of a run share. Private to the files of a run. */
 #ifndef FIRSTRING_FACTORY_CA_LINE_RUN_STATE_H
 #define FIRSTRING_FACTORY_CA_LINE_RUN_STATE_H
 
@@ -15,9 +15,10 @@ struct line_run {
 	struct store store;
 	struct journal journal;
 	struct secret pkcs12_password;
-	X509 *station; /* with --server-keys */
-	EVP_PKEY *station_key;
+	X509 *station;
+	EVP_PKEY *station_key; /* with --server-keys */
 	struct buf label_template;
+	const char *order_advice; /* where the order is over: what helps; else NULL */
 	int64_t started_ms;
 
 	pthread_mutex_t lock; /* what is below, and journal and phones' states while threads run */
@@ -37,6 +38,16 @@ int line_run_is_stopping(struct line_run *run);
 /* Takes up to `max` phones that `is_wanted`; 0: there are no more. */
 size_t line_run_take(struct line_run *run, int (*is_wanted)(const struct line_phone *phone),
     struct line_phone **taken, size_t max);
+
+/* What can be checked before the first key is made: an exit status, told. line_check() does all of
+ * it, with line_check_order(): the order as the factory has it, and the chain. */
+int line_check(struct line_run *run);
+int line_check_order(struct line_run *run);
+/* Whether the order takes keys of that type, as far as it was told. */
+int line_run_takes_key(const struct line_run *run, enum key_type type);
+
+/* Writes labels and the list of refused phones: an exit status, told. */
+int line_write_results(const struct line_run *run);
 
 /* The life of a thread that gets certificates, and of one that verifies them. */
 void line_chunks_run(struct line_run *run);

@@ -158,6 +158,22 @@ enum err store_put_key(const struct store *store, const struct line_phone *phone
 	return err;
 }
 
+int store_takes_key(const struct store *store, enum key_type type)
+{
+	return store->key_types == 0 || store->key_types & 1u << type;
+}
+
+static enum key_type type_of(const EVP_PKEY *key)
+{
+	int bits = EVP_PKEY_get_bits(key);
+
+	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC)
+		return bits == 256 ? KEY_P256 : bits == 384 ? KEY_P384 : KEY_TYPE_COUNT;
+	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+		return bits == 2048 ? KEY_RSA2048 : bits == 3072 ? KEY_RSA3072 : KEY_TYPE_COUNT;
+	return KEY_TYPE_COUNT;
+}
+
 enum err store_find_key(const struct store *store, const struct line_phone *phone, EVP_PKEY **key,
     char why[STORE_WHY_LEN])
 {
@@ -171,10 +187,13 @@ enum err store_find_key(const struct store *store, const struct line_phone *phon
 	found = read_key(store, phone, &is_there);
 	if (!found && phone->state == PHONE_PREPARED)
 		return fail(ERR_DENIED, why, name,
-		    is_there ? "damaged, and a certificate may have been issued for it: put it "
-			       "back, or have the phone re-keyed"
-			     : "gone, and a certificate may have been issued for it: put it back, "
-			       "or have the phone re-keyed");
+		    is_there ? "damaged, and a certificate may have been issued for it"
+			     : "gone, and a certificate may have been issued for it");
+	/* The terms of an order never change: it has no certificate. */
+	if (found && !store_takes_key(store, type_of(found))) {
+		EVP_PKEY_free(found);
+		found = NULL;
+	}
 	if (!found)
 		return ERR_NOT_FOUND;
 	*key = found;

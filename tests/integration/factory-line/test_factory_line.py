@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "factory-ca-front"))
@@ -425,12 +426,75 @@ class Refusals(Case):
         self.assertIn("have an operator open another", said)
         self.assertEqual(len(self.labels()), 2)
 
+    def test_an_order_outside_its_time(self):
+        macs = line.macs(2)
+        order = line.order(macs, "--opens", "2999-01-01T00:00:00Z")
+        for more in ([], ["--dry-run"]):
+            status, said = factory_line(order, self.out, *span(macs), *more)
+            self.assertEqual(status, 65, said)
+            self.assertRegex(said, "opens at 2999-01-01T00:00:00Z, and it is .* here: wait until then")
+            self.assertFalse(os.path.exists(self.out))
+        macs = line.macs(2)
+        order = line.order(macs, "--closes", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3)))
+        self.assertEqual(factory_line(order, self.out, *span(macs[:1]))[0], 0)
+        time.sleep(3)
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 65, said)
+        self.assertIn("factory-ca order extend", said)
+        self.assertNotIn("open another", said)
+        self.assertEqual(len(self.labels()), 1)
+        status, said = factory_line(order, self.out, *span(macs), "--dry-run")
+        self.assertEqual(status, 65, said)
+        self.assertRegex(said, f"order {order} closed at .* extend")
+
+    def test_a_key_type_that_the_order_does_not_take(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        for more in ([], ["--dry-run"], ["--server-keys"]):
+            status, said = factory_line(order, self.out, *span(macs), "--key-type", "p384", *more)
+            self.assertEqual(status, 64, said)
+            self.assertIn(f"--key-type p384: order {order} takes p256, rsa2048", said)
+            self.assertFalse(os.path.exists(self.out))
+
+    def test_a_folder_with_keys_that_the_order_never_took(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        os.makedirs(f"{self.out}/{macs[0]}", mode=0o700)
+        run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384", "-out",
+            f"{self.out}/{macs[0]}/key.pem")
+        write(f"{self.out}/journal", f"factory-line journal 1 {order}\nprepared {macs[0]}\n")
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 0, said)
+        self.check_phones(macs, order)
+
+    def test_what_a_dry_run_finds_in_csr_files(self):
+        macs = line.macs(6)
+        order = line.order(macs)
+        folder = line.path("dry-csrs")
+        os.makedirs(folder)
+        for n, (mac, curve) in enumerate(((macs[0], "P-256"), (macs[5], "P-256"), (macs[2], "P-384"))):
+            run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-nodes", "-subj",
+                f"/serialNumber=C{n}/CN={mac}", "-keyout", f"{folder}/{n}.key", "-out", f"{folder}/{n}.csr")
+        write(f"{folder}/3.csr", "no CSR")
+        path = write(f"{folder}/list.csv", "mac,serial_number,csr\n" + "".join(
+            f"{mac},C{n},{n}.csr\n" for n, mac in enumerate(macs[:5])))
+        status, said = factory_line(order, self.out, "--list", path, "--dry-run")
+        self.assertEqual(status, 65, said)
+        for wanted in ("list.csv:3: ", "1.csr: its CN is another MAC", "list.csv:4: ", "the order takes no such key",
+                       "3.csr: no CSR in PEM or DER", "list.csv:6: ", "4.csr: No such file"):
+            self.assertIn(wanted, said)
+        self.assertNotIn("list.csv:2:", said)
+
     def test_a_full_order(self):
         macs = line.macs(3)
         order = line.order(macs[:2])
         status, said = factory_line(order, self.out, *span(macs))
         self.assertEqual(status, 65, said)
         self.assertIn(f"{macs[2]} lies outside order {order} (2 MACs from {macs[0]})", said)
+        status, said = factory_line(order, self.out, "--first-mac", macs[2], "--count", "9", "--dry-run")
+        self.assertEqual(status, 65, said)
+        self.assertEqual(said.count("lies outside order"), 5)
+        self.assertIn("and 4 more lie outside it", said)
 
     def test_a_phone_that_has_another_key(self):
         macs = line.macs(2)
@@ -440,6 +504,7 @@ class Refusals(Case):
         self.assertEqual(status, 65, said)
         self.assertIn("mac_has_other_key", said)
         self.assertIn("find the folder of the run that made it", said)
+        self.assertEqual(said.count("another key"), 1, said)
         self.assertEqual(len(self.labels()), 1)
 
     def test_stations(self):
@@ -465,11 +530,43 @@ class Refusals(Case):
         command[command.index("--server-ca") + 1] = line.path("published/root.pem")
         done = subprocess.run(command, stderr=subprocess.PIPE)
         self.assertEqual(done.returncode, 77, done.stderr)
+        self.assertIn(f"does --server-ca {line.path('published/root.pem')} hold the CA".encode(), done.stderr)
         self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
         other = line.order(line.macs(1))
         status, said = factory_line(other, self.out, "--first-mac", f"{int(macs[0], 16) + 1:012X}", "--count", "1")
         self.assertEqual(status, 64, said)
         self.assertIn("give each order a folder of its own", said)
+
+    def test_this_stations_files(self):
+        macs = line.macs(1)
+        order = line.order(macs)
+        folder = line.path("strangers")
+        os.makedirs(folder)
+
+        def made(name, days=1):
+            run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                f"/CN={name}", "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.csr")
+            run("openssl", "x509", "-req", "-in", f"{folder}/{name}.csr", "-signkey", f"{folder}/{name}.key", "-days",
+                str(days), "-out", f"{folder}/{name}.pem")
+            return ["--station-cert", f"{folder}/{name}.pem", "--station-key", f"{folder}/{name}.key"]
+
+        stranger, expired, open_to_all = made("stranger"), made("line-9", -1), made("open")
+        os.chmod(f"{folder}/open.key", 0o644)
+        for more, wanted, texts in (
+                (stranger, 77, [f"the factory does not take --station-cert {folder}/stranger.pem (TLS: ", "factory-ca station add"]),
+                (expired, 77, [f"--station-cert {folder}/line-9.pem expired at 20", "factory-ca station add line-9"]),
+                (open_to_all, 66, [f"--station-key {folder}/open.key: others can read it: chmod 600 {folder}/open.key"]),
+                (["--station-key", "/nowhere.key"], 66, ["--station-key /nowhere.key: No such file"]),
+                (["--station-cert", "/nowhere.pem"], 66, ["--station-cert /nowhere.pem: No such file"]),
+                (["--station-cert", f"{folder}/open.key"], 66, ["no certificate in PEM"]),
+                (["--server-ca", "/nowhere.pem"], 66, ["--server-ca /nowhere.pem: No such file"])):
+            # What is wrong with a file is said before anybody is asked.
+            url = "https://localhost:1" if wanted == 66 or more is expired else None
+            status, said = factory_line(order, self.out, *span(macs), *more, url=url)
+            self.assertEqual(status, wanted, said)
+            self.assertEqual(said.count("\n"), 1, said)
+            for text in texts:
+                self.assertIn(text, said)
 
     def test_two_in_one_folder(self):
         macs = line.macs(800)
