@@ -203,6 +203,15 @@ static enum err take_server_key(struct chunk *chunk, struct row *row, const char
 	return ERR_OK;
 }
 
+/* A label must not contradict the certificate, which an earlier run may have got for another list.
+ */
+static int has_serial_number(
+    const struct line_phone *phone, X509 *certificate, char found[CSR_SERIAL_NUMBER_MAX + 1])
+{
+	store_serial_number_of(certificate, found);
+	return strcmp(found, phone->serial_number) == 0;
+}
+
 static enum err take_success(struct chunk *chunk, struct row *row, const json_t *document)
 {
 	const char *serial = text_of(document, "serial"), *code = text_of(document, "claim_code");
@@ -210,7 +219,7 @@ static enum err take_success(struct chunk *chunk, struct row *row, const json_t 
 	X509 *certificate =
 	    err ? NULL : read_certificate(chunk, row, text_of(document, "certificate"));
 	struct claim_code parsed;
-	char why[STORE_WHY_LEN] = "";
+	char why[STORE_WHY_LEN] = "", found[CSR_SERIAL_NUMBER_MAX + 1];
 
 	if (err)
 		return err;
@@ -221,6 +230,9 @@ static enum err take_success(struct chunk *chunk, struct row *row, const json_t 
 		    "officer",
 		    text_of(document, "mac"));
 		err = ERR_SYNTAX;
+	} else if (!has_serial_number(row->phone, certificate, found)) {
+		snprintf(why, sizeof(why), "its certificate has serial number %s", found);
+		refuse(chunk, row, "serial_number_differs", why);
 	} else if (store_certificate(&chunk->run->store, row->phone, certificate, row->key, why)) {
 		line_run_stop(chunk->run, EX_IOERR,
 		    "%s; the certificate is on record: make room and run again", why);

@@ -61,40 +61,47 @@ static int compare_serials(const void *a, const void *b)
 	return strcmp((*one)->serial_number, (*other)->serial_number);
 }
 
-static const char *place_of(const struct line_phone *phone, char text[64])
+const char *phone_place(const struct line_phone *phone, char text[PHONE_PLACE_LEN])
 {
 	char mac[MAC_TEXT_LEN + 1];
 
 	mac_format(&phone->mac, mac);
 	if (phone->line)
-		snprintf(text, 64, "line %zu (%s)", phone->line, mac);
+		snprintf(text, PHONE_PLACE_LEN, "line %zu (%s)", phone->line, mac);
 	else
-		snprintf(text, 64, "%s", mac);
+		snprintf(text, PHONE_PLACE_LEN, "%s", mac);
 	return text;
+}
+
+static void sort_by(struct line_phones *phones, int (*compare)(const void *one, const void *other))
+{
+	size_t i;
+
+	phones->by_mac = realloc(phones->by_mac, (phones->count + 1) * sizeof(phones->by_mac[0]));
+	CHECK(phones->by_mac != NULL);
+	for (i = 0; i < phones->count; i++)
+		phones->by_mac[i] = &phones->items[i];
+	qsort(phones->by_mac, phones->count, sizeof(phones->by_mac[0]), compare);
 }
 
 /* No MAC and no serial number twice: one key, one phone. */
 static enum err index_phones(struct line_phones *phones, char *why)
 {
-	struct line_phone **sorted = calloc(phones->count + 1, sizeof(sorted[0]));
-	char one[64], other[64];
+	char one[PHONE_PLACE_LEN], other[PHONE_PLACE_LEN];
+	struct line_phone **sorted;
 	size_t i;
 
-	CHECK(sorted != NULL);
-	for (i = 0; i < phones->count; i++)
-		sorted[i] = &phones->items[i];
-	phones->by_mac = sorted;
-	qsort(sorted, phones->count, sizeof(sorted[0]), compare_serials);
-	for (i = 1; i < phones->count; i++)
+	sort_by(phones, compare_serials);
+	for (i = 1, sorted = phones->by_mac; i < phones->count; i++)
 		if (compare_serials(&sorted[i - 1], &sorted[i]) == 0)
 			return say(why, "%s and %s have the same serial number %s",
-			    place_of(sorted[i - 1], one), place_of(sorted[i], other),
+			    phone_place(sorted[i - 1], one), phone_place(sorted[i], other),
 			    sorted[i]->serial_number);
-	qsort(sorted, phones->count, sizeof(sorted[0]), compare_macs);
-	for (i = 1; i < phones->count; i++)
+	sort_by(phones, compare_macs);
+	for (i = 1, sorted = phones->by_mac; i < phones->count; i++)
 		if (compare_macs(&sorted[i - 1], &sorted[i]) == 0)
-			return say(why, "%s and %s are the same MAC", place_of(sorted[i - 1], one),
-			    place_of(sorted[i], other));
+			return say(why, "%s and %s are the same MAC",
+			    phone_place(sorted[i - 1], one), phone_place(sorted[i], other));
 	return ERR_OK;
 }
 
@@ -105,6 +112,7 @@ static enum err finish(
 		err = say(why, "no phone is listed");
 	if (!err)
 		err = index_phones(made, why);
+	made->listed = made->count;
 	if (err)
 		phones_free(made);
 	else
@@ -345,6 +353,35 @@ enum err phones_from_csv(const char *text, size_t len, const struct mac *first,
 	return finish(err == ERR_NOT_FOUND ? ERR_OK : err, &made, phones, why);
 }
 
+static int compare_mac_values(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct mac));
+}
+
+void phones_add_others(struct line_phones *phones, const struct mac *macs, size_t count)
+{
+	struct mac *sorted = calloc(count + 1, sizeof(sorted[0]));
+	size_t capacity = phones->count, i;
+
+	CHECK(sorted != NULL);
+	if (count)
+		memcpy(sorted, macs, count * sizeof(sorted[0]));
+	qsort(sorted, count, sizeof(sorted[0]), compare_mac_values);
+	for (i = 0; i < count; i++) {
+		struct line_phone *other;
+
+		if ((i > 0 && mac_equal(&sorted[i], &sorted[i - 1])) ||
+		    phones_find(phones, &sorted[i]))
+			continue;
+		other = add_phone(phones, &capacity);
+		other->mac = sorted[i];
+		other->is_other = 1;
+		other->serial_number = copy_of("");
+	}
+	free(sorted);
+	sort_by(phones, compare_macs);
+}
+
 void phones_free(struct line_phones *phones)
 {
 	size_t i;
@@ -352,6 +389,7 @@ void phones_free(struct line_phones *phones)
 	for (i = 0; i < phones->count; i++) {
 		free(phones->items[i].serial_number);
 		free(phones->items[i].csr_path);
+		free(phones->items[i].recorded_serial_number);
 		free(phones->items[i].detail);
 	}
 	free(phones->items);

@@ -26,8 +26,10 @@ struct line_phone {
 	char *serial_number;
 	char *csr_path; /* NULL: the key is made here */
 	size_t line; /* of the list; 0: a range */
+	int is_other; /* not of this run's list: done in this folder under another one */
 	enum phone_state state;
 	/* Of PHONE_DONE: */
+	char *recorded_serial_number; /* by the journal; NULL: it does not tell */
 	char claim_code[CLAIM_CODE_TEXT_LEN + 1];
 	char certificate_serial[33];
 	/* Of PHONE_REFUSED: */
@@ -36,8 +38,8 @@ struct line_phone {
 };
 
 struct line_phones {
-	struct line_phone *items; /* in the list's order */
-	size_t count;
+	struct line_phone *items; /* in the list's order, then the others */
+	size_t count, listed;
 	struct line_phone **by_mac; /* sorted */
 };
 
@@ -54,8 +56,13 @@ MUST_CHECK enum err phones_from_range(const struct mac *first, size_t count,
  */
 MUST_CHECK enum err phones_from_csv(const char *text, size_t len, const struct mac *first,
     struct line_phones *phones, char why[PHONES_WHY_LEN]);
+/* Adds those that are not there yet, without a serial number: pointers to phones move. */
+void phones_add_others(struct line_phones *phones, const struct mac *macs, size_t count);
 void phones_free(struct line_phones *phones);
 
+/* Where the list has it, for a sentence: "line 3 (001565AABBCC)", or the MAC of a range. */
+enum { PHONE_PLACE_LEN = 64 };
+const char *phone_place(const struct line_phone *phone, char text[PHONE_PLACE_LEN]);
 /* NULL: not of this run. */
 struct line_phone *phones_find(const struct line_phones *phones, const struct mac *mac);
 

@@ -36,8 +36,9 @@ int line_write_results(const struct line_run *run)
 
 	label_put_csv_header(&csv);
 	buf_put_str(&refused, "mac,serial_number,code,detail\r\n");
+	/* In an order that no list changes. */
 	for (i = 0; i < run->phones.count; i++) {
-		const struct line_phone *phone = &run->phones.items[i];
+		const struct line_phone *phone = run->phones.by_mac[i];
 
 		if (phone->state == PHONE_DONE) {
 			label_put_csv(&csv, phone, run->model);

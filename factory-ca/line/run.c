@@ -18,7 +18,7 @@
 #include "factory-ca/line/run_state.h"
 #include "factory-ca/line/say.h"
 
-enum { SHOW_EVERY_MS = 200 };
+enum { SHOW_EVERY_MS = 200, SERIAL_NUMBERS_SAID_MAX = 5 };
 
 static volatile sig_atomic_t interrupted;
 
@@ -84,7 +84,7 @@ int line_run_takes_key(const struct line_run *run, enum key_type type)
 static void get_progress(struct line_run *run, struct line_progress *progress)
 {
 	pthread_mutex_lock(&run->lock);
-	*progress = (struct line_progress){.total = run->phones.count,
+	*progress = (struct line_progress){.total = run->phones.listed,
 	    .before = run->before,
 	    .done = run->done,
 	    .refused = run->refused,
@@ -177,11 +177,58 @@ static int tell_end(struct line_run *run)
 	return EX_OK;
 }
 
-static int work(struct line_run *run)
+/* Earlier versions wrote a journal without serial numbers: then it is the certificate's on disk. */
+static void recall_serial_number(const struct store *store, struct line_phone *phone)
+{
+	char text[CSR_SERIAL_NUMBER_MAX + 1] = "";
+	X509 *certificate = store_read_certificate(store, phone);
+
+	if (certificate)
+		store_serial_number_of(certificate, text);
+	X509_free(certificate);
+	if (!*text)
+		return;
+	phone->recorded_serial_number = strdup(text);
+	CHECK(phone->recorded_serial_number != NULL);
+	if (phone->is_other) {
+		free(phone->serial_number);
+		phone->serial_number = strdup(text);
+		CHECK(phone->serial_number != NULL);
+	}
+}
+
+/* A label must not contradict the certificate: who is done keeps the serial number that is in it.
+ */
+static int check_serial_numbers(struct line_run *run)
+{
+	char place[PHONE_PLACE_LEN];
+	size_t i, different = 0;
+
+	for (i = 0; i < run->phones.count; i++) {
+		struct line_phone *phone = &run->phones.items[i];
+
+		if (phone->state != PHONE_DONE)
+			continue;
+		if (!phone->recorded_serial_number)
+			recall_serial_number(&run->store, phone);
+		if (!phone->recorded_serial_number ||
+		    strcmp(phone->serial_number, phone->recorded_serial_number) == 0 ||
+		    ++different > SERIAL_NUMBERS_SAID_MAX)
+			continue;
+		line_say("%s: serial number %s, and its certificate has %s",
+		    phone_place(phone, place), phone->serial_number, phone->recorded_serial_number);
+	}
+	if (different)
+		line_say("%zu phones are done with another serial number; nothing was changed: "
+			 "right the list, or --serial",
+		    different);
+	return different ? EX_DATAERR : EX_OK;
+}
+
+/* Folder, journal, and what they tell of the phones. */
+static int open_folder(struct line_run *run)
 {
 	char why[JOURNAL_WHY_LEN] = "";
-	int status, ended;
-	size_t i;
 	enum err err;
 
 	err = store_open(run->job->folder, &run->store, why);
@@ -195,10 +242,20 @@ static int work(struct line_run *run)
 		       : err == ERR_DENIED  ? EX_NOPERM
 					    : EX_CANTCREAT;
 	}
-	for (i = 0; i < run->phones.count; i++)
+	return check_serial_numbers(run);
+}
+
+static int work(struct line_run *run)
+{
+	int status = open_folder(run), ended;
+	size_t i;
+
+	if (status != EX_OK)
+		return status;
+	for (i = 0; i < run->phones.listed; i++)
 		run->before += run->phones.items[i].state == PHONE_DONE;
 	if (run->before)
-		line_say("going on: %zu of %zu phones are done", run->before, run->phones.count);
+		line_say("going on: %zu of %zu phones are done", run->before, run->phones.listed);
 	run->started_ms = run->last_answer_ms = clock_monotonic_ms();
 	run_threads(run, line_chunks_run, 1);
 	status = tell_end(run);

@@ -51,6 +51,7 @@ const char *line_advice(const char *code)
 		"CN must be the phone's MAC, serialNumber its serial number, and the signature its "
 		"own"},
 	    {"bad_row", "compare the list with the phone"},
+	    {"serial_number_differs", "right the list, or --serial"},
 	    {"bad_key",
 		"put the key file back from where it was copied to, or have an operator allow a "
 		"new key (factory-ca rekey)"},

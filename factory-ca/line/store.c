@@ -102,6 +102,20 @@ static enum err put_file(const struct store *store, const struct line_phone *pho
 	return err;
 }
 
+static FILE *open_file(
+    const struct store *store, const struct line_phone *phone, const char *name_in_folder)
+{
+	char name[STORE_NAME_LEN];
+	FILE *file = NULL;
+	int fd;
+
+	store_name(phone, name_in_folder, name);
+	fd = openat(store->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0)
+		CHECK((file = fdopen(fd, "r")) != NULL);
+	return file;
+}
+
 /* --- keys ----------------------------------------------------------------------------------- */
 
 static EVP_PKEY *make_key(enum key_type type)
@@ -124,20 +138,12 @@ static EVP_PKEY *make_key(enum key_type type)
 /* NULL: none, or damaged (`is_there` tells). */
 static EVP_PKEY *read_key(const struct store *store, const struct line_phone *phone, int *is_there)
 {
-	char name[STORE_NAME_LEN];
-	EVP_PKEY *key = NULL;
-	FILE *file;
-	int fd;
+	FILE *file = open_file(store, phone, "key.pem");
+	EVP_PKEY *key;
 
-	store_name(phone, "key.pem", name);
-	fd = openat(store->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	*is_there = fd >= 0 || errno != ENOENT;
-	file = fd >= 0 ? fdopen(fd, "r") : NULL;
-	if (!file) {
-		if (fd >= 0)
-			close(fd);
+	*is_there = file != NULL || errno != ENOENT;
+	if (!file)
 		return NULL;
-	}
 	/* No password is asked for: a terminal prompt would stop the line. */
 	key = PEM_read_PrivateKey(file, NULL, NULL, (void *)(uintptr_t) "");
 	fclose(file);
@@ -307,4 +313,26 @@ enum err store_certificate(const struct store *store, const struct line_phone *p
 	BIO_free(presented);
 	sk_X509_free(above);
 	return err;
+}
+
+X509 *store_read_certificate(const struct store *store, const struct line_phone *phone)
+{
+	FILE *file = open_file(store, phone, "certificate.pem");
+	X509 *certificate = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+
+	if (file)
+		fclose(file);
+	ERR_clear_error();
+	return certificate;
+}
+
+void store_serial_number_of(X509 *certificate, char serial_number[CSR_SERIAL_NUMBER_MAX + 1])
+{
+	char text[CSR_SERIAL_NUMBER_MAX + 2] = "";
+	int len = X509_NAME_get_text_by_NID(
+	    X509_get_subject_name(certificate), NID_serialNumber, text, sizeof(text));
+
+	*serial_number = '\0';
+	if (len > 0 && csr_serial_number_is_valid(text, (size_t)len))
+		strcpy(serial_number, text);
 }

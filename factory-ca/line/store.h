@@ -17,6 +17,7 @@
 #include "common/base/secret.h"
 #include "common/pki/key_type.h"
 #include "factory-ca/line/phones.h"
+#include "factory-ca/signer/csr.h"
 
 enum { STORE_WHY_LEN = 512 };
 
@@ -55,6 +56,10 @@ X509 *store_issuer_of(const struct store *store, X509 *certificate);
 MUST_CHECK enum err store_certificate(const struct store *store, const struct line_phone *phone,
     X509 *certificate, EVP_PKEY *key, char why[STORE_WHY_LEN]);
 
+/* The phone's certificate on disk, to be freed; NULL: none that can be read. */
+X509 *store_read_certificate(const struct store *store, const struct line_phone *phone);
+/* The device's serial number in a certificate's subject; "" when it has none of ours. */
+void store_serial_number_of(X509 *certificate, char serial_number[CSR_SERIAL_NUMBER_MAX + 1]);
 /* Makes durable all that was written. ERR_IO with errno. */
 MUST_CHECK enum err store_sync(const struct store *store);
 

@@ -214,6 +214,23 @@ class Work(Case):
         self.assertEqual(read(self.out, "labels.zpl").decode().splitlines()[0],
                          f"^XA^FD{label['claim_code']}|{macs[0]}|{macs[0]}|T1^FS^XZ")
 
+    def test_labels_are_those_of_all_lists(self):
+        macs = line.macs(6)
+        order = line.order(macs)
+        first = write(line.path("first.csv"), "mac,serial_number\n" + "".join(f"{mac},S-{mac[-2:]}\n" for mac in macs[3:]))
+        second = write(line.path("second.csv"), "mac,serial_number\n" + "".join(f"{mac},S-{mac[-2:]}\n" for mac in macs[:3]))
+        self.assertEqual(factory_line(order, self.out, "--list", first)[0], 0)
+        before = self.labels()
+        status, said = factory_line(order, self.out, "--list", second)
+        self.assertEqual(status, 0, said)
+        self.assertIn("3 of 3 (100 %)", said)
+        self.assertEqual([(row["mac"], row["serial_number"]) for row in self.labels()], [(mac, f"S-{mac[-2:]}") for mac in macs])
+        self.assertEqual(self.labels()[3:], before)
+        self.assertEqual(read(self.out, "labels.zpl").count(b"^XA"), 6)
+        after = read(self.out, "labels.csv")
+        self.assertEqual(factory_line(order, self.out, "--list", first)[0], 0)
+        self.assertEqual(read(self.out, "labels.csv"), after)
+
     def test_a_configuration_file(self):
         macs = line.macs(1)
         order = line.order(macs)
@@ -413,6 +430,36 @@ class Refusals(Case):
             self.assertIn(wanted, said)
         self.assertEqual(factory_line(order, self.out, "--list", line.path("nowhere.csv"))[0], 66)
         self.assertFalse(os.path.exists(self.out))
+
+    def test_another_serial_number_for_a_phone_that_is_done(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        self.assertEqual(factory_line(order, self.out, *span(macs), "--serial", "A-{n}")[0], 0)
+        before, journal = read(self.out, "labels.csv"), read(self.out, "journal").decode()
+        old = "".join(text.rsplit(' "', 1)[0] + "\n" for text in journal.splitlines())
+        torn = journal[:-4] + "\n"
+        self.assertNotIn('"A-1"', old)
+        # As it was written, as an earlier version wrote it, and as a power cut may leave it.
+        for text in journal, old, torn:
+            write(f"{self.out}/journal", text)
+            status, said = factory_line(order, self.out, *span(macs), "--serial", "B-{n}")
+            self.assertEqual(status, 65, said)
+            self.assertIn(f"{macs[0]}: serial number B-1, and its certificate has A-1", said)
+            self.assertIn(f"{macs[1]}: serial number B-2, and its certificate has A-2", said)
+            self.assertEqual(read(self.out, "labels.csv"), before)
+            self.assertEqual(factory_line(order, self.out, *span(macs), "--serial", "A-{n}")[0], 0)
+            self.assertEqual(read(self.out, "labels.csv"), before)
+        path = write(line.path("others.csv"), f"mac,serial_number\n{macs[1]},B 2\n")
+        status, said = factory_line(order, self.out, "--list", path)
+        self.assertIn(f"line 2 ({macs[1]}): serial number B 2, and its certificate has A-2", said)
+        # Nor does a run without a journal put another one on a label.
+        os.unlink(f"{self.out}/journal")
+        kept = read(self.out, macs[0], "certificate.pem")
+        status, said = factory_line(order, self.out, *span(macs), "--serial", "B-{n}")
+        self.assertEqual(status, 65, said)
+        self.assertIn(f"{macs[0]} (B-1): serial_number_differs: its certificate has serial number A-1; right the list", said)
+        self.assertEqual(self.labels(), [])
+        self.assertEqual(read(self.out, macs[0], "certificate.pem"), kept)
 
     def test_a_closed_order(self):
         macs = line.macs(4)
