@@ -360,25 +360,25 @@ static int compare_mac_values(const void *a, const void *b)
 
 void phones_add_others(struct line_phones *phones, const struct mac *macs, size_t count)
 {
-	struct mac *sorted = calloc(count + 1, sizeof(sorted[0]));
-	size_t capacity = phones->count, i;
+	struct mac *others = calloc(count + 1, sizeof(others[0]));
+	size_t capacity = phones->count, added = 0, i;
 
-	CHECK(sorted != NULL);
-	if (count)
-		memcpy(sorted, macs, count * sizeof(sorted[0]));
-	qsort(sorted, count, sizeof(sorted[0]), compare_mac_values);
-	for (i = 0; i < count; i++) {
+	CHECK(others != NULL);
+	for (i = 0; i < count; i++)
+		if (!phones_find(phones, &macs[i]))
+			others[added++] = macs[i];
+	qsort(others, added, sizeof(others[0]), compare_mac_values);
+	for (i = 0; i < added; i++) {
 		struct line_phone *other;
 
-		if ((i > 0 && mac_equal(&sorted[i], &sorted[i - 1])) ||
-		    phones_find(phones, &sorted[i]))
+		if (i > 0 && mac_equal(&others[i], &others[i - 1]))
 			continue;
 		other = add_phone(phones, &capacity);
-		other->mac = sorted[i];
+		other->mac = others[i];
 		other->is_other = 1;
 		other->serial_number = copy_of("");
 	}
-	free(sorted);
+	free(others);
 	sort_by(phones, compare_macs);
 }
 

@@ -28,6 +28,7 @@ struct line_phone {
 	size_t line; /* of the list; 0: a range */
 	int is_other; /* not of this run's list: done in this folder under another one */
 	enum phone_state state;
+	int is_confirmed; /* PHONE_DONE, and the factory said so in this run */
 	/* Of PHONE_DONE: */
 	char *recorded_serial_number; /* by the journal; NULL: it does not tell */
 	char claim_code[CLAIM_CODE_TEXT_LEN + 1];

@@ -31,8 +31,8 @@ int line_write_results(const struct line_run *run)
 	const char *template =
 	    run->label_template.len ? (const char *)run->label_template.bytes : NULL;
 	char mac[MAC_TEXT_LEN + 1];
+	size_t i, unconfirmed = 0;
 	int status;
-	size_t i;
 
 	label_put_csv_header(&csv);
 	buf_put_str(&refused, "mac,serial_number,code,detail\r\n");
@@ -41,6 +41,7 @@ int line_write_results(const struct line_run *run)
 		const struct line_phone *phone = run->phones.by_mac[i];
 
 		if (phone->state == PHONE_DONE) {
+			unconfirmed += !phone->is_confirmed;
 			label_put_csv(&csv, phone, run->model);
 			label_put_zpl(&zpl, phone, run->model, template);
 		} else if (phone->state == PHONE_REFUSED) {
@@ -52,11 +53,15 @@ int line_write_results(const struct line_run *run)
 			buf_put_str(&refused, "\"\r\n");
 		}
 	}
-	status = write_file(run, "labels.csv", &csv);
-	if (status == EX_OK)
+	status = write_file(run, "refused.csv", &refused);
+	if (unconfirmed)
+		line_say(
+		    "labels.csv and labels.zpl are as the run before left them: the factory was "
+		    "not asked about all phones");
+	if (status == EX_OK && !unconfirmed)
+		status = write_file(run, "labels.csv", &csv);
+	if (status == EX_OK && !unconfirmed)
 		status = write_file(run, "labels.zpl", &zpl);
-	if (status == EX_OK)
-		status = write_file(run, "refused.csv", &refused);
 	buf_wipe(&csv);
 	buf_wipe(&zpl);
 	buf_free(&refused);

@@ -74,6 +74,26 @@ size_t line_run_take(struct line_run *run, int (*is_wanted)(const struct line_ph
 	return count;
 }
 
+void line_refuse(
+    struct line_run *run, struct line_phone *phone, const char *code, const char *detail)
+{
+	char mac[MAC_TEXT_LEN + 1];
+
+	mac_format(&phone->mac, mac);
+	line_say("%s (%s): %s: %s; %s", mac, phone->serial_number, code, detail,
+	    strcmp(code, "order_closed") == 0 && run->order_advice ? run->order_advice
+								   : line_advice(code));
+	pthread_mutex_lock(&run->lock);
+	if (phone->state == PHONE_DONE && !phone->is_other)
+		run->before--;
+	phone->state = PHONE_REFUSED;
+	strncpy(phone->code, code, PHONE_CODE_MAX);
+	free(phone->detail);
+	phone->detail = strdup(detail);
+	run->refused += !phone->is_other;
+	pthread_mutex_unlock(&run->lock);
+}
+
 int line_run_takes_key(const struct line_run *run, enum key_type type)
 {
 	return store_takes_key(&run->store, type);
@@ -120,7 +140,7 @@ static size_t running(struct line_run *run)
 	return count;
 }
 
-static void run_threads(struct line_run *run, void (*work)(struct line_run *run), int show)
+static void run_threads(struct line_run *run, void (*work)(struct line_run *run))
 {
 	const struct timespec step = {.tv_nsec = SHOW_EVERY_MS * 1000 * 1000};
 	size_t count = (size_t)run->job->config->jobs, i;
@@ -138,23 +158,18 @@ static void run_threads(struct line_run *run, void (*work)(struct line_run *run)
 	while (running(run) > 0) {
 		nanosleep(&step, NULL);
 		get_progress(run, &progress);
-		if (show)
-			line_progress_show(&progress);
+		line_progress_show(&progress);
 	}
 	for (i = 0; i < count; i++)
 		pthread_join(threads[i].id, NULL);
 	free(threads);
-	if (show) {
-		get_progress(run, &progress);
-		line_progress_end(&progress);
-	}
 }
 
 /* --- all of it ------------------------------------------------------------------------------ */
 
 static int verify_all(struct line_run *run)
 {
-	run_threads(run, line_verify_run, 0);
+	run_threads(run, line_verify_run);
 	line_say("verified as %zu phones at %s, %zu not", run->verified,
 	    run->job->config->redirector, run->unverified);
 	return run->unverified ? EX_PROTOCOL : EX_OK;
@@ -248,6 +263,7 @@ static int open_folder(struct line_run *run)
 static int work(struct line_run *run)
 {
 	int status = open_folder(run), ended;
+	struct line_progress progress;
 	size_t i;
 
 	if (status != EX_OK)
@@ -257,7 +273,14 @@ static int work(struct line_run *run)
 	if (run->before)
 		line_say("going on: %zu of %zu phones are done", run->before, run->phones.listed);
 	run->started_ms = run->last_answer_ms = clock_monotonic_ms();
-	run_threads(run, line_chunks_run, 1);
+	/* New ones first: a run that is stopped again and again still comes to an end. */
+	run_threads(run, line_chunks_run);
+	run_threads(run, line_refresh_run);
+	get_progress(run, &progress);
+	line_progress_end(&progress);
+	if (run->without_key)
+		line_say(
+		    "%zu phones have no key here: no phone.p12 was made of them", run->without_key);
 	status = tell_end(run);
 	ended = line_write_results(run);
 	if (status == EX_OK)

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "factory-ca/line/front_call.h"
 #include "factory-ca/line/journal.h"
 #include "factory-ca/line/run.h"
 #include "factory-ca/line/store.h"
@@ -24,6 +25,7 @@ struct line_run {
 	pthread_mutex_t lock; /* what is below, and journal and phones' states while threads run */
 	size_t next; /* of phones.items */
 	size_t before, done, refused, verified, unverified;
+	size_t without_key; /* done, and no key here to make a PKCS#12 of */
 	int64_t last_answer_ms; /* when the factory was last heard of */
 	int is_away;
 	int stop; /* an exit status; 0: go on */
@@ -39,6 +41,15 @@ int line_run_is_stopping(struct line_run *run);
 size_t line_run_take(struct line_run *run, int (*is_wanted)(const struct line_phone *phone),
     struct line_phone **taken, size_t max);
 
+/* The factory, or we ourselves, do not take the phone: says so with what to do about it. Any
+ * thread. */
+void line_refuse(
+    struct line_run *run, struct line_phone *phone, const char *code, const char *detail);
+/* After a call, with how it ended: 1 when it is to be made again, after a pause. `attempt` counts
+ * those that brought nothing. The run was stopped where asking again is of no use. Any thread. */
+int line_is_to_ask_again(
+    struct line_run *run, enum err err, const struct front_outcome *outcome, unsigned attempt);
+
 /* What can be checked before the first key is made: an exit status, told. line_check() does all of
  * it, with line_check_order(): the order as the factory has it, and the chain. */
 int line_check(struct line_run *run);
@@ -49,8 +60,10 @@ int line_run_takes_key(const struct line_run *run, enum key_type type);
 /* Writes labels and the list of refused phones: an exit status, told. */
 int line_write_results(const struct line_run *run);
 
-/* The life of a thread that gets certificates, and of one that verifies them. */
+/* The life of a thread that gets certificates, of one that asks whether those of earlier runs still
+ * count, and of one that verifies them. */
 void line_chunks_run(struct line_run *run);
+void line_refresh_run(struct line_run *run);
 void line_verify_run(struct line_run *run);
 
 #endif

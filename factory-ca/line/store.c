@@ -281,6 +281,47 @@ static enum err put_pkcs12(const struct store *store, const struct line_phone *p
 	return err;
 }
 
+static int pkcs12_is_there(const struct store *store, const struct line_phone *phone)
+{
+	FILE *file = open_file(store, phone, "phone.p12");
+	PKCS12 *container = file ? d2i_PKCS12_fp(file, NULL) : NULL;
+	int opens =
+	    container && PKCS12_verify_mac(container, (const char *)store->pkcs12_password->bytes,
+			     (int)store->pkcs12_password->len) == 1;
+
+	if (file)
+		fclose(file);
+	PKCS12_free(container);
+	ERR_clear_error();
+	return opens;
+}
+
+enum err store_complete_pkcs12(const struct store *store, const struct line_phone *phone,
+    X509 *certificate, char why[STORE_WHY_LEN])
+{
+	STACK_OF(X509) *chain = NULL;
+	EVP_PKEY *key = NULL;
+	int key_is_there;
+	enum err err;
+
+	if (pkcs12_is_there(store, phone))
+		return ERR_OK;
+	key = read_key(store, phone, &key_is_there);
+	if (!key && !key_is_there)
+		return ERR_NOT_FOUND;
+	if (!key || EVP_PKEY_eq(X509_get0_pubkey(certificate), key) != 1 ||
+	    !store_issuer_of(store, certificate)) {
+		err = fail(ERR_SIGNATURE, why, "key.pem", "not the key of the phone's certificate");
+	} else {
+		chain = chain_of(store, certificate);
+		err = put_pkcs12(store, phone, certificate, key, chain, why);
+	}
+	sk_X509_free(chain);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return err;
+}
+
 enum err store_certificate(const struct store *store, const struct line_phone *phone,
     X509 *certificate, EVP_PKEY *key, char why[STORE_WHY_LEN])
 {

@@ -56,6 +56,10 @@ X509 *store_issuer_of(const struct store *store, X509 *certificate);
 MUST_CHECK enum err store_certificate(const struct store *store, const struct line_phone *phone,
     X509 *certificate, EVP_PKEY *key, char why[STORE_WHY_LEN]);
 
+/* Makes the PKCS#12 where there is none that the password opens, of the certificate and the key
+ * that is on disk. ERR_NOT_FOUND: no key is; ERR_SIGNATURE: it is another certificate's; ERR_IO. */
+MUST_CHECK enum err store_complete_pkcs12(const struct store *store, const struct line_phone *phone,
+    X509 *certificate, char why[STORE_WHY_LEN]);
 /* The phone's certificate on disk, to be freed; NULL: none that can be read. */
 X509 *store_read_certificate(const struct store *store, const struct line_phone *phone);
 /* The device's serial number in a certificate's subject; "" when it has none of ours. */

@@ -278,6 +278,78 @@ key_type: rsa2048
         self.assertNotIn("\r", said)
 
 
+class Finished(Case):
+    """What became of phones since they were done: a folder of yesterday makes no label of yesterday."""
+
+    def setUp(self):
+        super().setUp()
+        self.macs = line.macs(3)
+        self.order = line.order(self.macs)
+        status, said = factory_line(self.order, self.out, *span(self.macs))
+        self.assertEqual(status, 0, said)
+        self.before = self.labels()
+
+    def again(self, *more):
+        return factory_line(self.order, self.out, *span(self.macs), *more)
+
+    def test_a_code_that_was_rotated(self):
+        code = line.factory_ca("code", "--reference", self.order, "--mac", self.macs[1], "--rotate").stdout.decode().strip()
+        for list_of_another in (0, 1):
+            status, said = self.again() if not list_of_another else factory_line(self.order, self.out, *span(self.macs[:1]))
+            self.assertEqual(status, 0, said)
+            self.assertEqual("its label is void" in said, not list_of_another, said)
+            self.assertEqual([row["claim_code"] for row in self.labels()],
+                             [self.before[0]["claim_code"], code, self.before[2]["claim_code"]])
+            self.assertIn(code.encode(), read(self.out, "labels.zpl"))
+            self.assertNotIn(self.before[1]["claim_code"].encode(), read(self.out, "labels.zpl"))
+
+    def test_a_phone_that_was_scrapped(self):
+        line.factory_ca("revoke", "--mac", self.macs[1], "--reason", "scrapped")
+        status, said = self.again()
+        self.assertEqual(status, 65, said)
+        self.assertIn(f"{self.macs[1]} ({self.macs[1]}): revoked: its certificate was revoked; put the phone aside", said)
+        self.assertIn("/s, 1 refused", said)
+        self.assertEqual([row["mac"] for row in self.labels()], [self.macs[0], self.macs[2]])
+        self.assertEqual(read(self.out, "labels.zpl").count(b"^XA"), 2)
+        with open(os.path.join(self.out, "refused.csv"), newline="") as file:
+            self.assertEqual([(row["mac"], row["code"]) for row in csv.DictReader(file)], [(self.macs[1], "revoked")])
+        # Of another list it is told, and no reason for that list to fail.
+        status, said = factory_line(self.order, self.out, *span(self.macs[:1]))
+        self.assertEqual(status, 0, said)
+        self.assertIn("revoked", said)
+        self.assertEqual([row["mac"] for row in self.labels()], [self.macs[0], self.macs[2]])
+
+    def test_a_key_that_another_run_made(self):
+        line.factory_ca("rekey", "--mac", self.macs[0], "--reason", "board replaced")
+        elsewhere = line.path("elsewhere")
+        self.assertEqual(factory_line(self.order, elsewhere, *span(self.macs[:1]))[0], 0)
+        status, said = self.again()
+        self.assertEqual(status, 65, said)
+        self.assertIn("mac_has_other_key: its certificate was replaced; the live one (", said)
+        self.assertEqual([row["mac"] for row in self.labels()], self.macs[1:])
+
+    def test_pkcs12_of_phones_that_are_done(self):
+        password = write(line.path("late-password"), "s3cret words\n")
+        os.chmod(password, 0o600)
+        os.unlink(f"{self.out}/{self.macs[2]}/key.pem")
+        more = "--pkcs12", "--pkcs12-password-file", password
+        status, said = self.again(*more)
+        self.assertEqual(status, 0, said)
+        self.assertIn("1 phones have no key here: no phone.p12 was made of them", said)
+        self.assertNotIn("phone.p12", os.listdir(f"{self.out}/{self.macs[2]}"))
+        for mac in self.macs[:2]:
+            opened = run("openssl", "pkcs12", "-in", f"{self.out}/{mac}/phone.p12", "-nodes", "-passin", "pass:s3cret words")
+            self.assertIn(read(self.out, mac, "certificate.pem").strip(), opened.stdout)
+            self.assertEqual(opened.stdout.count(b"BEGIN CERTIFICATE"), 3)
+        # There already: it stays. Another password: it is made again.
+        kept = read(self.out, self.macs[0], "phone.p12")
+        self.assertEqual(self.again(*more)[0], 0)
+        self.assertEqual(read(self.out, self.macs[0], "phone.p12"), kept)
+        write(password, "another\n")
+        self.assertEqual(self.again(*more)[0], 0)
+        run("openssl", "pkcs12", "-in", f"{self.out}/{self.macs[0]}/phone.p12", "-nodes", "-passin", "pass:another")
+
+
 class Faults(Case):
 
     def test_kill_at_any_moment(self):
