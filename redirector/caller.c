@@ -57,6 +57,9 @@ int caller_is_admitted(
 void caller_note_outcome(const struct caller *caller, const struct abuse *abuse,
     const struct server_peer *peer, enum decide_reason reason, const struct mac *named)
 {
+	/* Its own MAC is what its certificate proves, and nothing that it tries. */
+	int is_probe = named != NULL && !mac_equal(named, &caller->id.mac);
+
 	switch (reason) {
 	case DECIDE_METHOD: /* some phones upload by themselves */
 	case DECIDE_NO_CREDENTIALS: /* many ask first and log in then */
@@ -72,7 +75,7 @@ void caller_note_outcome(const struct caller *caller, const struct abuse *abuse,
 	case DECIDE_DEAD_CERTIFICATE:
 	case DECIDE_OTHER_DEVICE:
 		abuse_note_failure(abuse, peer, caller_fingerprint(caller),
-		    named != NULL ? named : &caller->id.mac, decide_reason_name(reason));
+		    named != NULL ? named : &caller->id.mac, is_probe, decide_reason_name(reason));
 		return;
 	default:
 		abuse_note_verified(abuse, peer, caller_fingerprint(caller), &caller->id.mac);

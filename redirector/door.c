@@ -57,5 +57,5 @@ void door_on_refusal(
 		metrics_add(METRIC_HANDSHAKES_FAILED, cause, 1);
 	if (is_failure(refusal, cause))
 		abuse_note_failure(
-		    &entrance->handler->abuse, peer, NULL, NULL, server_refusal_name(refusal));
+		    &entrance->handler->abuse, peer, NULL, NULL, 0, server_refusal_name(refusal));
 }

@@ -425,6 +425,16 @@ unsigned format_settings_body(const struct format *format)
 	return body;
 }
 
+int format_tells(const struct format *format, const char *value)
+{
+	for (unsigned body = 0; body < format->body_count; body++)
+		for (int i = 0; i < VALUE_COUNT; i++)
+			if (strcmp(format_value_names[i], value) == 0 &&
+			    format_body_uses(&format->bodies[body], (enum value)i))
+				return 1;
+	return 0;
+}
+
 unsigned format_body_count(const struct format *format)
 {
 	return format->body_count;

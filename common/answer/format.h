@@ -52,6 +52,10 @@ struct answer_values {
 	size_t trust_anchor_count;
 };
 
+/* 1 when some body tells the phone this value, named as the member of struct answer_values: formats
+ * of phones that know no fallback URLs or trust anchors have no place for them. */
+int format_tells(const struct format *format, const char *value);
+
 /* Which of a format's files a path names. */
 enum file_kind {
 	FILE_OWN, /* the phone's own file: `body` tells which */

@@ -98,6 +98,17 @@ static json_t *rendered(
 	return made ? made : json_null();
 }
 
+/* What the profile says and phones of this format are not told. */
+static json_t *left_out(const struct format *format, const struct answer_values *values)
+{
+	json_t *names = json_array();
+	if (values->fallback_count > 0 && !format_tells(format, "fallback_urls"))
+		json_array_append_new(names, json_string("fallback_urls"));
+	if (values->trust_anchor_count > 0 && !format_tells(format, "trust_anchors"))
+		json_array_append_new(names, json_string("trust_anchors"));
+	return names;
+}
+
 static void reply(struct request *request, const struct format *format)
 {
 	struct preview *preview = request->state;
@@ -107,7 +118,7 @@ static void reply(struct request *request, const struct format *format)
 	json_t *fallbacks = json_array(), *stage_one = json_null();
 	for (size_t i = 0; i < values.fallback_count; i++)
 		json_array_append_new(fallbacks, json_string(values.fallback_urls[i]));
-	json_t *body = rendered(format, settings, &values);
+	json_t *body = rendered(format, settings, &values), *unsaid = left_out(format, &values);
 	if (preview->carry.is_staged) {
 		values.provisioning_url = MADE_UP_STAGE_URL;
 		values.fallback_count = values.trust_anchor_count = 0;
@@ -115,10 +126,11 @@ static void reply(struct request *request, const struct format *format)
 	}
 	mac_format(&values.mac, mac);
 	request_reply_json(request, 200,
-	    json_pack("{ss ss ss ss ss so ss so so}", "mac", mac, "model", values.model, "format",
-		format_name(format), "content_type", format_content_type(format),
+	    json_pack("{ss ss ss ss ss so ss so so so}", "mac", mac, "model", values.model,
+		"format", format_name(format), "content_type", format_content_type(format),
 		"provisioning_url", (const char *)preview->url.bytes, "fallback_urls", fallbacks,
-		"admin_password", MADE_UP_PASSWORD, "body", body, "stage_one", stage_one));
+		"admin_password", MADE_UP_PASSWORD, "body", body, "stage_one", stage_one,
+		"left_out", unsaid));
 }
 
 /* Takes the phone; 0 when there is none such. */

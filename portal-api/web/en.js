@@ -134,6 +134,7 @@ export const t = {
     anchors: 'Certificates that the phone should trust', anchorsHint: 'PEM; empty for the usual authorities.', changeText: 'A change is in force for all phones of this profile when they come next.', remove: 'Remove', removeText: (name) => `Remove the profile ${name}? Phones must not use it any more.`,
     preview: 'Preview', previewText: 'What a phone would get with what stands in the form now.', previewFor: 'Phone', sample: 'A phone that we made up', previewUrls: 'Where it is sent', previewAnswer: 'The answer, in the phone’s own format', previewNone: 'With a claimed phone you would see its whole answer here.',
     previewLater: 'The whole answer cannot be shown here at the moment.', previewWrong: 'The phone could not be given this',
+    leftOut: { fallback_urls: 'Phones of this model know one URL only: they are not told the fallback URLs.', trust_anchors: 'Phones of this model cannot be told which certificates to trust: your server needs one of a usual authority.' },
   },
 
   events: { title: 'Events', text: 'What your phones did, the latest first. Programs read the same as a feed.', at: 'When', kind: 'What', from: 'From', detail: 'Details', none: 'No events yet', noneText: 'As soon as one of your phones comes, you see it here.' },
@@ -170,7 +171,7 @@ export const t = {
   shipments: { title: 'Ship notices', text: 'Tell which phones were sold to whom: they are claimed without a code.', itsp: 'ITSP', macs: 'MACs', macsHint: 'One on each line, up to 10,000.', send: 'Record', good: ['created', 'existing', 'replaced'], allDone: (number) => `${count(number, 'phone is', 'phones are')} recorded.`, someFailed: (good, bad) => `${count(good, 'phone', 'phones')} recorded, ${bad.toLocaleString('en-GB')} not:`, codes: { unknown_device: 'not on record', duplicate: 'twice in this list' } },
   security: {
     title: 'Security events', text: 'What somebody should look at.', any: 'Any', none: 'Nothing to worry about', noneText: 'No security event fits.',
-    kinds: { mac_mismatch: 'Another phone’s MAC', claim_code_wrong: 'Wrong claim code', scan: 'MAC scan', clone_suspected: 'Clone suspected', dead_certificate: 'Dead certificate used', sign_in_guessing: 'Guessing at sign-in', abuse_alarm: 'Abuse alarm' },
+    kinds: { mac_mismatch: 'Another phone’s MAC', claim_code_wrong: 'Wrong claim code', scan: 'MAC scan', clone_suspected: 'Clone suspected', dead_certificate: 'Dead certificate used', sign_in_guessing: 'Guessing at sign-in', second_factor_guessing: 'Guessing codes, with the password', abuse_alarm: 'Abuse alarm' },
   },
   audit: {
     title: 'Audit log', text: 'Who did what to which object. Nothing here can be changed or removed.', any: 'Any', action: 'What', object: 'To what', objectId: 'Its id', actor: 'Who', show: 'What changed', chain: 'Chain', waits: 'Waits', chained: (number) => `No. ${number.toLocaleString('en-GB')}`, none: 'No entries', noneText: 'Nothing fits this search.',
@@ -191,7 +192,6 @@ export const t = {
       claimed_elsewhere: 'Your proof is right, and another provider still holds this phone.',
       claim_differs: 'You hold this phone already, with another profile. Change it on the phone’s page.',
       version_mismatch: 'Somebody else changed this in the meantime. Load the page again and decide anew.',
-      in_use: 'Something still uses it.',
       name_taken: 'There is one with this name already.',
       email_taken: 'Somebody signs in with this address already.',
       wrong_password: 'This is not your password.',

@@ -243,16 +243,16 @@ static void look_for_scan(const struct abuse *abuse, uint64_t source, const stru
 }
 
 void abuse_note_failure(const struct abuse *abuse, const struct server_peer *peer,
-    const struct fingerprint *fingerprint, const struct mac *probed, const char *reason)
+    const struct fingerprint *fingerprint, const struct mac *mac, int is_probe, const char *reason)
 {
 	uint64_t source = source_of_address(&peer->address);
-	struct subject subject = {.source = peer->text, .fingerprint = fingerprint, .mac = probed};
+	struct subject subject = {.source = peer->text, .fingerprint = fingerprint, .mac = mac};
 	int64_t now = now_ms();
 
 	if (source == 0)
 		return;
-	if (probed != NULL)
-		look_for_scan(abuse, source, &subject, probed, now);
+	if (is_probe)
+		look_for_scan(abuse, source, &subject, mac, now);
 	if (is_exempt(abuse, peer))
 		return;
 	charge_source(abuse, source, &subject, reason, now);
@@ -270,7 +270,7 @@ void abuse_note_guess(const struct abuse *abuse, const struct server_peer *peer,
 	const struct mac *probed = mac_to_uint(mac) != 0 ? mac : NULL;
 	struct subject subject = {.source = peer->text, .mac = probed};
 
-	abuse_note_failure(abuse, peer, NULL, probed, "wrong_credentials");
+	abuse_note_failure(abuse, peer, NULL, probed, probed != NULL, "wrong_credentials");
 	if (charge(record, &abuse->policy->certificate, now) &&
 	    alarm_is_due(&record->alarm_ms, now, ALARM_EVERY_MS))
 		raise_alarm(abuse, ABUSE_GUESSING, &subject, "wrong_credentials");

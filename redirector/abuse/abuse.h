@@ -57,10 +57,11 @@ int abuse_admits(const struct abuse *abuse, const struct server_peer *peer);
 int abuse_admits_certificate(const struct abuse *abuse, const struct server_peer *peer,
     const struct fingerprint *fingerprint);
 
-/* Something that a phone of ours does not do. `fingerprint` and `probed` (the MAC that was asked
- * for) may be NULL; `reason` is a literal. */
+/* Something that a phone of ours does not do. `fingerprint` and `mac` (of which phone) may be NULL;
+ * `is_probe`: that is another phone's MAC than its own, or a guess, and many are a scan. `reason`
+ * is a literal. */
 void abuse_note_failure(const struct abuse *abuse, const struct server_peer *peer,
-    const struct fingerprint *fingerprint, const struct mac *probed, const char *reason);
+    const struct fingerprint *fingerprint, const struct mac *mac, int is_probe, const char *reason);
 /* Wrong credentials. `user` is a hash of the user name; `mac` is zeros when it is none. The source
  * is charged; a user that is guessed at from many is only told of, as a ban would lock it out. */
 void abuse_note_guess(const struct abuse *abuse, const struct server_peer *peer,

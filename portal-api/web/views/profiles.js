@@ -114,6 +114,7 @@ async function rendered(phone, all) {
   try {
     const answer = await api.ask('/v1/profiles/preview', { mac: phone.mac, profile: body(all) });
     return h('div', { class: 'stack tight' }, h('h3', {}, t.profiles.previewAnswer),
+      answer.left_out.map((name) => notice('warn', t.profiles.leftOut[name])),
       answer.stage_one && [h('p', {}, t.profiles.stageOne), h('pre', {}, answer.stage_one), h('p', {}, t.profiles.stageTwo)], h('pre', {}, answer.body));
   } catch (problem) {
     if (problem.status === 422) return notice('warn', t.profiles.previewWrong, ...(problem.errors ?? []).map((each) => h('p', { class: 'small' }, each.detail)));

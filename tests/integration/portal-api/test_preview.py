@@ -38,6 +38,7 @@ class Preview(Case):
                           os.path.join(ROOT, f"redirector/formats/{name}.format"), "--mac", MAC, "--model", model, "--serial", "SN7",
                           "--url", PROFILE["provisioning_url"], "--fallback", PROFILE["fallback_urls"][0],
                           "--password", shown["admin_password"]).stdout.decode()
+            self.assertEqual(shown["left_out"], [] if name == "json" else ["fallback_urls"])
             mine = [line for line in shown["body"].splitlines() if "Aa0Bb1Cc2Dd3Ee4F" not in line]
             self.assertTrue(set(mine) <= set(printed.splitlines()), (mine, printed))
 

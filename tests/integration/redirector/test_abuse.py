@@ -107,6 +107,13 @@ class Sources(unittest.TestCase):
         self.assertFalse([row for row in redirector.log()
                           if row["event"] == "abuse_alarm" and row["peer"].startswith("127.3.")])
 
+    def test_phones_with_dead_certificates_in_a_row_are_no_scan(self):
+        self.assertEqual(boot(redirector.phone(), "127.3.2.1").status, 200)
+        for phone in [redirector.phone("yealink", live=False) for _ in range(40)]:
+            self.assertEqual(boot(phone, "127.3.2.1", f"/{phone.mac.lower()}.cfg").status, 404)
+        self.assertFalse([row for row in redirector.log()
+                          if row["event"] == "abuse_alarm" and row["peer"] == "127.3.2.1"])
+
     def test_a_network_raises_an_alarm_and_is_not_banned(self):
         for number in range(61):
             self.assertIsNone(boot(None, f"127.4.1.{number + 1}"))

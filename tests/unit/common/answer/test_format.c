@@ -117,6 +117,18 @@ START_TEST(stage_one_may_have_a_body_of_its_own)
 }
 END_TEST
 
+START_TEST(tells_what_its_bodies_use)
+{
+	struct format *format = parse(HEAD "own: {mac}.more -> more\n" BODY
+					   "--- more\n{{each fallback_urls}}{{item}}{{/each}}\n");
+
+	ck_assert(format_tells(format, "provisioning_url"));
+	ck_assert(format_tells(format, "fallback_urls"));
+	ck_assert(!format_tells(format, "trust_anchors"));
+	format_free(format);
+}
+END_TEST
+
 START_TEST(refuses_to_leave_other_accounts_open)
 {
 	static const char TEXT[] = HEAD "--- a\n{{admin_password}} {{provisioning_url}}\n";
@@ -395,6 +407,7 @@ int main(void)
 	LOOP(accepts, GOOD);
 	LOOP(refuses_with_the_place, BAD);
 	tcase_add_test(tests, stage_one_may_have_a_body_of_its_own);
+	tcase_add_test(tests, tells_what_its_bodies_use);
 	tcase_add_test(tests, refuses_to_leave_other_accounts_open);
 	tcase_add_test(tests, refuses_odd_names_and_huge_files);
 	LOOP(matches_paths, PATHS);

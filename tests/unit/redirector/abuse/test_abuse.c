@@ -92,7 +92,7 @@ static int failures_until_ban(const struct server_peer *peer, int most)
 	for (int i = 0; i < most; i++) {
 		if (!abuse_admits(worker(), peer))
 			return i;
-		abuse_note_failure(worker(), peer, NULL, NULL, "handshake");
+		abuse_note_failure(worker(), peer, NULL, NULL, 0, "handshake");
 	}
 	return -1;
 }
@@ -120,7 +120,7 @@ START_TEST(an_exempt_source_is_never_banned)
 
 	ck_assert_int_eq(failures_until_ban(&peer, 1000), -1);
 	for (int i = 0; i < 100; i++)
-		abuse_note_failure(worker(), &peer, &fingerprint, NULL, "not_live");
+		abuse_note_failure(worker(), &peer, &fingerprint, NULL, 0, "not_live");
 	ck_assert(abuse_admits_certificate(worker(), &peer, &fingerprint));
 	ck_assert_int_eq(all_alarms(), 0);
 }
@@ -134,7 +134,7 @@ START_TEST(an_office_with_one_bad_phone_is_not_banned)
 
 	abuse_note_verified(worker(), &office, &good, &mac);
 	for (int i = 0; i < 200; i++)
-		abuse_note_failure(worker(), &office, &bad, NULL, "not_live");
+		abuse_note_failure(worker(), &office, &bad, NULL, 0, "not_live");
 	ck_assert(abuse_admits(worker(), &office));
 	/* Its certificate is, wherever it comes from. */
 	struct server_peer elsewhere = peer_of("203.0.113.1");
@@ -174,7 +174,7 @@ START_TEST(a_scan_of_macs_is_told_once)
 	for (unsigned i = 0; i < 100; i++) {
 		struct mac mac;
 		ck_assert_int_eq(mac_from_uint(0x001565000000 + i, &mac), ERR_OK);
-		abuse_note_failure(worker(), &peer, &fingerprint, &mac, "other_mac");
+		abuse_note_failure(worker(), &peer, &fingerprint, &mac, 1, "other_mac");
 	}
 	ck_assert_int_eq(alarms(ABUSE_SCAN), 1);
 	ck_assert_int_eq(all_alarms(), 1);
@@ -191,7 +191,7 @@ START_TEST(a_certificate_that_scans_from_many_places_is_seen)
 		snprintf(text, sizeof(text), "198.51.%u.1", i);
 		struct server_peer peer = peer_of(text);
 		ck_assert_int_eq(mac_from_uint(0x001565000000 + i, &mac), ERR_OK);
-		abuse_note_failure(worker(), &peer, &fingerprint, &mac, "other_mac");
+		abuse_note_failure(worker(), &peer, &fingerprint, &mac, 1, "other_mac");
 	}
 	ck_assert_int_eq(alarms(ABUSE_SCAN), 1);
 }
@@ -204,7 +204,7 @@ START_TEST(a_network_only_alarms)
 	for (int i = 0; i < 2000; i++) {
 		snprintf(text, sizeof(text), "192.0.2.%d", i % 250);
 		struct server_peer peer = peer_of(text);
-		abuse_note_failure(worker(), &peer, NULL, NULL, "handshake");
+		abuse_note_failure(worker(), &peer, NULL, NULL, 0, "handshake");
 		ck_assert(abuse_admits(worker(), &peer));
 	}
 	ck_assert_int_eq(alarms(ABUSE_NETWORK), 1);
