@@ -66,7 +66,7 @@ while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 
 # A port on request, and a clear word when it is taken.
 "$cluster" stop "$work/b"
-coproc HOLDER { python3 -uc '
+coproc HOLDER { exec python3 -uc '
 import random, socket, sys
 s = socket.socket(); s.bind(("127.0.0.1", random.randrange(10240, 32000))); s.listen(); print(s.getsockname()[1]); sys.stdin.read()'; }
 holder=$HOLDER_PID # unset by bash as soon as it ends
