@@ -66,6 +66,9 @@ export const lister = (path, name, query = {}) => async (cursor) => {
   return [page[name], page.next];
 };
 
+/** The same for a list that comes whole. */
+export const listerOfAll = (path, name) => async () => [(await get(path))[name], null];
+
 // --- A portal that is away for a while ---
 
 export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });

@@ -33,7 +33,7 @@ export const tokenList = ({ path, onePath, writes, reload }) => pages(t.tokens.t
       await api.remove(`${onePath}/${token.id}`);
       await reload();
     }, 'plain danger', { 'aria-label': t.tokens.revokeWhich(token.name) })), 'actions'],
-], api.lister(path, 'tokens'), empty(t.tokens.none, t.tokens.noneText));
+], api.listerOfAll(path, 'tokens'), empty(t.tokens.none, t.tokens.noneText));
 
 /** A successor; both hold for as long as is chosen. */
 async function rotate(token, onePath, reload) {

@@ -17,7 +17,7 @@ export async function webhooks({ path, reload, go }) {
     [t.webhooks.kinds, kindsOf],
     [t.webhooks.state, state],
     [t.created, (hook) => when(hook.created_at)],
-  ], api.lister('/v1/webhooks', 'webhooks'), empty(t.webhooks.none, t.webhooks.noneText));
+  ], api.listerOfAll('/v1/webhooks', 'webhooks'), empty(t.webhooks.none, t.webhooks.noneText));
   return [head(t.webhooks.title, t.webhooks.text), mayChange() && create(go), list];
 }
 
