@@ -8,7 +8,8 @@ static const struct outcome outcomes[] = {
     {"version_mismatch", PROBLEM_VERSION_MISMATCH, NULL, NULL,
 	"It was changed since you read it: read it again and decide anew."},
     {"name_taken", PROBLEM_NAME_TAKEN, NULL, NULL, "Another one has this name."},
-    {"in_use", PROBLEM_IN_USE, NULL, NULL, "Something else still depends on it."},
+    {"in_use", PROBLEM_IN_USE, NULL, NULL,
+	"Something else depended on it a moment ago: try again."},
     {"purged", PROBLEM_PASSWORD_PURGED, NULL, NULL,
 	"The password was purged after its delivery; rotate or rearm makes a new one."},
     {"needs_password", PROBLEM_VERSION_MISMATCH, NULL, NULL,
@@ -58,7 +59,7 @@ static const struct outcome outcomes[] = {
 	"It was used, replaced by a newer one, or is too old: ask for a new one."},
     {"nothing_proposed", PROBLEM_NOT_READY, NULL, NULL,
 	"No second factor waits to be confirmed: begin again."},
-    {"url_not_approved", PROBLEM_INVALID, "provisioning_url", "not_approved",
+    {"url_not_approved", PROBLEM_INVALID, "provisioning_url", "host_not_approved",
 	"The host is not under a domain that the manufacturer approved for you."},
     {"not_receiving", PROBLEM_NOT_READY, NULL, NULL, "The job was already handed in."},
 };
