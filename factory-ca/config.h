@@ -37,6 +37,7 @@ struct factory_config {
 	int64_t
 	    signer_unlock_ms; /* how long custodians' opening lasts; 0: until the signer stops */
 	int64_t signer_operators; /* who must sign a statement: 1 or 2 */
+	int64_t signer_threads; /* beside its loop; not with a token */
 	int signer_pkcs11_connect; /* the token's module may make connections */
 	/* database */
 	char *database_conninfo; /* of the front and of the commands */

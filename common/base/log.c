@@ -1,11 +1,13 @@
 /*
- * The logger: JSON lines, each one write(2). Values are hostile until escaped. Runs in every
- * process, also out of memory: it allocates nothing. It never waits for whoever reads the log.
+ * The logger: JSON lines, each one write(2) but where they are held. Values are hostile until
+ * escaped. Runs in every process, also out of memory: it allocates nothing. It never waits for
+ * whoever reads the log.
  */
 #include "common/base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +29,12 @@ static const char END[] = "}\n", END_CUT[] = ",\"truncated\":true}\n";
 static const char *program = "firstring";
 static enum log_level least = LOG_LEVEL_INFO;
 static int out_fd = STDERR_FILENO;
+static unsigned holds;
+/* Lines that wait for log_release(): as many as a pipe takes without mixing in another's. */
+static struct {
+	char text[PIPE_BUF];
+	size_t len;
+} held;
 
 void log_set_program(const char *name)
 {
@@ -205,6 +213,32 @@ static void line_put_field(struct line *line, const struct log_field *field)
 		line->len = mark;
 }
 
+/* Nothing can be done about a log that cannot be written, and nothing waits for it. */
+static void write_out(const char *text, size_t len)
+{
+	while (write(out_fd, text, len) < 0 && errno == EINTR)
+		;
+}
+
+static void write_held(void)
+{
+	if (held.len > 0)
+		write_out(held.text, held.len);
+	held.len = 0;
+}
+
+static void hold(const struct line *line)
+{
+	if (line->len > sizeof(held.text) - held.len)
+		write_held();
+	if (line->len > sizeof(held.text)) {
+		write_out(line->text, line->len);
+		return;
+	}
+	memcpy(held.text + held.len, line->text, line->len);
+	held.len += line->len;
+}
+
 void log_write(
     enum log_level level, const char *event, const struct log_field *fields, size_t count)
 {
@@ -225,9 +259,27 @@ void log_write(
 	const char *end = line.full ? END_CUT : END;
 	memcpy(line.text + line.len, end, strlen(end));
 	line.len += strlen(end);
-	/* Nothing can be done about a log that cannot be written, and nothing waits for it. */
-	while (write(out_fd, line.text, line.len) < 0 && errno == EINTR)
-		;
+	if (holds > 0 && level < LOG_LEVEL_ERROR) {
+		hold(&line);
+	} else {
+		write_held();
+		write_out(line.text, line.len);
+	}
+	errno = saved;
+}
+
+void log_hold(void)
+{
+	holds++;
+}
+
+void log_release(void)
+{
+	int saved = errno;
+
+	CHECK(holds > 0);
+	if (--holds == 0)
+		write_held();
 	errno = saved;
 }
 

@@ -1,10 +1,11 @@
 /*
- * The logger: one JSON object a line on stderr, written with one write(2).
+ * The logger: one JSON object a line on stderr, written with one write(2), or several held
+ * together.
  *
  * Values may come from the Internet: they are escaped to printable ASCII and cut at
  * LOG_VALUE_MAX bytes, so that a line stays one line. Fields are typed; there is none for
  * struct secret, so a secret cannot be printed without first being copied out of it.
- * Runs in every process. It does not rotate, buffer or send: journald does that.
+ * Runs in every process. It does not rotate or send: journald does that.
  */
 #ifndef FIRSTRING_BASE_LOG_H
 #define FIRSTRING_BASE_LOG_H
@@ -68,6 +69,14 @@ void log_write(
 #define LOG_INFO(event, ...) LOG_AT(LOG_LEVEL_INFO, event __VA_OPT__(, ) __VA_ARGS__)
 #define LOG_WARN(event, ...) LOG_AT(LOG_LEVEL_WARN, event __VA_OPT__(, ) __VA_ARGS__)
 #define LOG_ERROR(event, ...) LOG_AT(LOG_LEVEL_ERROR, event __VA_OPT__(, ) __VA_ARGS__)
+
+/*
+ * Where many lines come at once: between these two, lines are written several in one write(2), all
+ * of them when the last hold is released. An error is written at once, after those before it. For
+ * processes of one thread.
+ */
+void log_hold(void);
+void log_release(void);
 
 /* The program name in each line ("redirector"); a literal. Default "firstring". */
 void log_set_program(const char *program);

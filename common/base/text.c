@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "common/base/secret.h"
+
 static void hex_write(const void *bytes, size_t len, char *text, const char *digits)
 {
 	const uint8_t *octets = bytes;
@@ -78,21 +80,27 @@ static void base64_write(
     struct buf *out, const void *bytes, size_t len, const char *alphabet, char pad, size_t columns)
 {
 	const uint8_t *octets = bytes;
-	size_t column = 0;
+	char chunk[256];
+	size_t column = 0, filled = 0;
 
 	for (size_t i = 0; i < len; i += 3) {
-		char symbols[4];
-		size_t count =
-		    base64_group(octets + i, len - i < 3 ? len - i : 3, alphabet, pad, symbols);
 		if (columns > 0 && column == columns) {
-			buf_put_u8(out, '\n');
+			chunk[filled++] = '\n';
 			column = 0;
 		}
-		buf_put(out, symbols, count);
+		size_t count = base64_group(
+		    octets + i, len - i < 3 ? len - i : 3, alphabet, pad, chunk + filled);
 		column += count;
+		filled += count;
+		if (filled > sizeof(chunk) - 6) {
+			buf_put(out, chunk, filled);
+			filled = 0;
+		}
 	}
 	if (columns > 0 && len > 0)
-		buf_put_u8(out, '\n');
+		chunk[filled++] = '\n';
+	buf_put(out, chunk, filled);
+	bytes_wipe(chunk, sizeof(chunk));
 }
 
 void base64_encode(struct buf *out, const void *bytes, size_t len, size_t columns)
@@ -108,9 +116,13 @@ void base64url_encode(struct buf *out, const void *bytes, size_t len)
 /* 0..63, or -1 for what is no symbol. */
 static int base64_symbol(char symbol)
 {
-	const char *place = symbol != '\0' ? strchr(BASE64, symbol) : NULL;
-
-	return place != NULL ? (int)(place - BASE64) : -1;
+	if (symbol >= 'A' && symbol <= 'Z')
+		return symbol - 'A';
+	if (symbol >= 'a' && symbol <= 'z')
+		return symbol - 'a' + 26;
+	if (symbol >= '0' && symbol <= '9')
+		return symbol - '0' + 52;
+	return symbol == '+' ? 62 : symbol == '/' ? 63 : -1;
 }
 
 static int is_white_space(char symbol)
@@ -120,8 +132,9 @@ static int is_white_space(char symbol)
 
 enum err base64_decode(const char *text, size_t text_len, struct buf *out)
 {
-	size_t start = out->len, padding = 0, symbols = 0;
+	size_t start = out->len, padding = 0, symbols = 0, filled = 0;
 	enum err err = ERR_SYNTAX;
+	uint8_t chunk[192];
 	uint32_t bits = 0;
 
 	for (size_t i = 0; i < text_len; i++) {
@@ -137,17 +150,24 @@ enum err base64_decode(const char *text, size_t text_len, struct buf *out)
 		/* The bits that padding leaves over must be zero: one text, one meaning. */
 		if (padding > 2 || (bits & ((1u << (8 * padding)) - 1)) != 0)
 			goto bad;
-		buf_put(out,
-		    (uint8_t[]){(uint8_t)(bits >> 16), (uint8_t)(bits >> 8), (uint8_t)bits},
-		    3 - padding);
+		chunk[filled++] = (uint8_t)(bits >> 16);
+		chunk[filled++] = (uint8_t)(bits >> 8);
+		chunk[filled++] = (uint8_t)bits;
 		bits = 0;
+		if (filled == sizeof(chunk) || padding > 0) {
+			buf_put(out, chunk, filled - padding);
+			filled = 0;
+		}
 	}
 	if (symbols % 4 != 0)
 		goto bad;
+	buf_put(out, chunk, filled);
+	bytes_wipe(chunk, sizeof(chunk));
 	if (out->err == ERR_OK)
 		return ERR_OK;
 	err = out->err;
 bad:
+	bytes_wipe(chunk, sizeof(chunk));
 	if (out->len > start) {
 		out->len = start;
 		out->bytes[start] = 0;

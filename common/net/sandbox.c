@@ -70,7 +70,8 @@ enum err sandbox_allow_only(const char *const *const *allowed, const char *const
 	enum err err = ERR_IO;
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 
-	if (filter != NULL)
+	/* Threads that are there already are bound, too. */
+	if (filter != NULL && seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0)
 		err = ERR_OK;
 	for (size_t i = 0; err == ERR_OK && allowed[i] != NULL; i++)
 		err = add_rules(filter, SCMP_ACT_ALLOW, allowed[i]);

@@ -26,6 +26,8 @@
 
 enum {
 	GROUPS_RUNNING_MAX = 4, /* of one batch; more only waits in database and signer */
+	/* Of a worker: what waits there is answered well before the deadlines of both. */
+	GROUPS_RUNNING_MAX_OF_ALL = 16,
 	BATCHES_MAX = 64, /* of one worker */
 	BATCH_DEADLINE_MS =
 	    600000, /* for 10,000 rows, and once more for a station that reads late */
@@ -50,6 +52,8 @@ struct batch {
 	TAILQ_HEAD(group_list, group) groups; /* in the order of the rows */
 	size_t unfinished; /* groups filling or running */
 	size_t running;
+	TAILQ_ENTRY(batch) waiting_entry;
+	int is_waiting; /* for others to end: on the worker's list */
 	int paused;
 	int begun; /* the head of the answer is out */
 	enum err failed; /* the first group's failure; ERR_CLOSED: the station is gone */
@@ -66,12 +70,29 @@ static void drop_head(struct batch *batch)
 	free(group);
 }
 
+static void wait_for_others(struct batch *batch)
+{
+	if (batch->is_waiting)
+		return;
+	batch->is_waiting = 1;
+	TAILQ_INSERT_TAIL(&batch->call->front->waiting_batches, batch, waiting_entry);
+}
+
+static void stop_waiting(struct batch *batch)
+{
+	if (!batch->is_waiting)
+		return;
+	batch->is_waiting = 0;
+	TAILQ_REMOVE(&batch->call->front->waiting_batches, batch, waiting_entry);
+}
+
 static void batch_free(void *work)
 {
 	struct batch *batch = work;
 
 	while (!TAILQ_EMPTY(&batch->groups))
 		drop_head(batch);
+	stop_waiting(batch);
 	batch->call->front->batches--;
 	buf_free(&batch->line);
 	free(batch);
@@ -165,13 +186,21 @@ static void pump(struct batch *batch);
 static void on_group_done(enum err err, void *ctx)
 {
 	struct group *group = ctx;
-	struct batch *batch = group->batch;
+	struct batch *batch = group->batch, *next;
+	struct front *front = batch->call->front;
 
 	group->state = GROUP_DONE;
 	group->err = err;
+	front->batch_groups--;
 	batch->running--;
 	batch->unfinished--;
 	pump(batch);
+	/* The batch may be gone; the place that became free is for whoever waits longest. */
+	while (front->batch_groups < GROUPS_RUNNING_MAX_OF_ALL &&
+	       (next = TAILQ_FIRST(&front->waiting_batches)) != NULL) {
+		stop_waiting(next);
+		pump(next);
+	}
 }
 
 static int has_pending(const struct group *group)
@@ -196,6 +225,7 @@ static void start(struct batch *batch, struct group *group)
 	}
 	group->state = GROUP_RUNNING;
 	batch->running++;
+	batch->call->front->batch_groups++;
 	for (i = 0; i < group->count; i++)
 		rows[i] = &group->rows[i];
 	enrol_start(batch->call, rows, group->count, ENROL_WITH_CODES, on_group_done, group);
@@ -214,8 +244,13 @@ static void start_groups(struct batch *batch)
 
 		if (batch->running >= GROUPS_RUNNING_MAX)
 			return;
-		if (group->state == GROUP_FILLING && !(growing && batch->running > 0))
-			start(batch, group);
+		if (group->state != GROUP_FILLING || (growing && batch->running > 0))
+			continue;
+		if (batch->call->front->batch_groups >= GROUPS_RUNNING_MAX_OF_ALL) {
+			wait_for_others(batch);
+			return;
+		}
+		start(batch, group);
 	}
 }
 

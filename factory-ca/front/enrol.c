@@ -45,6 +45,7 @@ static void forget_made(struct enrol *enrol)
 		buf_free(&enrol->made[i].certificate);
 		buf_free(&enrol->made[i].encrypted_key);
 	}
+	bytes_wipe(enrol->made, sizeof(enrol->made));
 }
 
 /* The caller hears of it from the loop: it may free everything. */
@@ -58,6 +59,7 @@ static void log_rows(const struct enrol *enrol)
 {
 	size_t i;
 
+	log_hold();
 	for (i = 0; i < enrol->count; i++) {
 		const struct enrolment *row = enrol->rows[i];
 
@@ -74,6 +76,7 @@ static void log_rows(const struct enrol *enrol)
 			metrics_add(FRONT_ROWS_EXISTING, 0, 1);
 		}
 	}
+	log_release();
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
@@ -135,16 +138,13 @@ void enrol_database_failed(struct enrol *enrol, const struct pg_error *error)
 	}
 }
 
-static void signer_failed(struct enrol *enrol, const struct signer_failed *failed)
+void enrol_signer_failed(struct enrol *enrol, const struct enrol_trouble *trouble)
 {
-	switch (failed->failure) {
-	case SIGNER_FAILURE_UNAVAILABLE:
-		try_again(enrol, "signer", ERR_UNAVAILABLE);
+	const struct signer_failed *failed = &trouble->failed;
+
+	if (trouble->err != ERR_OK || failed->failure == SIGNER_FAILURE_UNAVAILABLE) {
+		try_again(enrol, "signer", trouble->err ? trouble->err : ERR_UNAVAILABLE);
 		return;
-	case SIGNER_FAILURE_UNKNOWN_ORDER:
-	case SIGNER_FAILURE_STATION_NOT_ALLOWED:
-	case SIGNER_FAILURE_COUNT:
-		break;
 	}
 	LOG_ERROR("signer_refused", log_str("request", exchange_request_id(enrol->call->exchange)),
 	    log_str("reason", signer_failure_code(failed->failure)),
@@ -153,24 +153,19 @@ static void signer_failed(struct enrol *enrol, const struct signer_failed *faile
 	    enrol, failed->failure == SIGNER_FAILURE_UNKNOWN_ORDER ? ERR_NOT_FOUND : ERR_DENIED);
 }
 
-/* Of every answer: 1 when it is the frame that was asked for, else the group has gone another way
- * and `result` is what to tell the connection. */
-int enrol_answer_is(struct enrol *enrol, enum err err, uint16_t type, enum signer_message wanted,
-    struct cursor payload, enum err *result)
+int enrol_answer_is(enum err err, uint16_t type, enum signer_message wanted, struct cursor payload,
+    struct enrol_trouble *trouble, enum err *result)
 {
-	struct signer_failed failed;
-
 	*result = ERR_OK;
-	if (err != ERR_OK) {
-		try_again(enrol, "signer", err);
-		return 0;
-	}
-	if (type == wanted)
+	*trouble = (struct enrol_trouble){.err = err};
+	if (err == ERR_OK && type == wanted)
 		return 1;
-	if (type != SIGNER_FAILED || signer_failed_decode(payload, &failed) != ERR_OK)
+	trouble->is_there = 1;
+	if (err == ERR_OK &&
+	    (type != SIGNER_FAILED || signer_failed_decode(payload, &trouble->failed) != ERR_OK)) {
+		trouble->is_there = 0;
 		*result = ERR_SYNTAX;
-	else
-		signer_failed(enrol, &failed);
+	}
 	return 0;
 }
 
@@ -250,7 +245,6 @@ static void start_find(struct enrol *enrol)
 	/* A key that is yet to be made is on no record. */
 	enrol->asked_count = 0;
 	enrol_ask_for_pending(enrol, 0);
-	enrol->next = 0;
 	if (enrol->asked_count == 0) {
 		enrol_start_issue(enrol);
 		return;
@@ -274,11 +268,15 @@ static enum err on_codes(enum err err, uint16_t type, struct cursor payload, voi
 {
 	struct enrol *enrol = ctx;
 	struct signer_claim_texts texts;
+	struct enrol_trouble trouble;
 	enum err result;
 	size_t i;
 
-	if (!enrol_answer_is(enrol, err, type, SIGNER_CLAIM_CODE_TEXTS, payload, &result))
+	if (!enrol_answer_is(err, type, SIGNER_CLAIM_CODE_TEXTS, payload, &trouble, &result)) {
+		if (trouble.is_there)
+			enrol_signer_failed(enrol, &trouble);
 		return result;
+	}
 	if (signer_claim_texts_decode(payload, &texts) != ERR_OK ||
 	    texts.row_count != enrol->asked_count)
 		return ERR_SYNTAX;
@@ -311,7 +309,7 @@ static void ask_codes(struct enrol *enrol)
 
 		if (row->status != ENROLMENT_ISSUED && row->status != ENROLMENT_EXISTING)
 			continue;
-		if (row->has_no_code)
+		if (row->has_no_code || row->claim_code[0] != '\0')
 			continue;
 		enrol->asked[enrol->asked_count++] = enrol->next;
 		codes.rows[codes.row_count++] =

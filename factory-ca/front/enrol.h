@@ -5,7 +5,7 @@
  *     find    certificates_existing: what is on record stays as it is, byte for byte
  *     issue   the signer makes what is new; where a row asks for it (generate), the key, too
  *     store   certificates_store: one transaction; who lost a race gets the winner's certificate
- *     codes   the signer derives the claim codes of the epochs on record
+ *     codes   the signer derives the claim codes of other epochs on record than it has issued
  *
  * Each step may be repeated without harm, so where database or signer is away the group begins
  * again until its patience ends. Runs in the front's workers; the rows were checked in form only,

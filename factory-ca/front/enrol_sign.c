@@ -5,6 +5,7 @@
  */
 #include <openssl/x509.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "factory-ca/front/enrol_internal.h"
@@ -28,65 +29,105 @@ static void take_issued(
 	memcpy(made->claim_code_hash, issued->claim_code_hash, SHA256_LEN);
 	made->not_before_unix_s = issued->not_before_unix_s;
 	made->claim_code_epoch = issued->claim_code_epoch;
+	memcpy(made->claim_code, issued->claim_code, sizeof(made->claim_code));
+}
+
+/* One ISSUE request of the group: so many of `asked`, from `first` on. */
+struct issue_frame {
+	struct enrol *enrol;
+	size_t first, count, answered;
+};
+
+/* The last one that is answered decides how the group goes on. */
+static void frame_ended(struct issue_frame *frame, const struct enrol_trouble *trouble)
+{
+	struct enrol *enrol = frame->enrol;
+
+	free(frame);
+	if (!enrol->trouble.is_there)
+		enrol->trouble = *trouble;
+	if (--enrol->frames > 0)
+		return;
+	if (enrol->trouble.is_there)
+		enrol_signer_failed(enrol, &enrol->trouble);
+	else
+		start_generate(enrol);
 }
 
 static enum err on_issued(enum err err, uint16_t type, struct cursor payload, void *ctx)
 {
-	struct enrol *enrol = ctx;
+	struct issue_frame *frame = ctx;
+	struct enrol *enrol = frame->enrol;
+	struct enrol_trouble trouble;
 	struct signer_issued issued;
 	enum err result;
 	size_t i, row;
 
-	if (!enrol_answer_is(enrol, err, type, SIGNER_ISSUED, payload, &result))
+	if (!enrol_answer_is(err, type, SIGNER_ISSUED, payload, &trouble, &result)) {
+		if (trouble.is_there)
+			frame_ended(frame, &trouble);
 		return result;
-	if (signer_issued_decode(payload, &issued) != ERR_OK)
+	}
+	if (signer_issued_decode(payload, &issued) != ERR_OK ||
+	    issued.row_count > frame->count - frame->answered)
 		return ERR_SYNTAX;
 	for (i = 0; i < issued.row_count; i++) {
-		if (enrol->answered >= enrol->asked_count)
-			return ERR_SYNTAX;
-		row = enrol->asked[enrol->answered++];
+		row = enrol->asked[frame->first + frame->answered++];
 		if (!mac_equal(&issued.rows[i].mac, &enrol->rows[row]->mac))
 			return ERR_SYNTAX;
 		take_issued(enrol->rows[row], &enrol->made[row], &issued.rows[i]);
 	}
 	if (!issued.last)
 		return ERR_MORE;
-	if (enrol->answered != enrol->asked_count)
+	if (frame->answered != frame->count)
 		return ERR_SYNTAX;
-	enrol_start_issue(enrol);
+	frame_ended(frame, &trouble);
 	return ERR_OK;
 }
 
-/* Asks for as many rows from `next` on as one frame holds. */
-void enrol_start_issue(struct enrol *enrol)
+/* Asks for as many of `asked` from `first` on as one frame holds; how many these are. */
+static size_t send_frame(struct enrol *enrol, size_t first)
 {
-	struct buf frame = {0};
-	enum err err;
+	struct issue_frame *frame = calloc(1, sizeof(*frame));
+	struct buf payload = {0};
+	enum err err = ERR_OK;
+	size_t count = 0;
 
-	signer_issue_begin(&frame, enrol->call->order.terms.reference, enrol->call->caller.name,
+	CHECK(frame != NULL);
+	signer_issue_begin(&payload, enrol->call->order.terms.reference, enrol->call->caller.name,
 	    &enrol->call->fingerprint);
-	enrol->asked_count = enrol->answered = 0;
-	for (; enrol->next < enrol->count; enrol->next++) {
-		struct enrolment *row = enrol->rows[enrol->next];
+	while (first + count < enrol->asked_count) {
+		const struct enrolment *row = enrol->rows[enrol->asked[first + count]];
 		struct signer_issue_row ask = {.mac = row->mac,
 		    .serial_number = {row->serial_number, strlen(row->serial_number)},
 		    .csr = row->csr.bytes,
 		    .csr_len = row->csr.len};
 
-		if (row->status != ENROLMENT_PENDING || row->server_key)
-			continue;
-		err = signer_issue_add(&frame, &ask);
+		err = signer_issue_add(&payload, &ask);
 		if (err == ERR_FULL)
 			break;
 		CHECK(err == ERR_OK);
-		enrol->asked[enrol->asked_count++] = enrol->next;
+		count++;
 	}
-	if (enrol->asked_count > 0)
-		signer_client_call(
-		    enrol->call->front->signer, SIGNER_ISSUE, &frame, on_issued, enrol);
-	else
+	*frame = (struct issue_frame){.enrol = enrol, .first = first, .count = count};
+	enrol->frames++;
+	signer_client_call(enrol->call->front->signer, SIGNER_ISSUE, &payload, on_issued, frame);
+	buf_free(&payload);
+	return count;
+}
+
+/* All rows at once, in as many frames as they need: the signer takes them up in this order. */
+void enrol_start_issue(struct enrol *enrol)
+{
+	size_t first = 0;
+
+	enrol->trouble = (struct enrol_trouble){0};
+	enrol->asked_count = 0;
+	enrol_ask_for_pending(enrol, 0);
+	while (first < enrol->asked_count)
+		first += send_frame(enrol, first);
+	if (enrol->asked_count == 0)
 		start_generate(enrol);
-	buf_free(&frame);
 }
 
 /* --- generate ------------------------------------------------------------------------------- */
@@ -95,11 +136,15 @@ static enum err on_generated(enum err err, uint16_t type, struct cursor payload,
 {
 	struct enrol *enrol = ctx;
 	struct signer_generated generated;
+	struct enrol_trouble trouble;
 	enum err result;
 	size_t i;
 
-	if (!enrol_answer_is(enrol, err, type, SIGNER_GENERATED, payload, &result))
+	if (!enrol_answer_is(err, type, SIGNER_GENERATED, payload, &trouble, &result)) {
+		if (trouble.is_there)
+			enrol_signer_failed(enrol, &trouble);
 		return result;
+	}
 	if (signer_generated_decode(payload, &generated) != ERR_OK ||
 	    generated.row_count != enrol->asked_count)
 		return ERR_SYNTAX;

@@ -40,6 +40,9 @@ static void take_stored(struct enrol *enrol, size_t index, const struct pg_rows 
 		return;
 	}
 	enrol_take_epoch(row, rows, line);
+	if (enrol->codes == ENROL_WITH_CODES && !row->has_no_code &&
+	    row->claim_code_epoch == made->claim_code_epoch)
+		memcpy(row->claim_code, made->claim_code, sizeof(row->claim_code));
 }
 
 static void on_stored(
@@ -153,5 +156,5 @@ void enrol_start_store(struct enrol *enrol)
 	if (count == 0)
 		enrol_start_codes(enrol);
 	else
-		pg_submit(enrol->call->front->pg, calls, count, on_stored, enrol);
+		pg_submit(enrol->call->front->record, calls, count, on_stored, enrol);
 }

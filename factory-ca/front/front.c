@@ -39,7 +39,7 @@ enum {
 	STATEMENT_MS = 5000,
 	SUBMISSIONS_MAX = 1024,
 	SIGNER_MS = 5000,
-	SIGNER_PENDING_MAX = 256,
+	SIGNER_PENDING_MAX = 1024,
 };
 
 /* The sockets outlive every generation of workers. */
@@ -61,8 +61,10 @@ struct running {
 
 static void on_database(int ready, void *ctx)
 {
-	(void)ctx;
-	metrics_set_ready("database", ready);
+	const struct front *front = ctx;
+
+	metrics_set_ready(
+	    "database", ready && pg_is_ready(front->pg) && pg_is_ready(front->record));
 }
 
 static void on_signer(int ready, void *ctx)
@@ -113,6 +115,7 @@ static void connect_neighbours(struct front *front)
 	    .deadline_ms = STATEMENT_MS,
 	    .queue_max = SUBMISSIONS_MAX,
 	    .on_state = on_database,
+	    .ctx = front,
 	};
 	struct signer_client_config signer = {
 	    .base = front->base,
@@ -126,6 +129,7 @@ static void connect_neighbours(struct front *front)
 	metrics_set_ready("database", 0);
 	metrics_set_ready("signer", 0);
 	front->pg = pg_new(&database);
+	front->record = pg_new(&database);
 	front->signer = signer_client_new(&signer);
 	front->lookups = lookups_new(front->pg);
 	front->muster = muster_new(front->base);
@@ -170,12 +174,14 @@ static int run_worker(const struct worker *worker, void *state)
 	}
 	running.front.base = event_base_new();
 	CHECK(running.front.base != NULL);
+	TAILQ_INIT(&running.front.waiting_batches);
 	connect_neighbours(&running.front);
 	serve(&running);
 	event_base_dispatch(running.front.base);
 	/* Nobody waits for an answer any more; what still runs for a station that has gone is told
 	 * that it is over, and cleans up in a last turn of the loop. */
 	muster_free(running.front.muster);
+	pg_free(running.front.record);
 	pg_free(running.front.pg);
 	signer_client_free(running.front.signer);
 	event_base_loop(running.front.base, EVLOOP_NONBLOCK);

@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 #include <openssl/ssl.h>
+#include <sys/queue.h>
 
 #include "common/base/buf.h"
 #include "common/db/pg.h"
@@ -14,6 +15,7 @@
 #include "factory-ca/config.h"
 #include "factory-ca/front/signer_client.h"
 
+struct batch;
 struct lookups;
 struct muster;
 
@@ -30,10 +32,14 @@ struct front {
 	struct event_base *base;
 	const struct front_state *state;
 	struct pg *pg;
+	/* For storing certificates alone, so that nobody's lookups wait behind a commit. */
+	struct pg *record;
 	struct signer_client *signer;
 	struct lookups *lookups; /* shared by requests that come together */
 	struct muster *muster; /* of enrolments that come one by one */
 	unsigned batches; /* in flight in this worker */
+	unsigned batch_groups; /* groups of theirs that run */
+	TAILQ_HEAD(, batch) waiting_batches; /* for a group of another to end */
 };
 
 #endif

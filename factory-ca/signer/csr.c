@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/pki/der.h"
+#include "factory-ca/signer/p256.h"
 #include "factory-ca/signer/public_key.h"
 
 static const uint8_t oid_common_name[] = {0x55, 0x04, 0x03};
@@ -30,6 +31,10 @@ static const struct signature_algorithm {
     {{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c}, 9, 1, EVP_sha384},
     {{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d}, 9, 1, EVP_sha512},
 };
+
+static const char not_on_curve[] = "the EC key is no point of its curve";
+static const char not_possessed[] =
+    "the signature of the CSR does not fit its key (no proof of possession)";
 
 /* A CSR taken apart, before anything of it is believed. */
 struct csr_parts {
@@ -253,29 +258,91 @@ out:
 	return err;
 }
 
-enum err csr_verify(const void *der, size_t len, struct csr *csr, char *why)
+/* Possession by OpenSSL alone. */
+static enum err verify_one(
+    const struct csr_parts *parts, const struct public_key *key, char why[CSR_WHY_LEN])
+{
+	EVP_PKEY *pkey = NULL;
+	enum err err = public_key_to_evp(key, &pkey);
+
+	if (err)
+		return refuse(err, why, not_on_curve);
+	err = verify_possession(parts, pkey);
+	EVP_PKEY_free(pkey);
+	return err ? refuse(err, why, not_possessed) : ERR_OK;
+}
+
+static void claim_possession(
+    const struct csr_parts *parts, const struct public_key *key, struct p256_claim *claim)
+{
+	*claim = (struct p256_claim){.point = key->bits,
+	    .signature = parts->signature.content + 1,
+	    .signature_len = parts->signature.content_len - 1};
+	sha256(parts->info.whole, parts->info.whole_len, claim->digest);
+}
+
+static enum err settle(const struct p256_claim *claim, char why[CSR_WHY_LEN])
+{
+	switch (claim->verdict) {
+	case P256_GOOD:
+		return ERR_OK;
+	case P256_BAD_POINT:
+		return refuse(ERR_WEAK_KEY, why, not_on_curve);
+	case P256_BAD_SIGNATURE:
+		break;
+	}
+	return refuse(ERR_SIGNATURE, why, not_possessed);
+}
+
+/* Everything but possession; 1: a claim of it is left to be verified. */
+static int prepare(struct csr_request *request, struct p256_claim *claim)
 {
 	struct csr_parts parts = {0};
 	struct public_key key = {0};
-	struct csr found = {0};
-	EVP_PKEY *pkey = NULL;
-	enum err err = read_csr(der, len, &parts, &key, &found, why);
+	int is_rsa;
 
-	if (err)
-		return err;
-	if (!parts.algorithm ||
-	    parts.algorithm->is_rsa != (key.type == KEY_RSA2048 || key.type == KEY_RSA3072))
-		return refuse(ERR_SIGNATURE, why,
+	request->err =
+	    read_csr(request->der, request->len, &parts, &key, &request->csr, request->why);
+	if (request->err)
+		return 0;
+	is_rsa = key.type == KEY_RSA2048 || key.type == KEY_RSA3072;
+	if (!parts.algorithm || parts.algorithm->is_rsa != is_rsa) {
+		request->err = refuse(ERR_SIGNATURE, request->why,
 		    "the CSR is not signed with SHA-256, SHA-384 or SHA-512 by its own kind of "
 		    "key");
-	err = public_key_to_evp(&key, &pkey);
-	if (err)
-		return refuse(err, why, "the EC key is no point of its curve");
-	err = verify_possession(&parts, pkey);
-	EVP_PKEY_free(pkey);
-	if (err)
-		return refuse(err, why,
-		    "the signature of the CSR does not fit its key (no proof of possession)");
-	*csr = found;
-	return ERR_OK;
+	} else if (key.type == KEY_P256 && parts.algorithm->digest == EVP_sha256) {
+		claim_possession(&parts, &key, claim);
+		return 1;
+	} else {
+		request->err = verify_one(&parts, &key, request->why);
+	}
+	return 0;
+}
+
+void csr_verify_all(struct csr_request *requests, size_t count)
+{
+	struct p256_claim claims[CSR_BATCH_MAX];
+	struct csr_request *claimants[CSR_BATCH_MAX];
+	size_t claimed = 0, i;
+
+	CHECK(count <= CSR_BATCH_MAX);
+	for (i = 0; i < count; i++)
+		if (prepare(&requests[i], &claims[claimed]))
+			claimants[claimed++] = &requests[i];
+	if (claimed > 0)
+		p256_verify(claims, claimed);
+	for (i = 0; i < claimed; i++)
+		claimants[i]->err = settle(&claims[i], claimants[i]->why);
+}
+
+enum err csr_verify(const void *der, size_t len, struct csr *csr, char *why)
+{
+	struct csr_request request = {.der = der, .len = len};
+
+	csr_verify_all(&request, 1);
+	if (request.err)
+		memcpy(why, request.why, CSR_WHY_LEN);
+	else
+		*csr = request.csr;
+	return request.err;
 }

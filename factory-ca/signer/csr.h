@@ -38,6 +38,17 @@ MUST_CHECK enum err csr_parse(const void *der, size_t len, struct csr *csr, char
 /* The same, and the proof of possession: ERR_SIGNATURE when it does not verify. */
 MUST_CHECK enum err csr_verify(const void *der, size_t len, struct csr *csr, char *why);
 
+/* Several at once, which costs less. Each has its own answer, as csr_verify() would give it. */
+enum { CSR_BATCH_MAX = 16 };
+struct csr_request {
+	const void *der;
+	size_t len;
+	enum err err; /* the answer; */
+	struct csr csr; /* ERR_OK */
+	char why[CSR_WHY_LEN]; /* else */
+};
+void csr_verify_all(struct csr_request *requests, size_t count);
+
 /* Who asks, where the key and the signature do not count (EST serverkeygen, RFC 7030
  * section 4.4.1): key_type is that of the CSR's key, or KEY_TYPE_COUNT for one that we would not
  * accept; the key itself is not told. ERR_SYNTAX. */

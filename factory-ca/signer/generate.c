@@ -195,17 +195,21 @@ static enum err put_row(const struct generator *generator, const struct signer_g
 	struct signer_generated_row row = {.issued = {.mac = asked->mac,
 					       .outcome = made->outcome,
 					       .detail = {made->detail, strlen(made->detail)}}};
-	struct issue_phone phone = {.mac = asked->mac,
-	    .serial_number = made->serial_number,
-	    .spki = made->spki.bytes,
-	    .spki_len = made->spki.len,
-	    .grant = made->grant};
+	struct issue_signing signing = {.answer = &row.issued};
 	struct buf certificate = {0}, encrypted = {0};
 	enum err err = ERR_OK;
 
 	if (issue_outcome_is_success(made->outcome)) {
-		memcpy(phone.spki_sha256, made->spki_sha256, SHA256_LEN);
-		err = issue_sign(generator->issuer, order, &phone, &certificate, &row.issued);
+		signing.certificate = &certificate;
+		signing.phone = (struct issue_phone){.kind = order->profile,
+		    .model = order->model,
+		    .mac = asked->mac,
+		    .serial_number = made->serial_number,
+		    .spki = made->spki.bytes,
+		    .spki_len = made->spki.len,
+		    .grant = made->grant};
+		memcpy(signing.phone.spki_sha256, made->spki_sha256, SHA256_LEN);
+		err = issue_sign(generator->issuer, &signing, 1);
 		if (!err)
 			err = encrypt(recipient, made->key, &encrypted);
 		row.encrypted_key = (struct signer_blob){encrypted.bytes, encrypted.len};

@@ -1,6 +1,6 @@
 /*
- * Issuing in groups. Everything in a row may be a lie of the front or of a station; what comes out
- * was built here. Single-threaded; the only wait is the group's fsync.
+ * The steps of issuing. Everything in a row may be a lie of the front or of a station; what comes
+ * out was built here. Who takes which step when is signer_issue.c's; the only wait is the fsync.
  */
 #include "factory-ca/signer/issue.h"
 
@@ -19,25 +19,27 @@ struct issue_row {
 	struct ledger_grant grant;
 	char serial_number[SIGNER_SERIAL_NUMBER_MAX + 1];
 	char detail[SIGNER_DETAIL_MAX + 1];
+	int holds; /* row and CSR by themselves */
+	struct buf certificate; /* DER, once it is made */
+	struct signer_issued_row answer;
 };
 
 struct issue_job {
-	void *owner;
-	uint32_t id;
 	struct buf payload; /* what `request` borrows from */
 	struct signer_issue request;
 	struct issue_row *rows; /* request.row_count of them */
 	struct signer_failed failed; /* failure 0: none */
+	/* Of the order, as they were when it was reserved under. */
+	enum certificate_profile kind;
+	char model[STATEMENT_MODEL_MAX + 1];
 };
 
-enum err issue_job_new(struct cursor payload, void *owner, uint32_t id, struct issue_job **job)
+enum err issue_job_new(struct cursor payload, struct issue_job **job)
 {
 	struct issue_job *made = calloc(1, sizeof(*made));
 	enum err err;
 
 	CHECK(made != NULL);
-	made->owner = owner;
-	made->id = id;
 	buf_put(&made->payload, payload.next, cursor_left(&payload));
 	err =
 	    signer_issue_decode(cursor_of(made->payload.bytes, made->payload.len), &made->request);
@@ -53,21 +55,15 @@ enum err issue_job_new(struct cursor payload, void *owner, uint32_t id, struct i
 
 void issue_job_free(struct issue_job *job)
 {
+	size_t i;
+
 	if (!job)
 		return;
+	for (i = 0; job->rows && i < job->request.row_count; i++)
+		buf_free(&job->rows[i].certificate);
 	buf_free(&job->payload);
 	free(job->rows);
 	free(job);
-}
-
-void *issue_job_owner(const struct issue_job *job)
-{
-	return job->owner;
-}
-
-uint32_t issue_job_id(const struct issue_job *job)
-{
-	return job->id;
 }
 
 size_t issue_job_rows(const struct issue_job *job)
@@ -101,8 +97,12 @@ static void fail_job(struct issue_job *job, enum signer_failure failure, const c
 	va_end(args);
 }
 
-/* What the request as a whole must be before a row of it is looked at. */
-static void check_job(const struct issuer *issuer, struct issue_job *job, int64_t now_unix_s)
+int issue_has_failed(const struct issue_job *job)
+{
+	return job->failed.failure != 0;
+}
+
+int issue_admit(const struct issuer *issuer, struct issue_job *job, int64_t now_unix_s)
 {
 	const struct ledger_order *order = ledger_find_order(issuer->ledger, job->request.order);
 	int64_t behind = ledger_clock_behind_s(issuer->ledger, now_unix_s);
@@ -122,6 +122,7 @@ static void check_job(const struct issuer *issuer, struct issue_job *job, int64_
 		fail_job(job, SIGNER_FAILURE_STATION_NOT_ALLOWED,
 		    "order %s is not open to station %s", job->request.order, job->request.station);
 	}
+	return !issue_has_failed(job);
 }
 
 static void refuse_key_type(
@@ -139,25 +140,30 @@ static void refuse_key_type(
 	    order->reference, allowed);
 }
 
-/* Row and CSR by themselves: 1 when they hold, else the row has its refusal. */
-static int check_row(const struct signer_issue_row *asked, const struct statement_order *order,
-    struct issue_row *row)
+/* 1 when the row, but for its CSR, is as it must be. */
+static int check_serial_number(const struct signer_issue_row *asked, struct issue_row *row)
 {
-	char mac[MAC_TEXT_LEN + 1], why[CSR_WHY_LEN] = "";
-	enum err err;
+	if (csr_serial_number_is_valid(asked->serial_number.text, asked->serial_number.len)) {
+		memcpy(row->serial_number, asked->serial_number.text, asked->serial_number.len);
+		return 1;
+	}
+	refuse(row, ISSUE_BAD_ROW, "serial_number: 1 to %d letters, digits, spaces or '().-:?",
+	    CSR_SERIAL_NUMBER_MAX);
+	return 0;
+}
 
-	if (!csr_serial_number_is_valid(asked->serial_number.text, asked->serial_number.len)) {
-		refuse(row, ISSUE_BAD_ROW,
-		    "serial_number: 1 to %d letters, digits, spaces or '().-:?",
-		    CSR_SERIAL_NUMBER_MAX);
+/* 1 when the CSR holds, and is about the row's phone. */
+static int take_csr(
+    const struct signer_issue_row *asked, const struct csr_request *verified, struct issue_row *row)
+{
+	char mac[MAC_TEXT_LEN + 1];
+
+	if (verified->err) {
+		refuse(row, verified->err == ERR_WEAK_KEY ? ISSUE_WEAK_KEY : ISSUE_BAD_CSR, "%s",
+		    verified->why);
 		return 0;
 	}
-	memcpy(row->serial_number, asked->serial_number.text, asked->serial_number.len);
-	err = csr_verify(asked->csr, asked->csr_len, &row->csr, why);
-	if (err) {
-		refuse(row, err == ERR_WEAK_KEY ? ISSUE_WEAK_KEY : ISSUE_BAD_CSR, "%s", why);
-		return 0;
-	}
+	row->csr = verified->csr;
 	if (!mac_equal(&row->csr.mac, &asked->mac)) {
 		mac_format(&row->csr.mac, mac);
 		refuse(row, ISSUE_BAD_CSR, "the CSR is for MAC %s", mac);
@@ -168,11 +174,28 @@ static int check_row(const struct signer_issue_row *asked, const struct statemen
 		    row, ISSUE_BAD_CSR, "the CSR is for serial number %s", row->csr.serial_number);
 		return 0;
 	}
-	if (!(order->key_types & 1U << row->csr.key_type)) {
-		refuse_key_type(row, row->csr.key_type, order);
-		return 0;
-	}
 	return 1;
+}
+
+void issue_check(struct issue_job *job, size_t first, size_t count)
+{
+	struct csr_request requests[ISSUE_SLICE_MAX] = {0};
+	size_t asking[ISSUE_SLICE_MAX], asked = 0, i;
+
+	CHECK(count <= ISSUE_SLICE_MAX);
+	for (i = first; i < first + count; i++) {
+		const struct signer_issue_row *row = &job->request.rows[i];
+
+		if (!check_serial_number(row, &job->rows[i]))
+			continue;
+		requests[asked].der = row->csr;
+		requests[asked].len = row->csr_len;
+		asking[asked++] = i;
+	}
+	csr_verify_all(requests, asked);
+	for (i = 0; i < asked; i++)
+		job->rows[asking[i]].holds =
+		    take_csr(&job->request.rows[asking[i]], &requests[i], &job->rows[asking[i]]);
 }
 
 enum issue_outcome issue_check_grant(const struct issuer *issuer, const struct ledger_grant *grant,
@@ -189,25 +212,56 @@ enum issue_outcome issue_check_grant(const struct issuer *issuer, const struct l
 	return ISSUE_REVOKED;
 }
 
+static void reserve_row(const struct issuer *issuer, const struct issue_job *job,
+    const struct statement_order *order, size_t i, int64_t now_unix_s)
+{
+	struct issue_row *row = &job->rows[i];
+	const struct ledger_claim claim = {.order = job->request.order,
+	    .mac = job->request.rows[i].mac,
+	    .serial_number = row->serial_number,
+	    .spki_sha256 = row->csr.spki_sha256};
+
+	if (!row->holds)
+		return;
+	if (order->key_types & 1U << row->csr.key_type)
+		row->outcome = issue_check_grant(issuer, &row->grant,
+		    ledger_reserve(issuer->ledger, &claim, now_unix_s, &row->grant, row->detail),
+		    row->detail);
+	else
+		refuse_key_type(row, row->csr.key_type, order);
+}
+
 static void reserve_job(const struct issuer *issuer, struct issue_job *job, int64_t now_unix_s)
 {
-	const struct ledger_order *order = ledger_find_order(issuer->ledger, job->request.order);
+	const struct statement_order *order =
+	    &ledger_find_order(issuer->ledger, job->request.order)->order;
 	size_t i;
 
-	for (i = 0; i < job->request.row_count; i++) {
-		const struct signer_issue_row *asked = &job->request.rows[i];
-		struct issue_row *row = &job->rows[i];
-		const struct ledger_claim claim = {.order = job->request.order,
-		    .mac = asked->mac,
-		    .serial_number = row->serial_number,
-		    .spki_sha256 = row->csr.spki_sha256};
+	job->kind = order->profile;
+	snprintf(job->model, sizeof(job->model), "%s", order->model);
+	for (i = 0; i < job->request.row_count; i++)
+		reserve_row(issuer, job, order, i, now_unix_s);
+}
 
-		if (check_row(asked, &order->order, row))
-			row->outcome = issue_check_grant(issuer, &row->grant,
-			    ledger_reserve(
-				issuer->ledger, &claim, now_unix_s, &row->grant, row->detail),
-			    row->detail);
+void issue_reserve(
+    const struct issuer *issuer, struct issue_job *const *jobs, size_t count, int64_t now_unix_s)
+{
+	enum err err, ready = keystore_check(issuer->store);
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		/* Before a serial is reserved that nothing could sign. */
+		if (ready)
+			fail_job(jobs[i], SIGNER_FAILURE_UNAVAILABLE,
+			    "the signer's key store is out of reach; nothing was issued");
+		else if (issue_admit(issuer, jobs[i], now_unix_s))
+			reserve_job(issuer, jobs[i], now_unix_s);
 	}
+	err = ledger_commit(issuer->ledger);
+	for (i = 0; i < count && err; i++)
+		if (!issue_has_failed(jobs[i]))
+			fail_job(jobs[i], SIGNER_FAILURE_UNAVAILABLE,
+			    "the signer cannot write its ledger; nothing was issued");
 }
 
 enum err issue_claim_code(
@@ -226,110 +280,112 @@ enum err issue_claim_code(
 	return err;
 }
 
-/* `out` gets the DER. */
-static enum err make_certificate(const struct issuer *issuer, const struct statement_order *order,
-    const struct issue_phone *phone, struct buf *out)
+static enum err build_tbs(
+    const struct issuer *issuer, const struct issue_phone *phone, struct buf *tbs)
 {
+	const struct profile *profile =
+	    &issuer->profiles[generation_of_serial(phone->grant.serial) - 1];
 	struct profile_device device = {
-	    .kind = order->profile,
-	    .model = order->model,
+	    .kind = phone->kind,
+	    .model = phone->model,
 	    .serial_number = phone->serial_number,
 	    .mac = phone->mac,
 	    .spki = phone->spki,
 	    .spki_len = phone->spki_len,
 	    .not_before_unix_s = phone->grant.not_before_unix_s,
 	};
-	unsigned generation = generation_of_serial(phone->grant.serial);
-	const struct profile *profile = &issuer->profiles[generation - 1];
-	struct buf tbs = {0};
 	const char *why = "";
 	enum err err;
 
 	memcpy(device.serial, phone->grant.serial, sizeof(device.serial));
-	err = profile_put_tbs(&tbs, profile, &device);
-	if (!err) {
-		err = profile_lint(profile, &device, tbs.bytes, tbs.len, &why);
-		if (err)
-			LOG_ERROR("certificate_not_as_the_profile", log_str("detail", why));
-	}
-	if (!err)
-		err = x509_sign(issuer->store, generation_key(generation), &tbs, out);
-	buf_free(&tbs);
+	err = profile_put_tbs(tbs, profile, &device);
+	if (err)
+		return err;
+	err = profile_lint(profile, &device, tbs->bytes, tbs->len, &why);
+	if (err)
+		LOG_ERROR("certificate_not_as_the_profile", log_str("detail", why));
 	return err;
 }
 
-enum err issue_sign(const struct issuer *issuer, const struct statement_order *order,
-    const struct issue_phone *phone, struct buf *certificate, struct signer_issued_row *answer)
+static enum err fill_answer(const struct issuer *issuer, const struct issue_signing *signing)
 {
+	const struct issue_phone *phone = &signing->phone;
+	struct signer_issued_row *answer = signing->answer;
 	struct claim_code code;
-	enum err err = make_certificate(issuer, order, phone, certificate);
+	enum err err = issue_claim_code(issuer->store, &phone->mac, CLAIM_CODE_FIRST_EPOCH, &code);
 
-	if (!err)
-		err = issue_claim_code(issuer->store, &phone->mac, CLAIM_CODE_FIRST_EPOCH, &code);
 	if (err)
 		return err;
-	answer->certificate = certificate->bytes;
-	answer->certificate_len = certificate->len;
+	answer->certificate = signing->certificate->bytes;
+	answer->certificate_len = signing->certificate->len;
 	memcpy(answer->serial, phone->grant.serial, sizeof(answer->serial));
 	memcpy(answer->spki_sha256, phone->spki_sha256, SHA256_LEN);
 	answer->not_before_unix_s = phone->grant.not_before_unix_s;
 	answer->claim_code_epoch = CLAIM_CODE_FIRST_EPOCH;
 	claim_code_hash(&code, &phone->mac, CLAIM_CODE_FIRST_EPOCH, answer->claim_code_hash);
+	claim_code_format(&code, answer->claim_code);
 	return ERR_OK;
 }
 
-/* Fills in a row of the answer. `certificate` gets the DER and outlives the answer's use of it. */
-static enum err answer_row(const struct issuer *issuer, const struct issue_job *job, size_t i,
-    struct buf *certificate, struct signer_issued_row *answer)
+enum err issue_sign(const struct issuer *issuer, const struct issue_signing *signings, size_t count)
 {
-	const struct ledger_order *order = ledger_find_order(issuer->ledger, job->request.order);
-	const struct issue_row *row = &job->rows[i];
-	struct issue_phone phone = {.mac = row->csr.mac,
-	    .serial_number = row->serial_number,
-	    .spki = row->csr.spki,
-	    .spki_len = row->csr.spki_len,
-	    .grant = row->grant};
-
-	memset(answer, 0, sizeof(*answer));
-	answer->mac = job->request.rows[i].mac;
-	answer->outcome = row->outcome;
-	answer->detail.text = row->detail;
-	answer->detail.len = strlen(row->detail);
-	if (!issue_outcome_is_success(row->outcome))
-		return ERR_OK;
-	memcpy(phone.spki_sha256, row->csr.spki_sha256, SHA256_LEN);
-	buf_clear(certificate);
-	return issue_sign(issuer, &order->order, &phone, certificate, answer);
-}
-
-/* The rows of a job whose reservations are durable, in as many frames as they need. */
-static enum err send_rows(
-    const struct issuer *issuer, const struct issue_job *job, issue_send_fn *send, void *ctx)
-{
-	struct signer_issued_row answer;
-	struct buf frame = {0}, certificate = {0};
+	struct x509_signing x509[ISSUE_SLICE_MAX] = {0};
+	struct buf tbs[ISSUE_SLICE_MAX] = {0};
 	enum err err = ERR_OK;
 	size_t i;
 
-	signer_issued_begin(&frame);
-	for (i = 0; i < job->request.row_count && !err; i++) {
-		err = answer_row(issuer, job, i, &certificate, &answer);
-		if (err)
-			break;
-		err = signer_issued_add(&frame, &answer);
-		if (err == ERR_FULL) {
-			send(job, SIGNER_ISSUED, &frame, ctx);
-			signer_issued_begin(&frame);
-			err = signer_issued_add(&frame, &answer);
-		}
+	CHECK(count <= ISSUE_SLICE_MAX);
+	for (i = 0; i < count && !err; i++) {
+		const struct issue_phone *phone = &signings[i].phone;
+
+		x509[i].key = generation_key(generation_of_serial(phone->grant.serial));
+		x509[i].tbs = &tbs[i];
+		x509[i].out = signings[i].certificate;
+		err = build_tbs(issuer, phone, &tbs[i]);
 	}
-	if (!err) {
-		signer_issued_mark_last(&frame);
-		send(job, SIGNER_ISSUED, &frame, ctx);
-	}
-	buf_free(&frame);
-	buf_free(&certificate);
+	if (!err)
+		err = x509_sign_all(issuer->store, x509, count);
+	for (i = 0; i < count && !err; i++)
+		err = fill_answer(issuer, &signings[i]);
+	for (i = 0; i < count; i++)
+		buf_free(&tbs[i]);
 	return err;
+}
+
+enum err issue_make(const struct issuer *issuer, struct issue_job *job, size_t first, size_t count)
+{
+	struct issue_signing signings[ISSUE_SLICE_MAX];
+	size_t signing = 0, i;
+
+	CHECK(count <= ISSUE_SLICE_MAX);
+	for (i = first; i < first + count; i++) {
+		struct issue_row *row = &job->rows[i];
+		struct issue_phone *phone = &signings[signing].phone;
+
+		row->answer.mac = job->request.rows[i].mac;
+		row->answer.outcome = row->outcome;
+		row->answer.detail.text = row->detail;
+		row->answer.detail.len = strlen(row->detail);
+		if (!issue_outcome_is_success(row->outcome))
+			continue;
+		*phone = (struct issue_phone){.kind = job->kind,
+		    .model = job->model,
+		    .mac = row->csr.mac,
+		    .serial_number = row->serial_number,
+		    .spki = row->csr.spki,
+		    .spki_len = row->csr.spki_len,
+		    .grant = row->grant};
+		memcpy(phone->spki_sha256, row->csr.spki_sha256, SHA256_LEN);
+		signings[signing].certificate = &row->certificate;
+		signings[signing++].answer = &row->answer;
+	}
+	return issue_sign(issuer, signings, signing);
+}
+
+void issue_fail_signing(struct issue_job *job)
+{
+	LOG_ERROR("signing_failed", log_str("order", job->request.order));
+	fail_job(job, SIGNER_FAILURE_UNAVAILABLE, "the signer's key store failed; ask again");
 }
 
 static void send_failed(const struct issue_job *job, issue_send_fn *send, void *ctx)
@@ -337,36 +393,31 @@ static void send_failed(const struct issue_job *job, issue_send_fn *send, void *
 	struct buf frame = {0};
 
 	signer_failed_encode(&frame, &job->failed);
-	send(job, SIGNER_FAILED, &frame, ctx);
+	send(SIGNER_FAILED, &frame, ctx);
 	buf_free(&frame);
 }
 
-void issue_run(const struct issuer *issuer, struct issue_job *const *jobs, size_t count,
-    int64_t now_unix_s, issue_send_fn *send, void *ctx)
+void issue_answer(const struct issue_job *job, issue_send_fn *send, void *ctx)
 {
-	enum err err, ready = keystore_check(issuer->store);
+	struct buf frame = {0};
 	size_t i;
 
-	for (i = 0; i < count; i++) {
-		check_job(issuer, jobs[i], now_unix_s);
-		/* Before a serial is reserved that nothing could sign. */
-		if (ready && !jobs[i]->failed.failure)
-			fail_job(jobs[i], SIGNER_FAILURE_UNAVAILABLE,
-			    "the signer's key store is out of reach; nothing was issued");
-		if (!jobs[i]->failed.failure)
-			reserve_job(issuer, jobs[i], now_unix_s);
+	if (issue_has_failed(job)) {
+		send_failed(job, send, ctx);
+		return;
 	}
-	err = ledger_commit(issuer->ledger);
-	for (i = 0; i < count; i++) {
-		if (err && !jobs[i]->failed.failure)
-			fail_job(jobs[i], SIGNER_FAILURE_UNAVAILABLE,
-			    "the signer cannot write its ledger; nothing was issued");
-		if (!jobs[i]->failed.failure && send_rows(issuer, jobs[i], send, ctx)) {
-			LOG_ERROR("signing_failed", log_str("order", jobs[i]->request.order));
-			fail_job(jobs[i], SIGNER_FAILURE_UNAVAILABLE,
-			    "the signer's key store failed; ask again");
+	signer_issued_begin(&frame);
+	for (i = 0; i < job->request.row_count; i++) {
+		enum err err = signer_issued_add(&frame, &job->rows[i].answer);
+
+		if (err == ERR_FULL) {
+			send(SIGNER_ISSUED, &frame, ctx);
+			signer_issued_begin(&frame);
+			err = signer_issued_add(&frame, &job->rows[i].answer);
 		}
-		if (jobs[i]->failed.failure)
-			send_failed(jobs[i], send, ctx);
+		CHECK(err == ERR_OK);
 	}
+	signer_issued_mark_last(&frame);
+	send(SIGNER_ISSUED, &frame, ctx);
+	buf_free(&frame);
 }

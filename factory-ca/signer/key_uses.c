@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ enum { MAGIC_LEN = sizeof(magic) - 1, COUNT_LEN = 8 };
 
 struct key_uses {
 	int fd;
+	pthread_mutex_t lock;
 	uint64_t left[CA_KEY_COUNT]; /* of the block in hand */
 };
 
@@ -84,6 +86,7 @@ enum err key_uses_open(const char *path, struct key_uses **uses, char *why)
 	opened = calloc(1, sizeof(*opened));
 	CHECK(opened != NULL);
 	opened->fd = fd;
+	CHECK(pthread_mutex_init(&opened->lock, NULL) == 0);
 	*uses = opened;
 	return ERR_OK;
 }
@@ -98,22 +101,28 @@ void key_uses_free(struct key_uses *uses)
 		if (uses->left[i] && change(uses, (enum ca_key)i, -(int64_t)uses->left[i]))
 			LOG_WARN("key_uses_not_written", log_errno());
 	close(uses->fd);
+	pthread_mutex_destroy(&uses->lock);
 	free(uses);
+}
+
+static void take_block(struct key_uses *uses, enum ca_key key)
+{
+	static struct log_gate gate;
+
+	if (!change(uses, key, KEY_USES_BLOCK))
+		uses->left[key] = KEY_USES_BLOCK;
+	else if (log_gate_open(&gate))
+		LOG_WARN("key_uses_not_written", log_errno());
 }
 
 void key_uses_add(struct key_uses *uses, enum ca_key key)
 {
-	static struct log_gate gate;
-
-	if (uses->left[key] == 0) {
-		if (change(uses, key, KEY_USES_BLOCK)) {
-			if (log_gate_open(&gate))
-				LOG_WARN("key_uses_not_written", log_errno());
-			return;
-		}
-		uses->left[key] = KEY_USES_BLOCK;
-	}
-	uses->left[key]--;
+	CHECK(pthread_mutex_lock(&uses->lock) == 0);
+	if (uses->left[key] == 0)
+		take_block(uses, key);
+	if (uses->left[key] > 0)
+		uses->left[key]--;
+	CHECK(pthread_mutex_unlock(&uses->lock) == 0);
 }
 
 enum err key_uses_read(const char *path, uint64_t counts[CA_KEY_COUNT], char *why)

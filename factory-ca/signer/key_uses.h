@@ -22,7 +22,8 @@ struct key_uses;
 MUST_CHECK enum err key_uses_open(const char *path, struct key_uses **uses, char *why);
 /* Gives back what was taken and not used. NULL is fine. */
 void key_uses_free(struct key_uses *uses);
-/* One more use. What cannot be written is logged, and the key is used all the same. */
+/* One more use, on any thread. What cannot be written is logged, and the key is used all the same.
+ */
 void key_uses_add(struct key_uses *uses, enum ca_key key);
 /* What the file says; zeros when there is none. */
 MUST_CHECK enum err key_uses_read(const char *path, uint64_t counts[CA_KEY_COUNT], char *why);

@@ -54,6 +54,12 @@ const char *ca_key_algorithm_name(enum ca_key_algorithm algorithm)
 	return "hmac-sha256";
 }
 
+void keystore_begin(struct keystore *store, const struct keystore_backend *backend)
+{
+	store->backend = backend;
+	CHECK(pthread_mutex_init(&store->lock, NULL) == 0);
+}
+
 void keystore_free(struct keystore *store)
 {
 	int i;
@@ -63,6 +69,7 @@ void keystore_free(struct keystore *store)
 	key_uses_free(store->uses);
 	for (i = 0; i < CA_KEY_COUNT; i++)
 		keystore_forget_own(store, (enum ca_key)i);
+	pthread_mutex_destroy(&store->lock);
 	store->backend->free(store);
 }
 
@@ -122,22 +129,73 @@ enum err keystore_sign(
 	return store->backend->sign(store, key, bytes, len, signature);
 }
 
-enum err keystore_verify(struct keystore *store, enum ca_key key, const void *bytes, size_t len,
-    const struct buf *signature)
+static struct own_signature *own_of(struct keystore *store, enum ca_key key, EVP_PKEY *public_key)
 {
-	const EVP_MD *digest =
-	    ca_key_algorithm(key) == CA_ALGORITHM_P384 ? EVP_sha384() : EVP_sha256();
-	EVP_PKEY *public_key = keystore_public_key(store, key);
-	struct own_signature **own = &store->own[key];
+	struct own_signature *own;
+
+	CHECK(pthread_mutex_lock(&store->lock) == 0);
+	/* A key that was locked and came again is another object. */
+	if (store->own[key] && !own_signature_is_of(store->own[key], public_key))
+		keystore_forget_own(store, key);
+	if (!store->own[key])
+		store->own[key] = own_signature_new(public_key);
+	own = store->own[key];
+	own_signature_expect(own);
+	CHECK(pthread_mutex_unlock(&store->lock) == 0);
+	return own;
+}
+
+/* By OpenSSL alone, or as a claim for p256_verify(). */
+static enum err verify_or_claim(struct keystore *store, const struct keystore_signature *one,
+    struct p256_claim *claims, size_t *claimed)
+{
+	EVP_PKEY *public_key = keystore_public_key(store, one->key);
+	enum ca_key_algorithm algorithm = ca_key_algorithm(one->key);
+	const struct p256_tables *tables;
+	struct own_signature *own;
 
 	if (!public_key)
 		return ERR_UNAVAILABLE;
-	/* A key that was locked and came again is another object. */
-	if (*own && !own_signature_is_of(*own, public_key))
-		keystore_forget_own(store, key);
-	if (!*own)
-		*own = own_signature_new(public_key);
-	return own_signature_verify(*own, digest, bytes, len, signature->bytes, signature->len);
+	own = own_of(store, one->key, public_key);
+	tables = own_signature_tables(own);
+	if (!tables || algorithm != CA_ALGORITHM_P256)
+		return own_signature_verify(own,
+		    algorithm == CA_ALGORITHM_P384 ? EVP_sha384() : EVP_sha256(), one->bytes,
+		    one->len, one->signature.bytes, one->signature.len);
+	claims[*claimed] = (struct p256_claim){.tables = tables,
+	    .signature = one->signature.bytes,
+	    .signature_len = one->signature.len};
+	sha256(one->bytes, one->len, claims[*claimed].digest);
+	++*claimed;
+	return ERR_OK;
+}
+
+enum err keystore_verify_all(
+    struct keystore *store, const struct keystore_signature *signatures, size_t count)
+{
+	struct p256_claim claims[KEYSTORE_SIGNATURES_MAX];
+	size_t claimed = 0, i;
+	enum err err = ERR_OK;
+
+	CHECK(count <= KEYSTORE_SIGNATURES_MAX);
+	for (i = 0; i < count && !err; i++)
+		err = verify_or_claim(store, &signatures[i], claims, &claimed);
+	if (err)
+		return err;
+	p256_verify(claims, claimed);
+	for (i = 0; i < claimed; i++)
+		if (claims[i].verdict != P256_GOOD)
+			return ERR_SIGNATURE;
+	return ERR_OK;
+}
+
+enum err keystore_verify(struct keystore *store, enum ca_key key, const void *bytes, size_t len,
+    const struct buf *signature)
+{
+	/* Borrowed. */
+	const struct keystore_signature one = {key, bytes, len, *signature};
+
+	return keystore_verify_all(store, &one, 1);
 }
 
 enum err keystore_hmac(struct keystore *store, enum ca_key key, const void *bytes, size_t len,

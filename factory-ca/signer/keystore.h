@@ -10,6 +10,7 @@
 #define FIRSTRING_FACTORY_CA_SIGNER_KEYSTORE_H
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@
 #include "common/base/err.h"
 #include "common/base/secret.h"
 #include "common/pki/digest.h"
+#include "factory-ca/signer/p256.h"
 
 enum ca_key {
 	CA_KEY_ROOT, /* signs the issuing CA and the root's CRL; needed at ceremonies only */
@@ -79,6 +81,7 @@ struct key_uses;
 struct keystore {
 	const struct keystore_backend *backend;
 	struct key_uses *uses; /* NULL: not counted */
+	pthread_mutex_t lock; /* of `own` */
 	struct own_signature *own[CA_KEY_COUNT]; /* NULL: none looked at yet */
 };
 
@@ -129,6 +132,11 @@ MUST_CHECK enum err keystore_load(struct keystore *store, enum ca_key key, char 
 MUST_CHECK enum err keystore_describe(
     struct keystore *store, enum ca_key key, struct ca_key_info *info, char *why);
 
+/*
+ * What follows uses loaded keys. Of sealed files that may be on several threads at once, while
+ * nobody loads, locks or frees; of a token on one thread.
+ */
+
 /* Whether loaded keys can be used now; a token's session that died is opened again.
  * ERR_UNAVAILABLE. */
 MUST_CHECK enum err keystore_check(struct keystore *store);
@@ -140,12 +148,24 @@ MUST_CHECK enum err keystore_sign(
  */
 MUST_CHECK enum err keystore_verify(struct keystore *store, enum ca_key key, const void *bytes,
     size_t len, const struct buf *signature);
+/* The same for several, of any keys, which costs less. ERR_SIGNATURE: one is not good. */
+enum { KEYSTORE_SIGNATURES_MAX = P256_BATCH_MAX };
+struct keystore_signature {
+	enum ca_key key;
+	const void *bytes; /* what was signed */
+	size_t len;
+	struct buf signature;
+};
+MUST_CHECK enum err keystore_verify_all(
+    struct keystore *store, const struct keystore_signature *signatures, size_t count);
 MUST_CHECK enum err keystore_hmac(struct keystore *store, enum ca_key key, const void *bytes,
     size_t len, uint8_t digest[SHA256_LEN]);
 /* Borrowed; of a loaded key that is not symmetric. */
 EVP_PKEY *keystore_public_key(struct keystore *store, enum ca_key key);
 
-/* For back-ends. Writes the sentence; returns `err`. */
+/* For back-ends: begins what every store has. */
+void keystore_begin(struct keystore *store, const struct keystore_backend *backend);
+/* Writes the sentence; returns `err`. */
 enum err keystore_say(enum err err, char *why, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* With the key goes what keystore_verify() keeps of it: a reference, which would keep its private

@@ -300,7 +300,7 @@ enum err keystore_pkcs11_new(
 	enum err err;
 
 	CHECK(made != NULL);
-	made->base.backend = &token_backend;
+	keystore_begin(&made->base, &token_backend);
 	err = pkcs11_open(&made->token, uri, pin, why);
 	if (err)
 		token_free(&made->base);

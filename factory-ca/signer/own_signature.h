@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "common/base/err.h"
+#include "factory-ca/signer/p256.h"
 
 enum { OWN_SIGNATURE_TABLE_AFTER = 100 };
 
@@ -25,7 +26,14 @@ void own_signature_free(struct own_signature *own);
 /* 1 when it is for this very object. */
 int own_signature_is_of(const struct own_signature *own, const EVP_PKEY *key);
 
-/* ERR_SIGNATURE: the signature (DER) over the bytes does not verify with that digest. */
+/* One more signature is to be looked at: the table is made when it will pay. One thread at a time.
+ */
+void own_signature_expect(struct own_signature *own);
+/* For p256_verify(), which any number of threads may do; NULL: there is none, and
+ * own_signature_verify() is left. */
+const struct p256_tables *own_signature_tables(struct own_signature *own);
+/* OpenSSL's word. ERR_SIGNATURE: the signature (DER) over the bytes does not verify with that
+ * digest. */
 MUST_CHECK enum err own_signature_verify(struct own_signature *own, const EVP_MD *digest,
     const void *bytes, size_t len, const void *signature, size_t signature_len);
 

@@ -290,6 +290,7 @@ void signer_issued_row_put(struct buf *out, const struct signer_issued_row *row)
 	buf_put_u64(out, (uint64_t)row->not_before_unix_s);
 	buf_put(out, row->claim_code_hash, sizeof(row->claim_code_hash));
 	buf_put_u32(out, row->claim_code_epoch);
+	put_text(out, row->claim_code, strlen(row->claim_code));
 	put_blob(out, row->certificate, row->certificate_len);
 }
 
@@ -334,9 +335,11 @@ void signer_issued_row_get(struct cursor *in, struct signer_issued_row *row)
 	row->not_before_unix_s = (int64_t)cursor_u64(in);
 	get_bytes(in, row->claim_code_hash, sizeof(row->claim_code_hash));
 	row->claim_code_epoch = cursor_u32(in);
+	copy_text(in, row->claim_code, CLAIM_CODE_TEXT_LEN);
 	row->certificate_len = cursor_u16(in);
 	row->certificate = cursor_bytes(in, row->certificate_len);
-	if (row->certificate_len == 0 || row->certificate_len > SIGNER_CERTIFICATE_MAX)
+	if (strlen(row->claim_code) != CLAIM_CODE_TEXT_LEN || row->certificate_len == 0 ||
+	    row->certificate_len > SIGNER_CERTIFICATE_MAX)
 		in->err = ERR_SYNTAX;
 }
 

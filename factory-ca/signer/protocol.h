@@ -23,7 +23,7 @@
 #include "factory-ca/statement.h"
 
 enum {
-	SIGNER_PROTOCOL_VERSION = 2,
+	SIGNER_PROTOCOL_VERSION = 3,
 	SIGNER_ROWS_MAX = 64, /* rows of one ISSUE or CLAIM_CODES request */
 	SIGNER_CSR_MAX = 8 * 1024,
 	SIGNER_CERTIFICATE_MAX = 4 * 1024,
@@ -168,6 +168,8 @@ struct signer_issued_row {
 	int64_t not_before_unix_s;
 	uint8_t claim_code_hash[SHA256_LEN]; /* claim_code_hash() of common/pki/claim_hash.h */
 	uint32_t claim_code_epoch;
+	/* The code itself, of that epoch: for whoever finds another on record to ask for. */
+	char claim_code[CLAIM_CODE_TEXT_LEN + 1];
 	/* Of a refusal: a sentence that says what is wrong and what would be right. */
 	struct signer_text detail;
 };

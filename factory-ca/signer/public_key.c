@@ -8,6 +8,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "common/pki/der.h"
@@ -220,23 +221,28 @@ static EVP_PKEY *from_params(const char *type, int selection, OSSL_PARAM *params
 
 /* A key without a point. OpenSSL makes a curve anew for each key that comes as parameters, which
  * costs as much as signing; a copy of an empty key costs a quarter of that. Made once. */
-static const EVP_PKEY *empty_key(enum key_type type)
+static EVP_PKEY *empty_key(enum key_type type)
 {
-	static EVP_PKEY *empty[KEY_TYPE_COUNT];
+	static _Atomic(EVP_PKEY *) known[KEY_TYPE_COUNT];
+	EVP_PKEY *empty = atomic_load(&known[type]), *none = NULL;
 	char p256[] = "P-256", p384[] = "P-384";
 	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(
 				   OSSL_PKEY_PARAM_GROUP_NAME, type == KEY_P256 ? p256 : p384, 0),
 	    OSSL_PARAM_END};
 
-	if (!empty[type])
-		empty[type] = from_params("EC", EVP_PKEY_KEY_PARAMETERS, params);
-	CHECK(empty[type] != NULL);
-	return empty[type];
+	if (empty)
+		return empty;
+	empty = from_params("EC", EVP_PKEY_KEY_PARAMETERS, params);
+	CHECK(empty != NULL);
+	if (atomic_compare_exchange_strong(&known[type], &none, empty))
+		return empty;
+	EVP_PKEY_free(empty); /* another thread was first */
+	return none;
 }
 
 static EVP_PKEY *ec_to_evp(const struct public_key *key)
 {
-	EVP_PKEY *made = EVP_PKEY_dup((EVP_PKEY *)(uintptr_t)empty_key(key->type));
+	EVP_PKEY *made = EVP_PKEY_dup(empty_key(key->type));
 
 	CHECK(made != NULL);
 	if (EVP_PKEY_set1_encoded_public_key(made, key->bits, key->bits_len) == 1)

@@ -189,6 +189,9 @@ static enum err start(struct signer *signer, char why[LEDGER_WHY_LEN])
 		    err == ERR_EXISTS ? "another signer listens there"
 				      : "cannot listen there; does its folder exist and belong to "
 					"the signer?");
+	/* A module of a token is used from one thread. */
+	signer->crew =
+	    crew_new(signer->base, *config->pkcs11_uri ? 0 : (unsigned)config->signer_threads);
 	return err;
 }
 
@@ -197,13 +200,17 @@ static void stop(struct signer *signer)
 	size_t i;
 
 	ipc_listener_free(signer->listener);
-	/* What was accepted is answered: the jobs that wait, then what is unsent, once. */
-	while (signer->queued > 0)
-		signer_run_group(-1, 0, signer);
+	/* What was accepted is answered: the requests that wait, then what is unsent, once. */
+	if (signer->crew)
+		signer_finish_issuing(signer);
 	event_base_loop(signer->base, EVLOOP_NONBLOCK);
 	for (i = 0; i < SIGNER_PEERS_MAX; i++)
 		if (signer->peers[i].ipc)
 			ipc_free(signer->peers[i].ipc);
+	signer_forget_issuing(signer, NULL);
+	if (signer->crew)
+		crew_wait(signer->crew);
+	crew_free(signer->crew);
 	ledger_free(signer->issuer.ledger);
 	ledger_witness_free(signer->witness);
 	audit_heads_free(signer->audit_heads);
@@ -237,6 +244,7 @@ static enum err prepare(struct signer *signer, char why[LEDGER_WHY_LEN])
 	}
 	signer->base = event_base_new();
 	CHECK(signer->base != NULL);
+	TAILQ_INIT(&signer->issuing);
 	signer->group = event_new(signer->base, -1, 0, signer_run_group, signer);
 	signer->on_term = evsignal_new(signer->base, SIGTERM, on_signal, signer);
 	signer->on_int = evsignal_new(signer->base, SIGINT, on_signal, signer);

@@ -59,12 +59,14 @@ static void fill_state(const struct signer *signer, struct signer_lock_state *st
 
 static void lock(struct signer *signer, const char *reason)
 {
+	/* Nobody signs while the keys go. */
+	signer_drop_peers(signer);
+	crew_wait(signer->crew);
 	keystore_file_lock(signer->authority.store);
 	custody_forget(&signer->custody);
 	event_del(signer->lock_timer);
 	signer->locked = 1;
 	signer->unlocked_until_unix_s = 0;
-	signer_drop_peers(signer);
 	LOG_WARN("keys_locked", log_str("reason", reason));
 	tell(signer);
 }

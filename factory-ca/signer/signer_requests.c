@@ -1,7 +1,7 @@
 /*
  * What a peer may ask of the signer, and the answers. Frames are hostile: each is decoded strictly,
  * and one that does not parse ends the connection. Operators are believed by their signatures
- * alone. ISSUE requests that arrived in one turn of the loop run as one group, sharing an fsync.
+ * alone. ISSUE requests are signer_issue.c's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,13 +14,7 @@
 #include "factory-ca/signer/generate.h"
 #include "factory-ca/signer/signer_state.h"
 
-enum {
-	/* A group is answered whole before anybody else is heard: about a fifth of a second. */
-	GROUP_ROWS = 1024,
-};
-_Static_assert((int)GROUP_ROWS + (int)SIGNER_ROWS_MAX <= (int)LEDGER_GROUP_MAX, "groups fit");
-
-/* Else than at once: by cut_off_deaf_peers(). */
+/* Else than at once: by signer_cut_off_deaf_peers(). */
 enum err signer_reply(
     struct peer *peer, enum signer_message type, uint32_t id, const struct buf *payload)
 {
@@ -32,6 +26,7 @@ enum err signer_reply(
 	if (err) {
 		LOG_WARN("signer_answer_lost", log_err(err), log_uint("type", type));
 		peer->deaf = 1;
+		event_active(peer->signer->group, EV_TIMEOUT, 0);
 	}
 	return err;
 }
@@ -50,33 +45,13 @@ enum err signer_reply_failed(
 	return err;
 }
 
-static void send_issued(
-    const struct issue_job *job, enum signer_message type, const struct buf *payload, void *ctx)
-{
-	enum err err;
-
-	(void)ctx;
-	/* A lost answer costs the front a repetition: the ledger has the reservation. */
-	err = signer_reply(issue_job_owner(job), type, issue_job_id(job), payload);
-	(void)err;
-}
-
-/* Jobs point to their peer: without it they go, too. */
 static void forget_peer(struct signer *signer, struct peer *peer)
 {
-	size_t i, kept = 0;
-
-	for (i = 0; i < signer->queued; i++) {
-		if (issue_job_owner(signer->queue[i]) == peer)
-			issue_job_free(signer->queue[i]);
-		else
-			signer->queue[kept++] = signer->queue[i];
-	}
-	signer->queued = kept;
+	signer_forget_issuing(signer, peer);
 	memset(peer, 0, sizeof(*peer));
 }
 
-static void cut_off_deaf_peers(struct signer *signer)
+void signer_cut_off_deaf_peers(struct signer *signer)
 {
 	size_t i;
 
@@ -92,51 +67,12 @@ void signer_drop_peers(struct signer *signer)
 {
 	size_t i;
 
-	for (i = 0; i < signer->queued; i++)
-		issue_job_free(signer->queue[i]);
-	signer->queued = 0;
+	signer_forget_issuing(signer, NULL);
 	/* One of them may be asking right now: it goes with the next turn of the loop. */
 	for (i = 0; i < SIGNER_PEERS_MAX; i++)
 		if (signer->peers[i].greeted)
 			signer->peers[i].deaf = 1;
 	event_active(signer->group, EV_TIMEOUT, 0);
-}
-
-void signer_run_group(evutil_socket_t fd, short what, void *ctx)
-{
-	struct signer *signer = ctx;
-	size_t count = 0, rows = 0, i;
-
-	(void)fd;
-	(void)what;
-	while (count < signer->queued && rows < GROUP_ROWS)
-		rows += issue_job_rows(signer->queue[count++]);
-	issue_run(&signer->issuer, signer->queue, count, clock_unix_s(), send_issued, signer);
-	for (i = 0; i < count; i++)
-		issue_job_free(signer->queue[i]);
-	signer->queued -= count;
-	memmove(signer->queue, signer->queue + count, signer->queued * sizeof(signer->queue[0]));
-	cut_off_deaf_peers(signer);
-	if (signer->queued > 0)
-		event_active(signer->group, EV_TIMEOUT, 0);
-}
-
-static enum err on_issue(struct peer *peer, uint32_t id, struct cursor payload)
-{
-	struct signer *signer = peer->signer;
-	struct issue_job *job = NULL;
-	enum err err = issue_job_new(payload, peer, id, &job);
-
-	if (err)
-		return err;
-	if (signer->queued < SIGNER_QUEUE_JOBS) {
-		signer->queue[signer->queued++] = job;
-		event_active(signer->group, EV_TIMEOUT, 0);
-		return ERR_OK;
-	}
-	issue_job_free(job);
-	return signer_reply_failed(
-	    peer, id, SIGNER_FAILURE_UNAVAILABLE, "the signer's queue is full");
 }
 
 static enum err on_generate(struct peer *peer, uint32_t id, struct cursor payload)
@@ -349,7 +285,7 @@ static enum err on_frame(
 	case SIGNER_PING:
 		return on_ping(peer, id, payload);
 	case SIGNER_ISSUE:
-		return on_issue(peer, id, payload);
+		return signer_on_issue(peer, id, payload);
 	case SIGNER_CLAIM_CODES:
 		return on_claim_codes(peer, id, payload);
 	case SIGNER_STATEMENT:

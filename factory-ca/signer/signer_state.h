@@ -14,6 +14,7 @@
 #include "factory-ca/config.h"
 #include "factory-ca/signer/audit_heads.h"
 #include "factory-ca/signer/authority.h"
+#include "factory-ca/signer/crew.h"
 #include "factory-ca/signer/custody.h"
 #include "factory-ca/signer/issue.h"
 
@@ -57,8 +58,9 @@ struct signer {
 	int64_t unlocked_until_unix_s; /* 0: until the signer stops */
 	struct peer peers[SIGNER_PEERS_MAX];
 	uid_t peer_uid; /* who may connect beside ourselves */
-	struct issue_job *queue[SIGNER_QUEUE_JOBS];
-	size_t queued;
+	struct crew *crew;
+	TAILQ_HEAD(, issuing) issuing; /* ISSUE requests on their way, in the order of arrival */
+	size_t issuing_count;
 	struct buf responder_spki; /* of the OCSP responder; "" : there is none */
 };
 
@@ -83,9 +85,18 @@ MUST_CHECK enum err signer_on_lock(
 void signer_locked_text(const struct signer *signer, char detail[SIGNER_DETAIL_MAX + 1]);
 /* Forgets what waits and cuts off every peer that was greeted, with the next turn of the loop. */
 void signer_drop_peers(struct signer *signer);
+/* Those that do not read their answers. */
+void signer_cut_off_deaf_peers(struct signer *signer);
 
-/* The callback of `group`: runs the ISSUE requests that wait, as one group. */
+/* signer_issue.c: takes an ISSUE request. ERR_SYNTAX: malformed. */
+MUST_CHECK enum err signer_on_issue(struct peer *peer, uint32_t id, struct cursor payload);
+/* The callback of `group`: reserves for the ISSUE requests that are checked, as one group. */
 void signer_run_group(evutil_socket_t fd, short what, void *ctx);
+/* Answers all that was accepted; at the end of the process. */
+void signer_finish_issuing(struct signer *signer);
+/* Nobody waits any more for what a peer asked (NULL: any peer). What the crew has in hand goes
+ * when it is through. */
+void signer_forget_issuing(struct signer *signer, const struct peer *peer);
 
 /* signer_requests.c: queues a frame. An error ends the connection: at once where a frame is being
  * handled, else when the group in hand is done. */

@@ -259,26 +259,49 @@ void x509_put_authority_info_access(struct buf *out, const char *issuer_url, con
 	x509_extension_end(out, marks);
 }
 
-enum err x509_sign(struct keystore *store, enum ca_key key, const struct buf *tbs, struct buf *out)
+static void put_signed(const struct x509_signing *signing, const struct buf *signature)
 {
-	enum ca_key_algorithm algorithm = ca_key_algorithm(key);
-	struct buf signature = {0};
-	size_t mark;
-	enum err err = tbs->err;
+	size_t mark = der_begin(signing->out, DER_SEQUENCE);
 
-	if (!err)
-		err = keystore_sign(store, key, tbs->bytes, tbs->len, &signature);
+	buf_put(signing->out, signing->tbs->bytes, signing->tbs->len);
+	x509_put_signature_algorithm(signing->out, ca_key_algorithm(signing->key));
+	der_put_bit_string(signing->out, signature->bytes, signature->len);
+	der_end(signing->out, mark);
+}
+
+enum err x509_sign_all(struct keystore *store, const struct x509_signing *signings, size_t count)
+{
+	struct keystore_signature signatures[X509_SIGNINGS_MAX] = {0};
+	enum err err = ERR_OK;
+	size_t i;
+
+	CHECK(count <= X509_SIGNINGS_MAX);
+	for (i = 0; i < count && !err; i++) {
+		const struct buf *tbs = signings[i].tbs;
+
+		signatures[i].key = signings[i].key;
+		signatures[i].bytes = tbs->bytes;
+		signatures[i].len = tbs->len;
+		err = tbs->err;
+		if (!err)
+			err = keystore_sign(
+			    store, signings[i].key, tbs->bytes, tbs->len, &signatures[i].signature);
+	}
 	/* A fault while signing would give the key away with the bad signature: look first. */
 	if (!err)
-		err = keystore_verify(store, key, tbs->bytes, tbs->len, &signature);
-	if (!err) {
-		mark = der_begin(out, DER_SEQUENCE);
-		buf_put(out, tbs->bytes, tbs->len);
-		x509_put_signature_algorithm(out, algorithm);
-		der_put_bit_string(out, signature.bytes, signature.len);
-		der_end(out, mark);
-		err = out->err;
+		err = keystore_verify_all(store, signatures, count);
+	for (i = 0; i < count && !err; i++) {
+		put_signed(&signings[i], &signatures[i].signature);
+		err = signings[i].out->err;
 	}
-	buf_free(&signature);
+	for (i = 0; i < count; i++)
+		buf_free(&signatures[i].signature);
 	return err;
+}
+
+enum err x509_sign(struct keystore *store, enum ca_key key, const struct buf *tbs, struct buf *out)
+{
+	const struct x509_signing one = {key, tbs, out};
+
+	return x509_sign_all(store, &one, 1);
 }

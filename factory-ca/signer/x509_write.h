@@ -96,5 +96,14 @@ extern const struct oid x509_eku_client_auth, x509_eku_ocsp_signing;
  * anything is appended. ERR_CRYPTO, ERR_SIGNATURE. */
 MUST_CHECK enum err x509_sign(
     struct keystore *store, enum ca_key key, const struct buf *tbs, struct buf *out);
+/* The same for several, which costs less: all are verified before anything is appended to any. */
+enum { X509_SIGNINGS_MAX = KEYSTORE_SIGNATURES_MAX };
+struct x509_signing {
+	enum ca_key key;
+	const struct buf *tbs;
+	struct buf *out;
+};
+MUST_CHECK enum err x509_sign_all(
+    struct keystore *store, const struct x509_signing *signings, size_t count);
 
 #endif

@@ -160,11 +160,11 @@ class KillNine(unittest.TestCase):
                 connection.close()
 
     def kill_during_a_batch(self, name):
-        macs = firstring.macs(600)
+        macs = firstring.macs(3000)  # some tenths of a second
         order = firstring.order("model-json", macs)
         rows = factory_rows(macs)
         received = []
-        for delay in (0.02, 0.1, 0.25):
+        for delay in (0.02, 0.08, 0.2):
             station = threading.Thread(target=self.batch_into, args=(received, order, rows))
             station.start()
             time.sleep(delay * random.uniform(0.5, 1.5))

@@ -79,6 +79,43 @@ select t.equal('another order''s phone', split_part(pg_temp.store('P', 'line-2')
 select t.equal('an unknown station', split_part(pg_temp.store('O', 'line-9'), ' ', 5),
   'station_not_allowed');
 
+-- Phones that nobody knows: looked at in one go, and each its own outcome all the same.
+create temporary table kept as table batch;
+truncate batch;
+insert into batch values
+  (1, '00:15:65:00:00:60', 'SN96', 'key n1', 'n1'),
+  (2, '00:15:65:00:03:e8', 'SN', 'key n2', 'n2'),                  -- one past the order's last
+  (3, '00:15:65:00:03:e7', 'SN999', 'key n3', 'n3'),               -- its last
+  (4, '00:15:64:ff:ff:ff', 'SN', 'key n4', 'n4'),                  -- one before its first
+  (5, '00:15:65:00:00:61', 'SN/97', 'key n5', 'n5');
+select t.equal('news, each row', pg_temp.store('O', 'line-1'),
+  'stored out_of_range stored out_of_range bad_serial_number');
+select t.equal('news counted', (select issued::text from firstring.order_get('O')), '14');
+truncate batch;
+insert into batch values
+  (1, '00:15:65:00:00:62', 'SN98', 'key n6', 'n6'),
+  (2, '00:15:65:00:00:63', 'SN99', 'key n7', 'serial 3');          -- a serial on record
+select t.equal('news with a serial on record', pg_temp.store('O', 'line-1'), 'stored serial_reused');
+truncate batch;
+insert into batch values
+  (1, '00:15:65:00:00:64', 'SN100', 'key n8', 'n8'),
+  (2, '00:15:65:00:00:64', 'SN100', 'key n9', 'n9'),               -- twins by MAC
+  (3, '00:15:65:00:00:65', 'SN101', 'key n8', 'n10');              -- and by key
+select t.equal('news with twins', pg_temp.store('O', 'line-1'), 'stored mac_has_other_key key_reused');
+truncate batch;
+insert into batch values
+  (1, '00:15:65:00:00:66', 'SN102', 'key n11', 'n11'),
+  (2, '00:15:65:00:00:67', 'SN103', 'key n12', 'n11');             -- one certificate for two phones
+select t.fails('news with one certificate twice', $$select pg_temp.store('O', 'line-1')$$, '40001');
+truncate batch;
+insert into batch table kept;
+select t.equal('all of them unknown', (select string_agg(outcome || ordinal, ' ') from
+  firstring.certificates_existing('O', array['00:15:65:00:00:99', '00:15:65:00:00:98']::macaddr[],
+  array[t.digest('key 1001'), t.digest('key 1002')])), 'none1 none2');
+select t.equal('of an unknown order', (select count(*)::text from
+  firstring.certificates_existing('none', array['00:15:65:00:00:99']::macaddr[],
+  array[t.digest('key 1001')])), '0');
+
 -- What the front asks first.
 select t.equal('existing', (select string_agg(outcome, ' ') from firstring.certificates_existing('O',
   array['00:15:65:00:00:00', '00:15:65:00:00:00', '00:15:65:00:00:99', '00:15:65:00:00:98']::macaddr[],

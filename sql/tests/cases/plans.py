@@ -125,7 +125,11 @@ CASES = [
      ["device_key_pkey", "certificate_mac_idx", "device_pkey"]),
     ("factory-ca/certificates_store", "'O', t.digest('line-1'), t.macs(x'001565000100'::bigint), t.times('S'::text), "
      "t.digests('new'), t.serials('news'), t.times('d'::bytea), t.digests('newc'), t.times(now()), t.digests('h'), "
-     f"t.times(0::bigint), {who}, false", ["device_key_pkey", "certificate_mac_idx"]),
+     f"t.times(0::bigint), {who}, false", ["device_key_pkey", "device_pkey"]),
+    # Phones that are on record are looked at one by one.
+    ("factory-ca/certificates_store", "'O', t.digest('line-1'), t.macs(x'102030000000'::bigint), t.times('S'::text), "
+     "t.digests('k'), t.serials('news'), t.times('d'::bytea), t.digests('newc'), t.times(now()), t.digests('h'), "
+     f"t.times(0::bigint), {who}, false", ["device_key_pkey", "device_pkey", "certificate_mac_idx"]),
     ("factory-ca/phone_get", f"{phone}, null", ["device_pkey", "certificate_mac_idx"]),
     ("factory-ca/device_get", f"'O', {phone}", ["device_pkey", "certificate_mac_idx"]),
     ("factory-ca/claim_code_rotate", f"'O', {phone}, 0, 1, t.digest('h'), {who}", ["device_pkey", "certificate_one_live_per_mac"]),

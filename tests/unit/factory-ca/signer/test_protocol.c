@@ -134,7 +134,8 @@ START_TEST(answers_go_through_and_fill_frames)
 	    .certificate_len = sizeof(certificate),
 	    .serial = {0x41},
 	    .not_before_unix_s = 1800000000,
-	    .claim_code_epoch = 3};
+	    .claim_code_epoch = 3,
+	    .claim_code = "ABCDE-FGHJK-LMNP"};
 	struct signer_issued issued;
 	struct buf frame = {0};
 	int rows = 0;
@@ -158,6 +159,7 @@ START_TEST(answers_go_through_and_fill_frames)
 	ck_assert_uint_eq(issued.row_count, 2);
 	ck_assert_int_eq(issued.rows[0].not_before_unix_s, 1800000000);
 	ck_assert_uint_eq(issued.rows[0].claim_code_epoch, 3);
+	ck_assert_str_eq(issued.rows[0].claim_code, "ABCDE-FGHJK-LMNP");
 	ck_assert_uint_eq(issued.rows[0].certificate_len, sizeof(certificate));
 	ck_assert_int_eq(issued.rows[1].outcome, ISSUE_WEAK_KEY);
 	ck_assert_mem_eq(issued.rows[1].detail.text, "why", 3);

@@ -89,8 +89,10 @@ static enum err get_generate(struct cursor in)
 
 static void put_generated(struct buf *out)
 {
-	const struct signer_generated_row good = {
-	    .issued = {.outcome = ISSUE_ISSUED, .certificate = BYTES, .certificate_len = 5},
+	const struct signer_generated_row good = {.issued = {.outcome = ISSUE_ISSUED,
+						      .certificate = BYTES,
+						      .certificate_len = 5,
+						      .claim_code = "ABCDE-FGHJK-LMNP"},
 	    .encrypted_key = BLOB};
 	const struct signer_generated_row bad = {
 	    .issued = {.outcome = ISSUE_ORDER_FULL, .detail = {"full", 4}}};
@@ -135,8 +137,10 @@ END_TEST
 
 START_TEST(a_success_without_its_key_is_malformed)
 {
-	const struct signer_generated_row keyless = {
-	    .issued = {.outcome = ISSUE_ISSUED, .certificate = BYTES, .certificate_len = 5}};
+	const struct signer_generated_row keyless = {.issued = {.outcome = ISSUE_ISSUED,
+							 .certificate = BYTES,
+							 .certificate_len = 5,
+							 .claim_code = "ABCDE-FGHJK-LMNP"}};
 	struct signer_generated generated;
 	struct buf out = {0};
 
