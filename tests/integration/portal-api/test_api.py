@@ -529,6 +529,17 @@ class Idempotency(Case):
             self.assertProblem(answer, 400, "bad_request")
 
 
+def bodies():
+    """(where, media type, its object) of all that is sent and answered by the document."""
+    for paths in (DOCUMENT["paths"], DOCUMENT["webhooks"]):
+        for methods in paths.values():
+            for operation in methods.values():
+                parts = {"the request": operation.get("requestBody", {}), **operation["responses"]}
+                for part, body in parts.items():
+                    for media, content in resolved(body).get("content", {}).items():
+                        yield f"{operation['operationId']} {part}", media, content
+
+
 class OpenApi(Case):
 
     def test_the_document_is_served_to_anybody(self):
@@ -536,12 +547,32 @@ class OpenApi(Case):
         self.assertEqual(served, DOCUMENT)
         self.assertTrue(re.fullmatch(r"3\.1\.\d", served["openapi"]))
 
-    def test_examples_are_as_their_schemas_say(self):
-        shown = {name: schema for name, schema in DOCUMENT["components"]["schemas"].items() if "example" in schema}
-        for name, schema in shown.items():
+    def test_every_body_has_an_example_as_its_schema_says(self):
+        """Each request's and answer's, of one's own or of its schema in the components."""
+        shown = 0
+        for where, media, content in bodies():
+            schema = resolved(content["schema"])
+            self.assertTrue("example" in content or "example" in schema, f"{where} {media} has no example")
+            shown += 1
+            example = content.get("example", schema.get("example"))
+            if media == "application/x-ndjson" and isinstance(example, str):
+                self.assertTrue(all(isinstance(json.loads(line), dict) for line in example.splitlines()), where)
+            elif "json" in media:
+                self.assertEqual(problems(example, schema), [], where)
+            else:
+                self.assertGreater(len(example), 10, where)
+        self.assertGreater(shown, 150)
+        for name, schema in DOCUMENT["components"]["schemas"].items():
             self.assertEqual(problems(schema["example"], schema), [], name)
-        for wanted in ("ClaimRequest", "ProfileRequest", "TransferRequest", "WebhookRequest", "Claim", "Problem", "Event"):
-            self.assertIn(wanted, shown)
+
+    def test_examples_of_files_have_the_columns_that_files_have(self):
+        itsp = self.portal.itsp()
+        for path in ("/v1/claims:export", "/v1/events:export", "/v1/admin/audit:export"):
+            client = self.portal.admin if "/admin/" in path else itsp
+            header = client.request("GET", f"{path}?format=csv").body.decode().splitlines()[0]
+            content = operation_of("GET", path)["responses"]["200"]["content"]
+            self.assertEqual(content["text/csv; charset=utf-8"]["example"].splitlines()[0], header)
+            self.assertEqual(",".join(json.loads(content["application/x-ndjson"]["example"])), header)
 
     def test_every_reference_leads_somewhere(self):
         text = json.dumps(DOCUMENT)
