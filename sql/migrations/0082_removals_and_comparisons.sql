@@ -70,3 +70,26 @@ begin
   return query select 'deleted';
 end
 $$;
+
+-- The sealed passwords of one's own claim, for the portal to compare with one that was sent again (PUT
+-- of what is held already). Nobody is shown them, so this needs no scope to reveal and is audited as
+-- what it is. One row always; nulls where the phone is not held any more.
+create function claim_compare(mac macaddr, actor_kind text, actor_id text, source_ip inet,
+  request_id text)
+returns table (claim_id uuid, sealed_password bytea, pending_sealed_password bytea)
+language plpgsql security definer set search_path = firstring, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  tenant uuid := required_itsp();
+  held claim;
+begin
+  select c.* into held from claim c
+  where c.mac = $1 and c.itsp_id = tenant and c.state <> 'released';
+  if found then
+    perform audit_write('claim.compare', 'claim', $1::text, tenant, null,
+      jsonb_build_object('claim_id', held.id), $2, $3, $4, $5);
+  end if;
+  return query select held.id, held.sealed_password, held.pending_sealed_password;
+end
+$$;
