@@ -40,6 +40,7 @@ struct operation {
 	enum operation_body body;
 	size_t body_max; /* bytes */
 	unsigned flags;
+	const char *query; /* names of the query parameters, between spaces; NULL: none */
 	void (*handle)(struct request *request);
 	/*
 	 * Answers again for an Idempotency-Key whose effect is committed but whose answer was not

@@ -13,22 +13,24 @@ enum {
 	JOB_MAX = 16 * 1024 * 1024, /* 100,000 rows */
 };
 
-/* A route that reads, one that has an effect, and one that needs all of its scopes for it. */
-#define READ(audience, id, pattern, scopes, handle)                                                \
+/*
+ * A route that reads, one that has an effect, and one that needs all of its scopes for it. What
+ * follows the handler (of READ) or the rebuild (of the others) are further fields by name.
+ */
+#define READ(audience_, id_, pattern_, scopes_, ...)                                               \
 	{                                                                                          \
-		id, "GET", pattern, OPERATION_##audience, scopes, BODY_NONE, 0, 0, handle, NULL    \
+		.id = id_, .method = "GET", .pattern = pattern_,                                   \
+		.audience = OPERATION_##audience_, .scopes = scopes_, .handle = __VA_ARGS__        \
 	}
-#define WRITE(audience, id, method, pattern, scopes, body, max, handle, rebuild)                   \
+#define MUTATES(flags_, audience_, id_, method_, pattern_, scopes_, body_, max_, handle_, ...)     \
 	{                                                                                          \
-		id, method, pattern, OPERATION_##audience, scopes, BODY_##body, max,               \
-		    OPERATION_MUTATES, handle, rebuild                                             \
+		.id = id_, .method = method_, .pattern = pattern_,                                 \
+		.audience = OPERATION_##audience_, .scopes = scopes_, .body = BODY_##body_,        \
+		.body_max = max_, .flags = OPERATION_MUTATES | (flags_), .handle = handle_,        \
+		.rebuild = __VA_ARGS__                                                             \
 	}
-
-#define WRITE_ALL(audience, id, method, pattern, scopes, body, max, handle, rebuild)               \
-	{                                                                                          \
-		id, method, pattern, OPERATION_##audience, scopes, BODY_##body, max,               \
-		    OPERATION_MUTATES | OPERATION_ALL_SCOPES, handle, rebuild                      \
-	}
+#define WRITE(...) MUTATES(0, __VA_ARGS__)
+#define WRITE_ALL(...) MUTATES(OPERATION_ALL_SCOPES, __VA_ARGS__)
 
 enum {
 	PROFILES_READ = SCOPE_PROFILES_WRITE | SCOPE_CLAIMS_READ,
@@ -51,7 +53,7 @@ const struct operation portal_operations[] = {
 	own_password_change, NULL),
     WRITE(PUBLIC, "showLink", "POST", "/v1/links", 0, JSON, SMALL, link_show, NULL),
     WRITE(PUBLIC, "useLink", "POST", "/v1/links/use", 0, JSON, SMALL, link_use, NULL),
-    READ(ITSP, "listUsers", "/v1/users", SCOPE_USERS_WRITE, user_list),
+    READ(ITSP, "listUsers", "/v1/users", SCOPE_USERS_WRITE, user_list, .query = "limit cursor"),
     WRITE(
 	ITSP, "createUser", "POST", "/v1/users", SCOPE_USERS_WRITE, JSON, SMALL, user_create, NULL),
     READ(ITSP, "getUser", "/v1/users/{id}", SCOPE_USERS_WRITE, user_get),
@@ -61,8 +63,10 @@ const struct operation portal_operations[] = {
 	request_reply_empty),
     WRITE(ITSP, "createUserLink", "POST", "/v1/users/{id}/link", SCOPE_USERS_WRITE, JSON, SMALL,
 	user_link_create, NULL),
-    READ(ITSP, "listOwnAudit", "/v1/audit", SCOPE_USERS_WRITE, audit_list),
-    READ(ITSP, "exportOwnAudit", "/v1/audit:export", SCOPE_USERS_WRITE, audit_export),
+    READ(ITSP, "listOwnAudit", "/v1/audit", SCOPE_USERS_WRITE, audit_list,
+	.query = "limit cursor object_kind object_id"),
+    READ(ITSP, "exportOwnAudit", "/v1/audit:export", SCOPE_USERS_WRITE, audit_export,
+	.query = "format cursor object_kind object_id"),
     READ(ITSP, "listTokens", "/v1/tokens", SCOPE_TOKENS_WRITE, token_list),
     WRITE(ITSP, "createToken", "POST", "/v1/tokens", SCOPE_TOKENS_WRITE, JSON, SMALL, token_create,
 	NULL),
@@ -70,7 +74,8 @@ const struct operation portal_operations[] = {
 	token_revoke, request_reply_empty),
     WRITE(ITSP, "rotateToken", "POST", "/v1/tokens/{id}/rotate", SCOPE_TOKENS_WRITE, JSON, SMALL,
 	token_rotate, NULL),
-    READ(ITSP, "listProfiles", "/v1/profiles", PROFILES_READ, profile_list),
+    READ(
+	ITSP, "listProfiles", "/v1/profiles", PROFILES_READ, profile_list, .query = "limit cursor"),
     WRITE(ITSP, "createProfile", "POST", "/v1/profiles", SCOPE_PROFILES_WRITE, JSON, PROFILE_MAX,
 	profile_create, profile_rebuild),
     WRITE(ITSP, "previewProfile", "POST", "/v1/profiles/preview", PROFILES_READ, JSON, PROFILE_MAX,
@@ -80,8 +85,10 @@ const struct operation portal_operations[] = {
 	PROFILE_MAX, profile_patch, profile_rebuild),
     WRITE(ITSP, "deleteProfile", "DELETE", "/v1/profiles/{id}", SCOPE_PROFILES_WRITE, NONE, 0,
 	profile_delete, request_reply_empty),
-    READ(ITSP, "listClaims", "/v1/claims", SCOPE_CLAIMS_READ, claim_list),
-    READ(ITSP, "exportClaims", "/v1/claims:export", SCOPE_CLAIMS_READ, claim_export),
+    READ(ITSP, "listClaims", "/v1/claims", SCOPE_CLAIMS_READ, claim_list,
+	.query = "limit cursor state progress mac_prefix profile_id serial_number"),
+    READ(ITSP, "exportClaims", "/v1/claims:export", SCOPE_CLAIMS_READ, claim_export,
+	.query = "format cursor state progress mac_prefix profile_id"),
     WRITE(ITSP, "releaseClaims", "POST", "/v1/claims:release", SCOPE_CLAIMS_WRITE, JSON, MACS_MAX,
 	claims_release, claims_release),
     READ(ITSP, "getClaim", "/v1/claims/{mac}", SCOPE_CLAIMS_READ, claim_get),
@@ -97,15 +104,17 @@ const struct operation portal_operations[] = {
 	claim_rearm, claim_get),
     WRITE(ITSP, "rotateClaim", "POST", "/v1/claims/{mac}/rotate", SCOPE_CLAIMS_WRITE, NONE, 0,
 	claim_rotate, claim_get),
-    READ(ITSP, "listClaimJobs", "/v1/claim-jobs", JOBS_READ, claim_job_list),
+    READ(ITSP, "listClaimJobs", "/v1/claim-jobs", JOBS_READ, claim_job_list,
+	.query = "limit cursor"),
     WRITE(ITSP, "createClaimJob", "POST", "/v1/claim-jobs", SCOPE_CLAIMS_WRITE, ROWS, JOB_MAX,
-	claim_job_create, claim_job_rebuild),
+	claim_job_create, claim_job_rebuild, .query = "dry_run atomic"),
     READ(ITSP, "getClaimJob", "/v1/claim-jobs/{id}", JOBS_READ, claim_job_get),
     WRITE(ITSP, "cancelClaimJob", "DELETE", "/v1/claim-jobs/{id}", SCOPE_CLAIMS_WRITE, NONE, 0,
 	claim_job_cancel, request_reply_empty),
     READ(ITSP, "getClaimJobResults", "/v1/claim-jobs/{id}/results", JOBS_READ, claim_job_results),
     READ(ITSP, "getClaimTimeline", "/v1/claims/{mac}/timeline", SCOPE_CLAIMS_READ, claim_timeline),
-    READ(ITSP, "listTransfers", "/v1/transfers", SCOPE_CLAIMS_READ, transfer_list),
+    READ(ITSP, "listTransfers", "/v1/transfers", SCOPE_CLAIMS_READ, transfer_list,
+	.query = "limit cursor state"),
     WRITE(ITSP, "requestTransfer", "POST", "/v1/transfers", SCOPE_CLAIMS_WRITE, JSON, SMALL,
 	transfer_request, transfer_rebuild),
     READ(ITSP, "getTransfer", "/v1/transfers/{id}", SCOPE_CLAIMS_READ, transfer_get),
@@ -115,12 +124,15 @@ const struct operation portal_operations[] = {
 	0, transfer_consent, transfer_get),
     WRITE(ITSP, "objectToTransfer", "POST", "/v1/transfers/{id}/object", SCOPE_CLAIMS_WRITE, JSON,
 	SMALL, transfer_object, transfer_get),
-    READ(ITSP, "listEvents", "/v1/events", SCOPE_EVENTS_READ, event_list),
-    READ(ITSP, "listLatestEvents", "/v1/events/latest", SCOPE_EVENTS_READ, event_list_latest),
-    READ(ITSP, "exportEvents", "/v1/events:export", SCOPE_EVENTS_READ, event_export),
-    READ(ITSP, "streamEvents", "/v1/events/stream", SCOPE_EVENTS_READ, event_stream),
+    READ(ITSP, "listEvents", "/v1/events", SCOPE_EVENTS_READ, event_list, .query = "limit after"),
+    READ(ITSP, "listLatestEvents", "/v1/events/latest", SCOPE_EVENTS_READ, event_list_latest,
+	.query = "limit cursor"),
+    READ(ITSP, "exportEvents", "/v1/events:export", SCOPE_EVENTS_READ, event_export,
+	.query = "format cursor"),
+    READ(ITSP, "streamEvents", "/v1/events/stream", SCOPE_EVENTS_READ, event_stream,
+	.query = "after"),
     READ(ITSP, "listOwnSecurityEvents", "/v1/security-events", SCOPE_EVENTS_READ,
-	security_event_list),
+	security_event_list, .query = "limit cursor kind mac"),
     READ(ITSP, "listWebhooks", "/v1/webhooks", SCOPE_EVENTS_READ, webhook_list),
     WRITE_ALL(ITSP, "createWebhook", "POST", "/v1/webhooks", WEBHOOKS_WRITE, JSON, SMALL,
 	webhook_create, NULL),
@@ -137,10 +149,12 @@ const struct operation portal_operations[] = {
 	SMALL, webhook_replay, webhook_rebuild),
     WRITE_ALL(ITSP, "testWebhook", "POST", "/v1/webhooks/{id}/test", WEBHOOKS_WRITE, NONE, 0,
 	webhook_test, webhook_test_rebuild),
-    READ(MANUFACTURER, "listModels", "/v1/admin/models", SCOPE_ADMIN_READ, model_list),
+    READ(MANUFACTURER, "listModels", "/v1/admin/models", SCOPE_ADMIN_READ, model_list,
+	.query = "limit cursor"),
     WRITE(MANUFACTURER, "createModel", "POST", "/v1/admin/models", SCOPE_ADMIN_WRITE, JSON, SMALL,
 	model_create, model_create),
-    READ(MANUFACTURER, "listItsps", "/v1/admin/itsps", SCOPE_ADMIN_READ, itsp_list),
+    READ(MANUFACTURER, "listItsps", "/v1/admin/itsps", SCOPE_ADMIN_READ, itsp_list,
+	.query = "limit cursor"),
     WRITE(MANUFACTURER, "createItsp", "POST", "/v1/admin/itsps", SCOPE_ADMIN_WRITE, JSON, SMALL,
 	itsp_create, itsp_rebuild),
     READ(MANUFACTURER, "getItsp", "/v1/admin/itsps/{id}", SCOPE_ADMIN_READ, itsp_get),
@@ -161,7 +175,8 @@ const struct operation portal_operations[] = {
 	SMALL, admin_token_create, NULL),
     WRITE(MANUFACTURER, "revokeAnyToken", "DELETE", "/v1/admin/tokens/{id}", SCOPE_ADMIN_WRITE,
 	NONE, 0, admin_token_revoke, request_reply_empty),
-    READ(MANUFACTURER, "listAdminUsers", "/v1/admin/users", SCOPE_ADMIN_READ, admin_user_list),
+    READ(MANUFACTURER, "listAdminUsers", "/v1/admin/users", SCOPE_ADMIN_READ, admin_user_list,
+	.query = "limit cursor itsp_id"),
     WRITE(MANUFACTURER, "createAdminUser", "POST", "/v1/admin/users", SCOPE_ADMIN_WRITE, JSON,
 	SMALL, user_create, NULL),
     READ(MANUFACTURER, "getAdminUser", "/v1/admin/users/{id}", SCOPE_ADMIN_READ, user_get),
@@ -181,18 +196,22 @@ const struct operation portal_operations[] = {
     READ(MANUFACTURER, "getDeviceHistory", "/v1/admin/devices/{mac}/history", SCOPE_ADMIN_READ,
 	device_history),
     READ(MANUFACTURER, "listAllTransfers", "/v1/admin/transfers", SCOPE_ADMIN_READ,
-	admin_transfer_list),
+	admin_transfer_list, .query = "limit cursor state"),
     READ(MANUFACTURER, "getAnyTransfer", "/v1/admin/transfers/{id}", SCOPE_ADMIN_READ,
 	admin_transfer_get),
     WRITE(MANUFACTURER, "decideTransfer", "POST", "/v1/admin/transfers/{id}/decide",
 	SCOPE_ADMIN_WRITE, JSON, SMALL, admin_transfer_decide, admin_transfer_get),
     READ(MANUFACTURER, "listSecurityEvents", "/v1/admin/security-events", SCOPE_ADMIN_READ,
-	security_event_list),
-    READ(MANUFACTURER, "listAudit", "/v1/admin/audit", SCOPE_ADMIN_READ, audit_list),
-    READ(MANUFACTURER, "exportAudit", "/v1/admin/audit:export", SCOPE_ADMIN_READ, audit_export),
+	security_event_list, .query = "limit cursor kind mac"),
+    READ(MANUFACTURER, "listAudit", "/v1/admin/audit", SCOPE_ADMIN_READ, audit_list,
+	.query = "limit cursor object_kind object_id"),
+    READ(MANUFACTURER, "exportAudit", "/v1/admin/audit:export", SCOPE_ADMIN_READ, audit_export,
+	.query = "format cursor object_kind object_id"),
     READ(MANUFACTURER, "getAuditState", "/v1/admin/audit/state", SCOPE_ADMIN_READ, audit_state),
-    READ(MANUFACTURER, "listOrders", "/v1/admin/orders", SCOPE_ADMIN_READ, order_list),
-    READ(MANUFACTURER, "listStations", "/v1/admin/stations", SCOPE_ADMIN_READ, station_list),
+    READ(MANUFACTURER, "listOrders", "/v1/admin/orders", SCOPE_ADMIN_READ, order_list,
+	.query = "limit cursor"),
+    READ(MANUFACTURER, "listStations", "/v1/admin/stations", SCOPE_ADMIN_READ, station_list,
+	.query = "limit"),
 };
 
 enum { OPERATION_COUNT = sizeof(portal_operations) / sizeof(portal_operations[0]) };

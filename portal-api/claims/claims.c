@@ -45,9 +45,15 @@ void claim_refuse(
     struct request *request, const struct mac *mac, const struct pg_rows *rows, const char *outcome)
 {
 	char text[MAC_TEXT_LEN + 1];
-	if (strcmp(outcome, "rate_limited") == 0)
+	if (strcmp(outcome, "rate_limited") == 0) {
 		request->retry_after_s =
 		    (unsigned)row_int(rows, 0, row_column(rows, "retry_after_s"));
+		request_fail(request, PROBLEM_TOO_MANY_WRONG_CODES,
+		    "Too many wrong claim codes in the last hour: codes are looked at again in %u "
+		    "minutes.",
+		    (request->retry_after_s + 59) / 60);
+		return;
+	}
 	if (strcmp(outcome, "possession_not_proven") != 0) {
 		request_fail_outcome(request, outcome);
 		return;

@@ -222,6 +222,10 @@ void authenticate(struct request *request)
 		ask_for_session(request);
 	} else if (request->operation->audience == OPERATION_PERSON) {
 		request_fail_outcome(request, "not_signed_in");
+	} else if (query_holds_token(head->query)) {
+		request_fail(request, PROBLEM_NO_TOKEN,
+		    "The token in the URL was not looked at, and may be in logs by now: revoke it, "
+		    "and send its successor in the field Authorization: Bearer.");
 	} else {
 		request_fail(request, PROBLEM_NO_TOKEN,
 		    "Send the token in the field Authorization: Bearer.");

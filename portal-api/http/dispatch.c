@@ -87,6 +87,8 @@ static void read_body(struct request *request)
 	const struct operation *operation = request->operation;
 	const struct http1_head *head = exchange_head(request->exchange);
 	int has_body = head->has_body && (head->chunked || head->content_length > 0);
+	if (request_check_query(request))
+		return;
 	if (operation->body == BODY_NONE && !has_body) {
 		run_handler(request);
 	} else if (operation->body == BODY_NONE && !(operation->flags & OPERATION_MUTATES)) {

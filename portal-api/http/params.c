@@ -11,6 +11,8 @@
 #include "portal-api/http/outcome.h"
 #include "portal-api/http/request.h"
 
+enum { QUERY_NAME_MAX = 64 };
+
 int request_mac(struct request *request, unsigned index, struct mac *mac)
 {
 	CHECK(index < request->match.param_count);
@@ -87,6 +89,72 @@ int request_query_bool(struct request *request, const char *name, int *value)
 		return -1;
 	}
 	return 0;
+}
+
+/* Whether the name is one of the operation's; which one, counted from 0. */
+static int find_parameter(const struct operation *operation, const char *name, unsigned *place)
+{
+	const char *next = operation->query ? operation->query : "";
+	size_t len = strlen(name);
+	for (*place = 0; *next; (*place)++) {
+		size_t each = strcspn(next, " ");
+		if (each == len && memcmp(next, name, len) == 0)
+			return 1;
+		next += each + strspn(next + each, " ");
+	}
+	return 0;
+}
+
+static void fail_unknown_parameter(struct request *request, const char *name)
+{
+	const char *known = request->operation->query ? request->operation->query : "(none)";
+	field_error_add(&request->problem.errors, name, "unknown_parameter",
+	    "The parameters here are: %s.", known);
+	request_fail(request, PROBLEM_UNKNOWN_PARAMETER,
+	    "There is no query parameter %s here, so nothing was done. The parameters here are: "
+	    "%s.",
+	    name, known);
+}
+
+/* Takes the next parameter's decoded name off the query; ERR_NOT_FOUND at the end. */
+static enum err take_name(struct span *query, char name[QUERY_NAME_MAX])
+{
+	while (query->len > 0) {
+		const char *text = query->text, *end = memchr(text, '&', query->len);
+		size_t len = end ? (size_t)(end - text) : query->len;
+		const char *equals = memchr(text, '=', len);
+		*query = (struct span){text + len + !!end, query->len - len - !!end};
+		if (len > 0)
+			return http1_decode(
+			    (struct span){text, equals ? (size_t)(equals - text) : len}, name,
+			    QUERY_NAME_MAX);
+	}
+	return ERR_NOT_FOUND;
+}
+
+int request_check_query(struct request *request)
+{
+	struct span query = exchange_head(request->exchange)->query;
+	char name[QUERY_NAME_MAX];
+	unsigned seen = 0, place;
+	enum err err;
+	while (!(err = take_name(&query, name)) && text_is_printable_utf8(name, strlen(name))) {
+		if (!find_parameter(request->operation, name, &place)) {
+			fail_unknown_parameter(request, name);
+			return -1;
+		}
+		if (seen & 1u << place) {
+			request_fail_field(
+			    request, name, "bad_parameter", "This query parameter is given twice.");
+			return -1;
+		}
+		seen |= 1u << place;
+	}
+	if (err == ERR_NOT_FOUND)
+		return 0;
+	request_fail_field(request, "query", "bad_parameter",
+	    "The name of a query parameter is too long or badly encoded.");
+	return -1;
 }
 
 static int take_limit(struct request *request, struct page *page)

@@ -62,6 +62,7 @@ static const struct {
 	"The body is of another type than is taken here"},
     [PROBLEM_INVALID] = {422, "invalid", "A value is not acceptable"},
     [PROBLEM_BAD_CURSOR] = {422, "bad_cursor", "The cursor is not one of this list"},
+    [PROBLEM_UNKNOWN_PARAMETER] = {422, "unknown_parameter", "There is no such parameter"},
     [PROBLEM_IDEMPOTENCY_KEY_REUSED] = {422, "idempotency_key_reused",
 	"The idempotency key was used for another request"},
     [PROBLEM_TOO_MANY_JOBS] = {429, "too_many_jobs", "There are too many open claim jobs"},
@@ -114,12 +115,11 @@ static void format_cut(char *text, size_t size, const char *format, va_list args
 		cut_to_character(text, size - 1);
 }
 
-void field_error_add(
-    struct field_errors *errors, const char *field, const char *code, const char *detail, ...)
+void field_error_vadd(struct field_errors *errors, const char *field, const char *code,
+    const char *detail, va_list args)
 {
 	if (errors->count++ >= FIELD_ERRORS_MAX)
 		return;
-	va_list args;
 	size_t i = errors->count - 1;
 	size_t field_len = strlen(field);
 	if (field_len < FIELD_PATH_MAX) {
@@ -129,17 +129,29 @@ void field_error_add(
 		cut_to_character(errors->items[i].field, FIELD_PATH_MAX - 1);
 	}
 	errors->items[i].code = code;
-	va_start(args, detail);
 	format_cut(errors->items[i].detail, FIELD_DETAIL_MAX, detail, args);
+}
+
+void field_error_add(
+    struct field_errors *errors, const char *field, const char *code, const char *detail, ...)
+{
+	va_list args;
+	va_start(args, detail);
+	field_error_vadd(errors, field, code, detail, args);
 	va_end(args);
+}
+
+void problem_vset(struct problem *problem, enum problem_kind kind, const char *detail, va_list args)
+{
+	problem->kind = kind;
+	format_cut(problem->detail, PROBLEM_DETAIL_MAX, detail, args);
 }
 
 void problem_set(struct problem *problem, enum problem_kind kind, const char *detail, ...)
 {
 	va_list args;
-	problem->kind = kind;
 	va_start(args, detail);
-	format_cut(problem->detail, PROBLEM_DETAIL_MAX, detail, args);
+	problem_vset(problem, kind, detail, args);
 	va_end(args);
 }
 

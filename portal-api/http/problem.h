@@ -8,6 +8,7 @@
 #ifndef FIRSTRING_PORTAL_HTTP_PROBLEM_H
 #define FIRSTRING_PORTAL_HTTP_PROBLEM_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "common/base/buf.h"
@@ -60,6 +61,7 @@ enum problem_kind {
 	PROBLEM_UNSUPPORTED_MEDIA_TYPE,
 	PROBLEM_INVALID,
 	PROBLEM_BAD_CURSOR,
+	PROBLEM_UNKNOWN_PARAMETER,
 	PROBLEM_IDEMPOTENCY_KEY_REUSED,
 	PROBLEM_TOO_MANY_JOBS,
 	PROBLEM_TOO_MANY_WRONG_CODES,
@@ -98,6 +100,8 @@ struct field_errors {
 /* Text that is too long is cut between two characters. */
 void field_error_add(struct field_errors *errors, const char *field, const char *code,
     const char *detail, ...) __attribute__((format(printf, 4, 5)));
+void field_error_vadd(struct field_errors *errors, const char *field, const char *code,
+    const char *detail, va_list args) __attribute__((format(printf, 4, 0)));
 
 struct problem {
 	enum problem_kind kind;
@@ -108,6 +112,8 @@ struct problem {
 /* Sets kind and detail; field errors stay as they are. */
 void problem_set(struct problem *problem, enum problem_kind kind, const char *detail, ...)
     __attribute__((format(printf, 3, 4)));
+void problem_vset(struct problem *problem, enum problem_kind kind, const char *detail, va_list args)
+    __attribute__((format(printf, 3, 0)));
 /* The kind for a status that the HTTP server itself answers with (400, 408, 413, 431, 501...). */
 enum problem_kind problem_of_status(int status);
 /* Appends the document. `status` 0 is the kind's own; `request_id` may be NULL. */

@@ -191,11 +191,9 @@ static void fail(struct request *request)
 void request_fail(struct request *request, enum problem_kind kind, const char *detail, ...)
 {
 	va_list args;
-	char text[PROBLEM_DETAIL_MAX];
 	va_start(args, detail);
-	vsnprintf(text, sizeof(text), detail, args);
+	problem_vset(&request->problem, kind, detail, args);
 	va_end(args);
-	problem_set(&request->problem, kind, "%s", text);
 	fail(request);
 }
 
@@ -203,11 +201,9 @@ void request_fail_field(
     struct request *request, const char *field, const char *code, const char *detail, ...)
 {
 	va_list args;
-	char text[FIELD_DETAIL_MAX];
 	va_start(args, detail);
-	vsnprintf(text, sizeof(text), detail, args);
+	field_error_vadd(&request->problem.errors, field, code, detail, args);
 	va_end(args);
-	field_error_add(&request->problem.errors, field, code, "%s", text);
 	request_fail_fields(request);
 }
 

@@ -108,6 +108,11 @@ MUST_CHECK int request_uuid(struct request *request, unsigned index, struct uuid
 MUST_CHECK int request_if_match(struct request *request, int *version);
 /* `limit`, and a cursor under the name `cursor` or `after`. */
 MUST_CHECK int request_page(struct request *request, const char *list, struct page *page);
+/*
+ * Whether each parameter of the query is one of the operation's, and given once. What is unknown is
+ * refused: a dry run that is misspelt must not claim.
+ */
+MUST_CHECK int request_check_query(struct request *request);
 /* An optional query parameter; `value` is "" when absent. */
 MUST_CHECK int request_query_text(
     struct request *request, const char *name, char *value, size_t value_max);
@@ -140,6 +145,8 @@ void request_fail_field(struct request *request, const char *field, const char *
 void request_fail_fields(struct request *request);
 /* The answer for an outcome that a statement tells of and that is not a success (outcome.c). */
 void request_fail_outcome(struct request *request, const char *outcome);
+/* 409: what depends on it, in rows of kind, total and first (in_use.c). */
+void request_fail_in_use(struct request *request, const struct pg_rows *rows);
 /* 503 with a Retry-After that is spread, so that clients do not come back in step. */
 void request_fail_busy(struct request *request, enum problem_kind kind, const char *detail);
 

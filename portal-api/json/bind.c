@@ -2,7 +2,9 @@
 #include "portal-api/json/bind.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/clock.h"
 #include "common/base/mac.h"
@@ -229,10 +231,33 @@ static void bind_array(struct binding *binding, const json_t *value, const json_
 		*member = value;
 }
 
-static void bind_value(struct binding *binding, const json_t *value, void *member)
+static void fold_scheme(json_t *value)
+{
+	static const char scheme[] = "https:";
+	const size_t len = sizeof(scheme) - 1;
+	const char *text = json_string_value(value);
+	if (!text || strncasecmp(text, scheme, len) != 0 || strncmp(text, scheme, len) == 0)
+		return;
+	char *folded = strdup(text);
+	CHECK(folded);
+	memcpy(folded, scheme, len);
+	CHECK(json_string_set(value, folded) == 0);
+	free(folded);
+}
+
+static void fold_schemes(json_t *value)
+{
+	fold_scheme(value);
+	for (size_t i = 0; i < json_array_size(value); i++)
+		fold_scheme(json_array_get(value, i));
+}
+
+static void bind_value(struct binding *binding, json_t *value, void *member)
 {
 	const struct bind_field *field = binding->field;
 	const char *text = NULL;
+	if (field->flags & BIND_URL)
+		fold_schemes(value);
 	switch (field->type) {
 	case BIND_TEXT:
 	case BIND_LINES:
@@ -298,7 +323,7 @@ enum err bind_object(const json_t *object, const struct bind_field *fields, size
 	CHECK(json_is_object(object));
 	for (size_t i = 0; i < count; i++) {
 		struct binding binding = {.field = &fields[i], .errors = errors};
-		const json_t *value = json_object_get(object, fields[i].name);
+		json_t *value = json_object_get(object, fields[i].name);
 		snprintf(binding.path, sizeof(binding.path), "%s", fields[i].name);
 		if (value && json_is_null(value) && fields[i].flags & BIND_NULLABLE)
 			value = NULL;

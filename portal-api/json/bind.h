@@ -35,6 +35,9 @@ enum bind_type {
 enum bind_flag {
 	BIND_REQUIRED = 1, /* absent is an error */
 	BIND_NULLABLE = 2, /* null is the same as absent */
+	/* Texts are URLs: "HTTPS:" becomes "https:" in the document, which RFC 3986 section 3.1
+	 * calls the same. */
+	BIND_URL = 4,
 };
 
 struct bind_field {
@@ -56,7 +59,8 @@ MUST_CHECK enum err json_parse_object(
 
 /*
  * Binds an object. Members of absent fields are left untouched: set their defaults before. What is
- * wrong is added to `errors`; ERR_SYNTAX when there was anything.
+ * wrong is added to `errors`; ERR_SYNTAX when there was anything. Values of BIND_URL fields may be
+ * replaced.
  */
 MUST_CHECK enum err bind_object(const json_t *object, const struct bind_field *fields, size_t count,
     void *bound, struct field_errors *errors);

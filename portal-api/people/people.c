@@ -117,6 +117,18 @@ void fail_too_many_attempts(struct request *request, int64_t wait_s)
 	    "Too many attempts from where you are. Try again in %lld seconds.", (long long)wait_s);
 }
 
+void fail_too_many_codes(struct request *request, int64_t wait_s)
+{
+	request->retry_after_s = (unsigned)wait_s;
+	request_fail(request, PROBLEM_TOO_MANY_ATTEMPTS,
+	    "Too many wrong codes were sent for this account. Sign in where you have signed in "
+	    "before, "
+	    "or with a recovery code, or wait for %lld minutes. If they were not yours, somebody "
+	    "knows "
+	    "your password: change it.",
+	    (long long)(wait_s + 59) / 60);
+}
+
 void fail_hasher_full(struct request *request)
 {
 	request_fail_busy(request, PROBLEM_UNAVAILABLE,

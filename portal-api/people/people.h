@@ -25,6 +25,8 @@ MUST_CHECK enum err second_factor_open(const struct request *request, const char
 
 /* 429 with Retry-After. */
 void fail_too_many_attempts(struct request *request, int64_t wait_s);
+/* The same, where an account's codes of the authenticator are not looked at for a while. */
+void fail_too_many_codes(struct request *request, int64_t wait_s);
 /* 503: more sign-ins at once than can be worked on. */
 void fail_hasher_full(struct request *request);
 

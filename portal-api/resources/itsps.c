@@ -230,9 +230,11 @@ static void on_domain_removed(
     struct request *request, const struct pg_rows *const *results, size_t count)
 {
 	const char *outcome = row_text(results[0], 0, row_column(results[0], "outcome"));
-	CHECK(count == 1);
+	CHECK(count == 2);
 	if (strcmp(outcome, "removed") == 0)
 		request_reply_empty(request);
+	else if (strcmp(outcome, "in_use") == 0)
+		request_fail_in_use(request, results[1]);
 	else
 		request_fail_outcome(request, outcome);
 }
@@ -248,10 +250,13 @@ void itsp_domain_remove(struct request *request)
 		request_fail_outcome(request, "not_found");
 		return;
 	}
-	struct pg_params *params = pg_params_new();
+	struct pg_params *params = pg_params_new(), *again = pg_params_new();
 	pg_param_uuid(params, id.bytes);
 	pg_param_text(params, domain);
 	request_param_actor(request, params);
-	request_effect(
-	    request, &(struct pg_call){&query_itsp_domain_remove, params}, 1, on_domain_removed);
+	pg_param_uuid(again, id.bytes);
+	pg_param_text(again, domain);
+	const struct pg_call calls[] = {
+	    {&query_itsp_domain_remove, params}, {&query_itsp_domain_dependents, again}};
+	request_effect(request, calls, 2, on_domain_removed);
 }

@@ -303,9 +303,11 @@ void profile_patch(struct request *request)
 static void on_deleted(struct request *request, const struct pg_rows *const *results, size_t count)
 {
 	const char *outcome = row_text(results[0], 0, row_column(results[0], "outcome"));
-	CHECK(count == 1);
+	CHECK(count == 2);
 	if (strcmp(outcome, "deleted") == 0)
 		request_reply_empty(request);
+	else if (strcmp(outcome, "in_use") == 0)
+		request_fail_in_use(request, results[1]);
 	else
 		request_fail_outcome(request, outcome);
 }
@@ -316,9 +318,12 @@ void profile_delete(struct request *request)
 	int version;
 	if (request_uuid(request, 0, &id) || request_if_match(request, &version))
 		return;
-	struct pg_params *params = pg_params_new();
+	struct pg_params *params = pg_params_new(), *again = pg_params_new();
 	pg_param_uuid(params, id.bytes);
 	request_param_version(params, version);
 	request_param_actor(request, params);
-	request_effect(request, &(struct pg_call){&query_profile_delete, params}, 1, on_deleted);
+	pg_param_uuid(again, id.bytes);
+	const struct pg_call calls[] = {
+	    {&query_profile_delete, params}, {&query_profile_dependents, again}};
+	request_effect(request, calls, 2, on_deleted);
 }

@@ -3,7 +3,9 @@
  *
  * What is typed is anybody's. An address that nobody has, one without a password, and a wrong
  * password take the same steps and get the same answer; the password is hashed in every case. The
- * attempt is counted before it is made (sql: sign_in_begin) and slows down its source alone.
+ * attempt is counted before it is made (sql: sign_in_begin) and slows down its source alone. Wrong
+ * codes of the authenticator are counted by account as well, against strangers: not where the
+ * person has signed in before, and not against recovery codes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -76,8 +78,8 @@ static void on_refused(struct request *request, const struct pg_rows *const *res
 	if (strcmp(sign_in->reason, "second_factor_needed") != 0)
 		request_fail(request, PROBLEM_SIGN_IN_REFUSED,
 		    "The address, the password or the code is not right.");
-	else if (sign_in->code_wait_s > 0)
-		fail_too_many_attempts(request, sign_in->code_wait_s);
+	else if (sign_in->body.code)
+		fail_too_many_codes(request, sign_in->code_wait_s);
 	else
 		request_fail(request, PROBLEM_SECOND_FACTOR_NEEDED,
 		    "Send the code of the authenticator, or a recovery code, as well.");
@@ -100,8 +102,9 @@ static void on_finished(struct request *request, const struct pg_rows *const *re
 	const struct sign_in *sign_in = request->state;
 	CHECK(count == 2);
 	if (strcmp(row_text(results[0], 0, row_column(results[0], "outcome")), "signed_in") != 0) {
-		refuse(request,
-		    sign_in->step >= 0 || sign_in->by_recovery_code ? "wrong_code" : "refused");
+		refuse(request, sign_in->by_recovery_code ? "wrong_recovery_code"
+				: sign_in->step >= 0      ? "wrong_code"
+							  : "refused");
 		return;
 	}
 	memcpy(request->principal.id, sign_in->user_id, sizeof(sign_in->user_id));
@@ -160,13 +163,11 @@ static void check_second_factor(struct request *request)
 {
 	struct sign_in *sign_in = request->state;
 	const char *code = sign_in->body.code;
-	if (!code || sign_in->code_wait_s > 0) {
-		refuse(request, "second_factor_needed");
-		return;
-	}
 	sign_in->by_recovery_code =
-	    recovery_code_digest(code, strlen(code), sign_in->recovery_hash) == ERR_OK;
-	if (sign_in->by_recovery_code || check_authenticator(request) == ERR_OK)
+	    code && recovery_code_digest(code, strlen(code), sign_in->recovery_hash) == ERR_OK;
+	if (!code || (sign_in->code_wait_s > 0 && !sign_in->by_recovery_code))
+		refuse(request, "second_factor_needed");
+	else if (sign_in->by_recovery_code || check_authenticator(request) == ERR_OK)
 		finish(request);
 	else
 		refuse(request, "wrong_code");

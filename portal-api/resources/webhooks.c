@@ -122,6 +122,7 @@ static const char *const states[] = {"live", "paused", NULL};
 static const struct bind_field patch_fields[] = {
     {.name = "url",
 	.type = BIND_TEXT,
+	.flags = BIND_URL,
 	.offset = offsetof(struct webhook_body, url),
 	.min = 1,
 	.max = 1024},

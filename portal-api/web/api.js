@@ -66,6 +66,9 @@ export const lister = (path, name, query = {}) => async (cursor) => {
   return [page[name], page.next];
 };
 
+/** The same for a list that comes whole. */
+export const listerOfAll = (path, name) => async () => [(await get(path))[name], null];
+
 /** The whole of a list that is known to be short. */
 export async function all(path, name) {
   const rows = [];

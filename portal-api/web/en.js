@@ -171,7 +171,7 @@ export const t = {
   shipments: { title: 'Ship notices', text: 'Tell which phones were sold to whom: they are claimed without a code.', itsp: 'ITSP', macs: 'MACs', macsHint: 'One on each line, up to 10,000.', send: 'Record', good: ['created', 'existing', 'replaced'], allDone: (number) => `${count(number, 'phone is', 'phones are')} recorded.`, someFailed: (good, bad) => `${count(good, 'phone', 'phones')} recorded, ${bad.toLocaleString('en-GB')} not:`, codes: { unknown_device: 'not on record', duplicate: 'twice in this list' } },
   security: {
     title: 'Security events', text: 'What somebody should look at.', any: 'Any', none: 'Nothing to worry about', noneText: 'No security event fits.',
-    kinds: { mac_mismatch: 'Another phone’s MAC', claim_code_wrong: 'Wrong claim code', scan: 'MAC scan', clone_suspected: 'Clone suspected', dead_certificate: 'Dead certificate used', sign_in_guessing: 'Guessing at sign-in', abuse_alarm: 'Abuse alarm' },
+    kinds: { mac_mismatch: 'Another phone’s MAC', claim_code_wrong: 'Wrong claim code', scan: 'MAC scan', clone_suspected: 'Clone suspected', dead_certificate: 'Dead certificate used', sign_in_guessing: 'Guessing at sign-in', second_factor_guessing: 'Guessing codes, with the password', abuse_alarm: 'Abuse alarm' },
   },
   audit: {
     title: 'Audit log', text: 'Who did what to which object. Nothing here can be changed or removed.', any: 'Any', action: 'What', object: 'To what', objectId: 'Its id', actor: 'Who', show: 'What changed', chain: 'Chain', waits: 'Waits', chained: (number) => `No. ${number.toLocaleString('en-GB')}`, none: 'No entries', noneText: 'Nothing fits this search.',
@@ -192,7 +192,6 @@ export const t = {
       claimed_elsewhere: 'Your proof is right, and another provider still holds this phone.',
       claim_differs: 'You hold this phone already, with another profile. Change it on the phone’s page.',
       version_mismatch: 'Somebody else changed this in the meantime. Load the page again and decide anew.',
-      in_use: 'Something still uses it.',
       name_taken: 'There is one with this name already.',
       email_taken: 'Somebody signs in with this address already.',
       wrong_password: 'This is not your password.',

@@ -70,6 +70,7 @@ class Client:
     def __init__(self, url, server_ca, cert=None, key=None, token=None, tls=None):
         self.url = urllib.parse.urlsplit(url)
         self.token = token
+        self.source = None  # an address of ours to ask from
         self.context = ssl.create_default_context(cafile=server_ca)
         if cert:
             self.context.load_cert_chain(cert, key)
@@ -85,7 +86,8 @@ class Client:
         if content_type:
             headers["Content-Type"] = content_type
         connection = http.client.HTTPSConnection(
-            self.url.hostname, self.url.port, context=self.context, timeout=timeout)
+            self.url.hostname, self.url.port, context=self.context, timeout=timeout,
+            source_address=self.source and (self.source, 0))
         try:
             connection.request(method, path, body=body, headers=headers)
             return Answer(connection.getresponse())

@@ -46,7 +46,7 @@ const WITHOUT_NAME = new Set(['nobody', 'other', 'system']);
 /** Names of the people and tokens that there are now, by id. */
 async function namesOf(own) {
   const path = own ? '/v1' : '/v1/admin';
-  const lists = await Promise.all([api.all(`${path}/users`, 'users'), own && !api.may('tokens:write') ? [] : api.all(`${path}/tokens`, 'tokens')]);
+  const lists = await Promise.all([api.all(`${path}/users`, 'users'), own && !api.may('tokens:write') ? [] : api.get(`${path}/tokens`).then((page) => page.tokens)]);
   return new Map(lists.flat().map((each) => [each.id, each.display_name ?? each.name]));
 }
 

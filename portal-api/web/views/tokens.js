@@ -25,7 +25,7 @@ export const tokenList = ({ path, removePath, writes, reload }) => pages(t.token
     await api.remove(`${removePath}/${token.id}`);
     await reload();
   }, 'plain danger')), 'actions'],
-], api.lister(path, 'tokens'), empty(t.tokens.none, t.tokens.noneText));
+], api.listerOfAll(path, 'tokens'), empty(t.tokens.none, t.tokens.noneText));
 
 /** Several boxes of one name. */
 export function choices(name, label, options) {

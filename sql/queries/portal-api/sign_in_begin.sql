@@ -10,7 +10,8 @@
 -- -> itsp_id uuid: null: of the manufacturer
 -- -> password_hash text: argon2id; null: none set
 -- -> second_factor_sealed bytea: null: none set up
--- -> code_wait_s integer: above 0: too many wrong codes after a right password
+-- -> code_wait_s integer: above 0: too many wrong codes after a right password, and
+--    this source has not signed in to the account within 30 days
 -- rows: 1
 -- plan: index lookups of sign_in_attempt_pkey and portal_user_email_key
 select wait_s, user_id, itsp_id, password_hash, second_factor_sealed, code_wait_s

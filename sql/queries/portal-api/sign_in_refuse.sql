@@ -3,7 +3,8 @@
 -- role: firstring_portal
 -- $1 user_id uuid: null: no such account
 -- $2 account_hash bytea
--- $3 reason text: second_factor_needed, wrong_password, wrong_code, refused
+-- $3 reason text: second_factor_needed, wrong_password, wrong_code (of the
+--    authenticator), wrong_recovery_code, refused
 -- $4 actor_kind text
 -- $5 actor_id text
 -- $6 source_ip inet

@@ -86,9 +86,22 @@ select t.equal('many accounts', pg_temp.begin('51@alpha.example', '203.0.113.5')
 select pg_temp.begin('ada@alpha.example', '203.0.113.6'), pg_temp.finish('ada', 's8', 'H1', 102, null, '203.0.113.6');
 select pg_temp.begin(n || '@alpha.example', '203.0.113.6') from generate_series(1, 60) n;
 select t.equal('who has signed in from there goes on', pg_temp.begin('ada@alpha.example', '203.0.113.6'), 'f t H1 f');
--- Wrong codes after a right password are counted by account: who has it is no stranger.
+-- Wrong codes after a right password are counted by account, against strangers: who has it is no stranger to it.
+select pg_temp.refuse('ada', '203.0.113.6', 'wrong_code'), pg_temp.refuse('ada', '203.0.113.7', 'wrong_recovery_code') from generate_series(1, 10);
+select t.equal('neither from where she signs in nor of recovery codes', pg_temp.begin('ada@alpha.example', '203.0.113.8'), 'f t H1 f');
 select pg_temp.refuse('ada', '203.0.113.7', 'wrong_code') from generate_series(1, 10);
 select t.equal('ten wrong codes', pg_temp.begin('ada@alpha.example', '203.0.113.8'), 'f t H1 t');
+select t.equal('are told of once', (select string_agg(concat_ws(' ', itsp_id = t.id('Alpha'), source_ip, detail ->> 'failures'), ',')
+  from firstring.security_event where kind = 'second_factor_guessing'), 't 203.0.113.7 10');
+select t.equal('not where she has signed in', pg_temp.begin('ada@alpha.example', '203.0.113.6'), 'f t H1 f');
+select t.equal('no code yet', pg_temp.begin('ada@alpha.example', '203.0.113.9'), 'f t H1 t');
+select t.equal('a recovery code', pg_temp.finish('ada', 's9', 'H1', null, 'r2', '203.0.113.9'), 'signed_in');
+select t.equal('makes a place known', pg_temp.begin('ada@alpha.example', '203.0.113.9'), 'f t H1 f');
+select t.equal('and gives strangers nothing', pg_temp.begin('ada@alpha.example', '203.0.113.8'), 'f t H1 t');
+update firstring.sign_in_attempt set succeeded_at = clock_timestamp() - interval '31 days';
+select t.equal('for 30 days', pg_temp.begin('ada@alpha.example', '203.0.113.9'), 'f t H1 t');
+update firstring.portal_user set second_factor_failed_at = clock_timestamp() - interval '16 minutes' where id = t.id('ada');
+select t.equal('they end', pg_temp.begin('ada@alpha.example', '203.0.113.8'), 'f t H1 f');
 
 -- Nobody changes what he himself may do; a suspended person is signed out.
 select t.equal('own role', (select outcome from firstring.user_patch(t.id('ada'), null, null, 'support', null, 'user',

@@ -160,6 +160,11 @@ select pg_temp.act_as('Gamma');
 select firstring.claim_release('00:15:65:00:00:06', null, 'token', 'T', null, 'request');
 select t.equal('the profile is in use', (select outcome from firstring.profile_delete(t.id('Gamma profile'), null, 'token',
   'T', null, 'r')), 'in_use');
+select t.equal('by these', (select string_agg(concat_ws(' ', kind, total, cardinality(first)), ', ')
+  from firstring.profile_dependents(t.id('Gamma profile'))), 'transfer 2 2');
+select pg_temp.act_as('Alpha');
+select t.equal('which is told to nobody else', (select count(*)::text from firstring.profile_dependents(t.id('Gamma profile'))), '0');
+select pg_temp.act_as('Gamma');
 select t.equal('withdraws', (select outcome from firstring.transfer_withdraw(t.id('transfer of 00:15:65:00:00:08'), 'token', 'T',
   null, 'r')), 'withdrawn');
 select t.equal('withdraws twice', (select outcome from firstring.transfer_withdraw(t.id('transfer of 00:15:65:00:00:08'),

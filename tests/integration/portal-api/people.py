@@ -26,8 +26,9 @@ def code(key, step=None):
 class Browser(CheckedClient):
     """One person's browser."""
 
-    def __init__(self, portal):
+    def __init__(self, portal, source=None):
         super().__init__(f"https://localhost:{portal.port}", portal.path("server.pem"))
+        self.source = source
         self.origin = f"https://localhost:{portal.port}"
         self.cookie = self.csrf = self.key = None
         self.used_step = 0

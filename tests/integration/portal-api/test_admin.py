@@ -77,7 +77,13 @@ class Itsps(Case):
             self.assertProblem(add(bad), 422, "invalid", field="domain")
         self.assertEqual(self.portal.admin.ok("GET", path)["domains"], [{"domain": "example.net"}])
         itsp.ok("POST", "/v1/profiles", {"name": "p", "provisioning_url": "https://a.example.net/"})
-        self.assertProblem(self.portal.admin.request("DELETE", f"{path}/example.net"), 409, "in_use")
+        document = self.assertProblem(self.portal.admin.request("DELETE", f"{path}/example.net"), 409, "in_use")
+        self.assertEqual(document["detail"], "Used by 1 profile (p).")
+        # Names longer than a detail are cut between characters.
+        for name in "abc":
+            itsp.ok("POST", "/v1/profiles", {"name": name + "\u00e4" * 63, "provisioning_url": "https://a.example.net/"})
+        document = self.assertProblem(self.portal.admin.request("DELETE", f"{path}/example.net"), 409, "in_use")
+        self.assertRegex(document["detail"], "^Used by 4 profiles \\(a\u00e4")
         self.assertEqual(add("a.example.net").status, 201)
         self.assertEqual(self.portal.admin.request("DELETE", f"{path}/Example.net").status, 204)
         self.assertProblem(self.portal.admin.request("DELETE", f"{path}/example.net"), 404, "not_found")

@@ -11,7 +11,8 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from contract import DOCUMENT, operation_of, problems  # noqa: E402
+from contract import DOCUMENT, operation_of, problems, resolved  # noqa: E402
+from people import person  # noqa: E402
 from portal import ITSP_SCOPES, URL, Case, Client  # noqa: E402
 
 FILL = {"{mac}": "0015650ABCDE", "{id}": "1b4e28ba-2fa1-4d2e-883f-0016d3cca427", "{domain}": "a.example"}
@@ -62,7 +63,8 @@ class Tokens(Case):
                         {"X-Api-Key": good}):
             self.assertEqual(nobody.request("GET", "/v1/me", headers=headers).status, 401)
         for name in ("access_token", "token", "x"):
-            self.assertProblem(nobody.request("GET", f"/v1/me?{name}={good}"), 401, "no_token")
+            document = self.assertProblem(nobody.request("GET", f"/v1/me?{name}={good}"), 401, "no_token")
+            self.assertIn("revoke it", document["detail"])
             answer = self.portal.client(good).request("GET", f"/v1/me?{name}={good}")
             self.assertProblem(answer, 400, "token_in_query")
         self.portal.client(good).request("GET", f"/v1/claims/{good}")
@@ -195,6 +197,36 @@ class Requests(Case):
         answer = self.itsp.request("GET", "/v1/claims", {"a": 1})
         self.assertProblem(answer, 400, "bad_request")
 
+    def test_query_parameters_that_are_not_declared(self):
+        owner = person(self.portal, "owner", self.itsp.itsp_id)
+        for method, path, operation in operations():
+            if "session" in (operation["security"] or [{}])[0]:
+                continue
+            names = [parameter["name"] for parameter in map(resolved, operation.get("parameters", [])) if parameter["in"] == "query"]
+            client = self.portal.admin if path.startswith("/v1/admin/") else owner
+            body, media = body_of(operation)
+            for query in ("foo=1", "foo", "%66oo=", "&foo=1", "=1", "cursors=", "Limit=1"):
+                answer = client.request(method, f"{path}?{query}", body, content_type=media)
+                document = self.assertProblem(answer, 422, "unknown_parameter")
+                self.assertEqual(document["errors"][0]["code"], "unknown_parameter")
+                for name in names:
+                    self.assertIn(name, document["detail"])
+            for name in names:
+                answer = client.request(method, f"{path}?{name}=x&{name}=x", body, content_type=media)
+                self.assertProblem(answer, 422, "invalid", field=name)
+        for query in ("%ff=1", "%0a=1", "x" * 100):
+            self.assertProblem(self.itsp.request("GET", f"/v1/claims?{query}"), 422, "invalid", field="query")
+        self.assertEqual(self.itsp.request("GET", "/v1/claims?").status, 200)
+        self.assertEqual(self.itsp.request("GET", "/v1/claims?&lim%69t=5&").status, 200)
+
+    def test_a_misspelt_dry_run_claims_nothing(self):
+        mac = self.portal.phone(self.portal.model(), ship_to=self.itsp)
+        rows = f"mac,claim_code,profile\n{mac},,{self.portal.profile(self.itsp)}\n".encode()
+        answer = self.itsp.request("POST", "/v1/claim-jobs?dryrun=true", rows, content_type="text/csv")
+        document = self.assertProblem(answer, 422, "unknown_parameter", field="dryrun")
+        self.assertIn("dry_run", document["errors"][0]["detail"])
+        self.assertEqual(self.itsp.ok("GET", "/v1/claim-jobs")["jobs"], [])
+
     def test_methods_that_are_not_declared(self):
         for pattern, methods in DOCUMENT["paths"].items():
             path = pattern
@@ -254,7 +286,8 @@ class Requests(Case):
             self.assertNotIn(b"HTTP/1", received)
 
     def test_the_access_line(self):
-        self.itsp.request("GET", "/v1/claims/0015650000AA?x=secret-in-query")
+        self.itsp.request("GET", "/v1/claims/0015650000AA")
+        self.itsp.request("GET", "/v1/claims?serial_number=secret-in-query&x=another-secret-in-query")
         lines = [line for line in self.portal.log() if line["event"] == "request" and line.get("object") == "0015650000AA"]
         self.assertEqual(len(lines), 1)
         self.assertEqual({key: lines[0][key] for key in ("operation", "status", "reason", "source_ip", "itsp_id")}, {
@@ -283,6 +316,12 @@ class Urls(Case):
                     "https://PHONES.ITSP.NET/%7B", "https://prov.phones.itsp.net"):
             profile = self.itsp.ok("POST", "/v1/profiles", {"name": url, "provisioning_url": url}, status=(201,))
             self.assertEqual(self.itsp.ok("GET", f"/v1/profiles/{profile['id']}"), profile)
+        # A scheme is the same in any case (RFC 3986 section 3.1) and kept in lower case.
+        profile = self.itsp.ok("POST", "/v1/profiles", {
+            "name": "loud", "provisioning_url": "HTTPS://itsp.example/X", "fallback_urls": ["hTTps://itsp.example/Y"]}, status=(201,))
+        self.assertEqual((profile["provisioning_url"], profile["fallback_urls"]), ("https://itsp.example/X", ["https://itsp.example/Y"]))
+        profile = self.itsp.ok("PATCH", f"/v1/profiles/{profile['id']}", {"provisioning_url": "Https://itsp.example/Z"})
+        self.assertEqual(profile["provisioning_url"], "https://itsp.example/Z")
 
     def test_bad_ones(self):
         for url, code in (
@@ -293,7 +332,7 @@ class Urls(Case):
                 ("https://evil.example\\@prov.itsp.example/", None), ("https://prov.itsp.example@evil.example/", "user_info"),
                 ("https://127.0.0.1/", "address_literal"), ("https://[::1]/", "address_literal"),
                 ("https://169.254.169.254/latest", "address_literal"), ("https://2130706433/", None),
-                ("https://localhost/", None), ("https://0x7f.1/", None), ("https://evil.example/", "host_not_approved"),
+                ("https://localhost/", None), ("https://0x7f.1/", None), ("https://evil.example/", "host_not_approved"), ("HTTPS://evil.example/", "host_not_approved"),
                 ("https://notitsp.example/", "host_not_approved"), ("https://itsp.example.evil.example/", "host_not_approved"),
                 ("https://xn--\u00e4.itsp.example/", None), ("https://pr\u00f6v.itsp.example/", None),
                 ("https://{mac}.itsp.example/", None), ("https://prov.itsp.example:{mac}/", None),
@@ -347,7 +386,16 @@ class Urls(Case):
         mac = self.portal.phone(self.portal.model(), ship_to=self.itsp)
         profile = self.portal.profile(self.itsp, "https://itsp.example/")
         self.itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": profile})
-        self.assertProblem(self.itsp.request("DELETE", f"/v1/profiles/{profile}"), 409, "in_use")
+        document = self.assertProblem(self.itsp.request("DELETE", f"/v1/profiles/{profile}"), 409, "in_use")
+        self.assertEqual(document["detail"], f"Used by 1 claim ({mac}).")
+        macs = self.portal.phones(self.portal.model(), 4, ship_to=self.itsp)
+        for each in macs:
+            self.itsp.ok("PUT", f"/v1/claims/{each}", {"profile_id": profile})
+        document = self.assertProblem(self.itsp.request("DELETE", f"/v1/profiles/{profile}"), 409, "in_use")
+        self.assertRegex(document["detail"], r"^Used by 5 claims \((001565[0-9A-F]{6}, ){3}\.\.\.\)\.$")
+        for each in [mac, *macs]:
+            self.itsp.ok("DELETE", f"/v1/claims/{each}")
+        self.assertEqual(self.itsp.request("DELETE", f"/v1/profiles/{profile}").status, 204)
 
 
 class Idempotency(Case):

@@ -346,15 +346,65 @@ class Guesses(Case):
         self.assertIn(429, results)
         self.assertNotIn(200, results)
 
+    def guess_codes(self, who):
+        """Somebody who knows the password tries ten codes, five from each of two places."""
+        for place in ("127.0.0.11", "127.0.0.12"):
+            for _ in range(5):
+                guess = Browser(self.portal, place).sign_in(who.email, code_text="000000")
+                self.assertProblem(guess, 401, "sign_in_refused")
+
+    def unused_code(self, who):
+        """The present code, whichever were used."""
+        self.portal.psql(f"update firstring.portal_user set second_factor_step = null where email = '{who.email}'")
+        return code(who.key)
+
     def test_wrong_codes_after_a_right_password_have_an_end(self):
         owen = person(self.portal, "auditor")
-        for _ in range(10):
-            self.setUp()
-            self.assertProblem(Browser(self.portal).sign_in(owen.email, code_text="000000"), 401, "sign_in_refused")
-        self.setUp()
-        self.assertProblem(Browser(self.portal).sign_in(owen.email, code_text=owen.next_code()), 429, "too_many_attempts")
+        self.guess_codes(owen)
+        stranger = Browser(self.portal, "127.0.0.13")
+        refused = stranger.sign_in(owen.email, code_text=owen.next_code())
+        detail = self.assertProblem(refused, 429, "too_many_attempts")["detail"]
+        self.assertIn("wrong codes were sent for this account", detail)
+        self.assertRegex(detail, "wait for 1[45] minutes")
+        self.assertTrue(0 < int(refused.headers["Retry-After"]) <= 900)
+        # Who has no code is asked for one: it may be a recovery code.
+        self.assertProblem(stranger.sign_in(owen.email), 401, "second_factor_needed")
         # Who does not have the password is told nothing of it.
-        self.assertProblem(Browser(self.portal).sign_in(owen.email, "wrong"), 401, "sign_in_refused")
+        self.assertProblem(stranger.sign_in(owen.email, "wrong"), 401, "sign_in_refused")
+        events = self.portal.admin.ok("GET", "/v1/admin/security-events?kind=second_factor_guessing")["security_events"]
+        self.assertEqual([event["source_ip"] for event in events if event["detail"]["user_id"] == owen.user["id"]], ["127.0.0.12"])
+
+    def test_who_knows_the_password_does_not_lock_the_owner_out(self):
+        rose = person(self.portal, "auditor")
+        self.guess_codes(rose)
+        # Where she has signed in before, her codes are taken.
+        self.assertEqual(Browser(self.portal).sign_in(rose.email, code_text=rose.next_code()).status, 200)
+        # Elsewhere a recovery code is; from then on she is known there.
+        elsewhere = Browser(self.portal, "127.0.0.13")
+        self.assertEqual(elsewhere.sign_in(rose.email, code_text=rose.recovery_codes[0]).status, 200)
+        self.assertEqual(elsewhere.sign_in(rose.email, code_text=self.unused_code(rose)).status, 200)
+        # That she signed in gives strangers no further guesses.
+        stranger = Browser(self.portal, "127.0.0.14").sign_in(rose.email, code_text="000000")
+        self.assertProblem(stranger, 429, "too_many_attempts")
+
+    def test_own_mistakes_stop_nobody_elsewhere(self):
+        sue = person(self.portal, "auditor")
+        for _ in range(10):
+            self.portal.psql("update firstring.sign_in_attempt set failures = 0")
+            self.assertProblem(Browser(self.portal).sign_in(sue.email, code_text="000000"), 401, "sign_in_refused")
+        self.assertEqual(Browser(self.portal, "127.0.0.15").sign_in(sue.email, code_text=sue.next_code()).status, 200)
+
+    def test_recovery_codes_are_guessed_slowly(self):
+        tess = person(self.portal, "auditor")
+        for _ in range(5):
+            guess = Browser(self.portal, "127.0.0.16").sign_in(tess.email, code_text="ABCD-EFGH-JKMN-PQRS")
+            self.assertProblem(guess, 401, "sign_in_refused")
+        # Each further one waits twice as long; that it is a long time does not hang on how busy the machine is.
+        self.portal.psql("update firstring.sign_in_attempt set failures = 12 where failures = 5")
+        slowed = Browser(self.portal, "127.0.0.16").sign_in(tess.email, code_text=tess.recovery_codes[0])
+        self.assertIn("from where you are", self.assertProblem(slowed, 429, "too_many_attempts")["detail"])
+        # They do not count against the authenticator's codes of anybody elsewhere.
+        self.assertEqual(self.portal.psql(f"select second_factor_failures from firstring.portal_user where email = '{tess.email}'"), "0")
 
     def test_the_portal_answers_others_while_it_hashes(self):
         itsp = self.portal.itsp()

@@ -329,7 +329,8 @@ class Inside(Case):
         mac = self.portal.phone(self.portal.model(), ship_to=itsp)
         itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": self.portal.profile(itsp)})
         self.assertProblem(itsp.request("POST", "/v1/webhooks", {"url": "https://localhost/"}), 422, "invalid", field="url")
-        hook = itsp.ok("POST", "/v1/webhooks", {"url": "https://hooks.itsp.example/"})
+        hook = itsp.ok("POST", "/v1/webhooks", {"url": "HTTPS://hooks.itsp.example/"})
+        self.assertEqual(hook["url"], "https://hooks.itsp.example/")
         receiver = Receiver(self.portal.path("server.pem"), self.portal.path("server.key"))
         # As a name does that was changed to lead inside after it was stored.
         self.portal.psql(f"update firstring.webhook set url = '{receiver.url}' where id = '{hook['id']}'")

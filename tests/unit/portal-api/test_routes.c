@@ -77,6 +77,16 @@ static void check_body(const struct operation *operation, const json_t *told_bod
 	ck_assert_int_eq(operation->body_max > 0, operation->body != BODY_NONE);
 }
 
+static const json_t *parameter_of(const json_t *entry)
+{
+	const char *ref = json_string_value(json_object_get(entry, "$ref"));
+	const json_t *parameter =
+	    json_object_get(json_object_get(json_object_get(document, "components"), "parameters"),
+		strrchr(ref, '/') + 1);
+	ck_assert_ptr_nonnull(parameter);
+	return parameter;
+}
+
 /* Every {name} of the pattern is a path parameter of the document. */
 static void check_path_parameters(const struct operation *operation, const json_t *parameters)
 {
@@ -84,12 +94,7 @@ static void check_path_parameters(const struct operation *operation, const json_
 	for (const char *c = operation->pattern; *c; c++)
 		count += *c == '{';
 	for (size_t i = 0; i < json_array_size(parameters); i++) {
-		const char *ref =
-		    json_string_value(json_object_get(json_array_get(parameters, i), "$ref"));
-		const json_t *parameter = json_object_get(
-		    json_object_get(json_object_get(document, "components"), "parameters"),
-		    strrchr(ref, '/') + 1);
-		ck_assert_ptr_nonnull(parameter);
+		const json_t *parameter = parameter_of(json_array_get(parameters, i));
 		if (strcmp(json_string_value(json_object_get(parameter, "in")), "path") == 0) {
 			char braces[64];
 			snprintf(braces, sizeof braces, "{%s}",
@@ -99,6 +104,22 @@ static void check_path_parameters(const struct operation *operation, const json_
 		}
 	}
 	ck_assert_uint_eq(named, count);
+}
+
+/* The query parameters are the document's, in both directions. */
+static void check_query_parameters(const struct operation *operation, const json_t *parameters)
+{
+	char told_names[256] = "";
+	for (size_t i = 0; i < json_array_size(parameters); i++) {
+		const json_t *parameter = parameter_of(json_array_get(parameters, i));
+		if (strcmp(json_string_value(json_object_get(parameter, "in")), "query") != 0)
+			continue;
+		if (told_names[0])
+			strcat(told_names, " ");
+		strcat(told_names, json_string_value(json_object_get(parameter, "name")));
+	}
+	ck_assert_msg(strcmp(told_names, operation->query ? operation->query : "") == 0,
+	    "%s: the document has the parameters \"%s\"", operation->id, told_names);
 }
 
 START_TEST(every_route_is_in_the_document_as_it_is)
@@ -113,6 +134,7 @@ START_TEST(every_route_is_in_the_document_as_it_is)
 	ck_assert_int_eq(json_array_size(security) == 0, operation->audience == OPERATION_PUBLIC);
 	check_body(operation, json_object_get(it, "requestBody"));
 	check_path_parameters(operation, json_object_get(it, "parameters"));
+	check_query_parameters(operation, json_object_get(it, "parameters"));
 }
 END_TEST
 

@@ -1,0 +1,11 @@
+-- What stands in the way of an approval's removal; asked in the transaction that was refused.
+-- caller: portal-api worker, DELETE /v1/admin/itsps/{id}/domains/{domain}
+-- role: firstring_admin
+-- $1 itsp_id uuid
+-- $2 domain text
+-- -> kind text: profile
+-- -> total bigint: 1001 is more than 1000
+-- -> first text[]: three of them at most, by name
+-- rows: 0..1
+-- plan: reads the profiles of the ITSP
+select kind, total, first from firstring.itsp_domain_dependents($1::uuid, $2::text);
