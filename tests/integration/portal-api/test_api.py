@@ -563,7 +563,8 @@ class OpenApi(Case):
                 self.assertGreater(len(example), 10, where)
         self.assertGreater(shown, 150)
         for name, schema in DOCUMENT["components"]["schemas"].items():
-            self.assertEqual(problems(schema["example"], schema), [], name)
+            if "example" in schema:
+                self.assertEqual(problems(schema["example"], schema), [], name)
 
     def test_examples_of_files_have_the_columns_that_files_have(self):
         owner = person(self.portal, "owner", self.portal.itsp().itsp_id)
