@@ -59,8 +59,6 @@ void device_get(struct request *request)
 	request_query(request, &(struct pg_call){&query_admin_device_get, params}, 1, on_device);
 }
 
-enum { CREDENTIAL_LEN = 24 };
-
 struct import {
 	struct device_row *rows;
 	struct claim_code *codes; /* by row */
@@ -207,7 +205,8 @@ void device_import(struct request *request)
 	CHECK(import->passwords);
 	for (size_t i = 0; i < import->count; i++)
 		if (!import->rows[i].has_fingerprint)
-			CHECK(password_generate(CREDENTIAL_LEN, &import->passwords[i]) == ERR_OK);
+			CHECK(password_generate(DEVICE_PASSWORD_LEN, &import->passwords[i]) ==
+			      ERR_OK);
 	make_codes(import);
 	struct pg_params *params = pg_params_new();
 	add_columns(params, import);
