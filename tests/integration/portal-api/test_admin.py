@@ -292,6 +292,28 @@ class Audit(Case):
         self.assertEqual({row["object_id"] for row in rows}, {itsp.itsp_id})
 
 
+class Limits(Case):
+
+    def test_so_many_of_a_kind_and_no_more(self):
+        """As many as the table lets in, less those that a test fills it with; and another ITSP is not concerned."""
+        itsp, other = self.portal.itsp(), self.portal.itsp()
+        body = {"name": "one more", "provisioning_url": "https://prov.itsp.example/"}
+        self.portal.psql("insert into firstring.provisioning_profile (id, itsp_id, name, provisioning_url) select gen_random_uuid(), "
+                         f"'{itsp.itsp_id}', 'p' || n, 'https://prov.itsp.example/' from generate_series(1, 1000) n")
+        self.portal.psql("insert into firstring.api_token (id, kind, itsp_id, name, token_hash, scopes) select gen_random_uuid(), 'itsp', "
+                         f"'{itsp.itsp_id}', 't' || n, sha256(('{itsp.itsp_id}' || n)::bytea), array['claims:read'] from generate_series(1, 499) n")
+        self.portal.psql(f"insert into firstring.itsp_domain (itsp_id, domain) select '{itsp.itsp_id}', 'd' || n || '.example' "
+                         "from generate_series(1, 199) n")
+        token = {"name": "one more", "scopes": ["claims:read"]}
+        for client, path, body_ in ((itsp, "/v1/profiles", body), (itsp, "/v1/tokens", token),
+                                    (self.portal.admin, f"/v1/admin/itsps/{itsp.itsp_id}/tokens", token),
+                                    (self.portal.admin, f"/v1/admin/itsps/{itsp.itsp_id}/domains", {"domain": "more.example"})):
+            document = self.assertProblem(client.request("POST", path, body_), 409, "limit_reached")
+            self.assertIn("at most", document["detail"])
+        other.ok("POST", "/v1/profiles", body)
+        other.ok("POST", "/v1/tokens", token)
+
+
 class AuditState(Case):
 
     def test_how_far_the_log_is_chained_and_signed(self):
