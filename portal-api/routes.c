@@ -192,6 +192,8 @@ const struct operation portal_operations[] = {
 	MACS_MAX, shipment_create, shipment_create),
     WRITE(MANUFACTURER, "importDevices", "POST", "/v1/admin/devices:import", SCOPE_ADMIN_WRITE, CSV,
 	IMPORT_MAX, device_import, NULL),
+    READ(MANUFACTURER, "listDevices", "/v1/admin/devices", SCOPE_ADMIN_READ, device_list,
+	.query = "limit cursor serial_number"),
     READ(MANUFACTURER, "getDevice", "/v1/admin/devices/{mac}", SCOPE_ADMIN_READ, device_get),
     READ(MANUFACTURER, "getDeviceHistory", "/v1/admin/devices/{mac}/history", SCOPE_ADMIN_READ,
 	device_history),

@@ -114,6 +114,7 @@ void itsp_domain_remove(struct request *request);
 void shipment_create(struct request *request);
 /* devices.c */
 void device_get(struct request *request);
+void device_list(struct request *request);
 void device_import(struct request *request);
 /* audit.c: what is only looked at */
 void audit_list(struct request *request);
