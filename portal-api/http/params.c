@@ -75,6 +75,22 @@ int request_query_text(struct request *request, const char *name, char *value, s
 	return -1;
 }
 
+int request_query_word(struct request *request, const char *name, const char *const *words,
+    char *value, size_t value_max)
+{
+	char all[128] = "";
+	if (request_query_text(request, name, value, value_max))
+		return -1;
+	for (size_t i = 0; words[i]; i++) {
+		if (!value[0] || strcmp(value, words[i]) == 0)
+			return 0;
+		size_t len = strlen(all);
+		snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "", words[i]);
+	}
+	request_fail_field(request, name, "not_one_of", "This must be one of: %s.", all);
+	return -1;
+}
+
 int request_query_bool(struct request *request, const char *name, int *value)
 {
 	char text[8];

@@ -53,6 +53,8 @@ static const struct {
     [PROBLEM_REQUEST_IN_PROGRESS] = {409, "request_in_progress", "The same request is in progress"},
     [PROBLEM_SECRET_ALREADY_SHOWN] = {409, "secret_already_shown", "The secret was shown once"},
     [PROBLEM_NOT_READY] = {409, "not_ready", "It is not ready yet"},
+    [PROBLEM_NOT_IMPORTED] = {409, "not_imported", "The phone came from the factory"},
+    [PROBLEM_NO_CREDENTIALS] = {409, "no_credentials", "The phone has no user and password"},
     [PROBLEM_PASSWORD_PURGED] = {410, "password_purged", "The password was purged"},
     [PROBLEM_LINK_NOT_VALID] = {410, "link_not_valid", "The link is not valid any more"},
     [PROBLEM_RESULTS_GONE] = {410, "results_gone", "The results are not kept any more"},

@@ -84,8 +84,6 @@ void device_list(struct request *request)
 	list_run(request, &by_serial, params);
 }
 
-enum { CREDENTIAL_LEN = 24 };
-
 struct import {
 	struct device_row *rows;
 	struct claim_code *codes; /* by row */
@@ -232,7 +230,8 @@ void device_import(struct request *request)
 	CHECK(import->passwords);
 	for (size_t i = 0; i < import->count; i++)
 		if (!import->rows[i].has_fingerprint)
-			CHECK(password_generate(CREDENTIAL_LEN, &import->passwords[i]) == ERR_OK);
+			CHECK(password_generate(DEVICE_PASSWORD_LEN, &import->passwords[i]) ==
+			      ERR_OK);
 	make_codes(import);
 	struct pg_params *params = pg_params_new();
 	add_columns(params, import);

@@ -111,11 +111,19 @@ void itsp_domain_list(struct request *request);
 void itsp_domain_add(struct request *request);
 void itsp_domain_remove(struct request *request);
 /* shipments.c */
+void shipment_list(struct request *request);
+void shipment_list_all(struct request *request);
 void shipment_create(struct request *request);
+void shipment_withdraw(struct request *request);
 /* devices.c */
 void device_get(struct request *request);
 void device_list(struct request *request);
 void device_import(struct request *request);
+/* device_secrets.c */
+void device_claim_code_renew(struct request *request);
+void device_credentials_renew(struct request *request);
+/* Characters of the password of a phone that has no certificate. */
+enum { DEVICE_PASSWORD_LEN = 24 };
 /* audit.c: what is only looked at */
 void audit_list(struct request *request);
 void audit_export(struct request *request);

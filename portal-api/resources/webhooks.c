@@ -2,10 +2,12 @@
  * Webhooks (/v1/webhooks): where an ITSP wants its events posted. The courier posts them
  * (courier/courier.c); here they are made, changed, replayed and tested. A secret is shown once.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "portal-api/events/feed.h"
+#include "portal-api/events/kinds.h"
 #include "portal-api/http/request.h"
 #include "portal-api/json/bind.h"
 #include "portal-api/resources/resources.h"
@@ -139,19 +141,23 @@ static const struct bind_field patch_fields[] = {
 /* Without a state: a new one is live. */
 enum { PATCH_FIELDS = 3, CREATE_FIELDS = 2 };
 
-static int is_kind(const char *text)
+static void check_kinds(const json_t *kinds, struct field_errors *errors)
 {
-	return text[0] && text[strspn(text, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+	for (size_t i = 0; i < json_array_size(kinds); i++) {
+		char path[32];
+		if (event_kind_is_known(json_string_value(json_array_get(kinds, i))))
+			continue;
+		snprintf(path, sizeof(path), "kinds[%zu]", i);
+		field_error_add(
+		    errors, path, "bad_kind", "This must be one of: %s.", event_kinds_text());
+	}
 }
 
 static int read_body(struct request *request, size_t field_count, struct webhook_body *body)
 {
 	struct field_errors *errors = &request->problem.errors;
 	if (bind_object(request->document, patch_fields, field_count, body, errors) == ERR_OK) {
-		for (size_t i = 0; i < json_array_size(body->kinds); i++)
-			if (!is_kind(json_string_value(json_array_get(body->kinds, i))))
-				field_error_add(errors, "kinds", "bad_kind",
-				    "A kind of event is a word such as delivered.");
+		check_kinds(body->kinds, errors);
 		/* The check's own errors are in `errors`. */
 		if (body->url &&
 		    webhook_url_check(body->url, request->portal->config->webhook_allow_loopback,

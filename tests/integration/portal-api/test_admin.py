@@ -75,6 +75,9 @@ class Itsps(Case):
         for bad in ("", "net", "example..net", "https://example.net", "*.example.net", "127.0.0.1", "a b.net", "x" * 64 + ".net",
                     "example.net/", "exa_mple.net", "localhost"):
             self.assertProblem(add(bad), 422, "invalid", field="domain")
+        for bad in ("itsp.local", "itsp.internal", "A.B.Internal", "home.arpa", "itsp.home.arpa", "x.onion", "x.invalid", "x.test"):
+            problem = self.assertProblem(add(bad), 422, "invalid", field="domain")
+            self.assertEqual(problem["errors"][0]["code"], "special_use", bad)
         self.assertEqual(self.portal.admin.ok("GET", path)["domains"], [{"domain": "example.net"}])
         itsp.ok("POST", "/v1/profiles", {"name": "p", "provisioning_url": "https://a.example.net/"})
         document = self.assertProblem(self.portal.admin.request("DELETE", f"{path}/example.net"), 409, "in_use")

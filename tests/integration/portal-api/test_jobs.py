@@ -243,6 +243,21 @@ class Jobs(Case):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.1)
 
+    def test_a_worker_that_is_replaced_gives_its_job_back(self):
+        """The lease is half a minute."""
+        macs = self.ship(3000)
+        with self.portal.locked_phone(macs[1500]):
+            job = self.hand_in([(mac, "", self.name) for mac in macs])
+            deadline = time.monotonic() + 30
+            while self.itsp.ok("GET", f"/v1/claim-jobs/{job}")["done"] < 1000:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.02)
+            self.portal.process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+        began = time.monotonic()
+        self.assertEqual(self.finished(job, 60)["done"], 3000)
+        self.assertLess(time.monotonic() - began, 20)
+
     def test_jobs_are_listed_the_latest_first(self):
         made = [self.hand_in([("nonsense", "", self.name)]) for _ in range(5)]
         seen, path = [], "/v1/claim-jobs?limit=2"

@@ -200,11 +200,19 @@ class Audit(World):
             "removeAdminUser": lambda: (admin, {"id": admin_user()}, None),
             "createAdminUserLink": lambda: (admin, {"id": admin_user()}, {}),
             "createShipments": lambda: (admin, {}, {"itsp_id": itsp.itsp_id, "macs": [self.portal.phone(self.model)]}),
+            "withdrawShipment": lambda: (admin, {"mac": self.portal.phone(self.model, ship_to=itsp)}, None),
+            "renewClaimCode": lambda: (admin, {"mac": self.portal.phone(self.model)}, None),
+            "renewCredentials": lambda: (admin, {"mac": self.phone_with_password()}, None),
             "importDevices": lambda: (admin, {}, devices, "text/csv"),
             "decideTransfer": lambda: (admin, {"id": transfer()[0]}, {"decision": "transfer"}),
         }
         self.assertIn(name, scenes, "a new operation: say here how it has its effect")
         return scenes[name]()
+
+    def phone_with_password(self):
+        mac = self.portal.next_mac()
+        self.portal.import_rows([(mac, "S", self.portal.model(authentication="password"), "")])
+        return mac
 
     def asking(self, mac):
         asker = self.portal.itsp()
