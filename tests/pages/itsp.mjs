@@ -199,6 +199,11 @@ test('the preview: a profile without a name yet, any phone by its MAC, any model
   const mac = page.getByLabel('MAC', { exact: true });
   await mac.fill(waiting.mac);
   await answer.getByText(`/${waiting.mac.toLowerCase()}.cfg`).waitFor();
+  await page.getByLabel('Length of passwords').fill('24');
+  await answer.getByText(/admin:[A-Za-z0-9]{24}\s/).waitFor();
+  await page.getByLabel('Length of passwords').fill('11');
+  await page.getByText('The phone could not be given this').waitFor();
+  await page.getByLabel('Length of passwords').fill('');
   await mac.fill('00:99:99:99:99:98');
   await page.getByText('This is none of your phones.').waitFor();
   await page.getByLabel('Model', { exact: true }).fill(world.model);
