@@ -15,7 +15,7 @@ from contract import DOCUMENT, operation_of, problems, resolved  # noqa: E402
 from people import person  # noqa: E402
 from portal import ITSP_SCOPES, URL, Case, Client  # noqa: E402
 
-FILL = {"{mac}": "0015650ABCDE", "{id}": "1b4e28ba-2fa1-4d2e-883f-0016d3cca427", "{domain}": "a.example"}
+FILL = {"{mac}": "0015650ABCDE", "{id}": "1b4e28ba-2fa1-4d2e-883f-0016d3cca427", "{domain}": "a.example", "{name}": "model"}
 
 
 def operations():
