@@ -95,7 +95,8 @@ grant execute on function current_itsp, token_authenticate, token_create, token_
   transfer_answer, transfer_withdraw, transfers_of_tenant, claim_timeline, webhook_create,
   webhook_update, webhook_delete, webhook_rotate, webhook_replay, webhook_test, token_rotate,
   profile_dependents,
-  claims_release, shipments_of_tenant, claims_check, claims_take, claim_job_rows_take, claim_job_rows_prepare, claim_job_claim
+  claims_release, shipments_of_tenant, claims_check, claims_take, claim_job_rows_take, claim_job_rows_prepare, claim_job_claim,
+  claim_job_cancel, claim_job_give_back, security_events_of_tenant
   to firstring_portal;
 grant select on claim_document, itsp, itsp_domain, provisioning_profile to firstring_portal;
 grant select (id, itsp_id, name, scopes, created_at, expires_at, revoked_at, last_used_at,
@@ -106,9 +107,9 @@ grant select (id, mac, itsp_id, profile_id, state, claimed_at, released_at, cont
   to firstring_portal;
 grant select (mac, serial_number, model) on device to firstring_portal;
 grant select (name, format, admin_user, password_alphabet) on device_model to firstring_portal;
-grant select (id, itsp_id, state, dry_run, atomic, total, prepared, done, failed, detail, created_at,
-  finished_at) on claim_job to firstring_portal;
-grant select (job_id, line, mac, status, code, detail) on claim_job_row to firstring_portal;
+grant select (id, itsp_id, state, dry_run, atomic, total, prepared, done, failed, detail, rows_kept,
+  cancelled_at, created_at, finished_at) on claim_job to firstring_portal;
+grant select (job_id, line, mac, status, code, detail, profile) on claim_job_row to firstring_portal;
 grant select (id, itsp_id, url, kinds, state, created_at, failing_since, next_attempt_at, version)
   on webhook to firstring_portal;
 grant select on webhook_attempt to firstring_portal;
@@ -154,7 +155,7 @@ grant execute on function admin_token_create, admin_token_revoke, itsp_create, i
   idempotency_forget, idempotency_sweep, device_event_partitions, stage_tokens_sweep,
   passwords_purge, audit_append, transfer_decide, transfers_advance, transfers_of_all,
   device_history, admin_token_rotate,
-  sealed_elsewhere, sealed_replace to firstring_admin;
+  sealed_elsewhere, sealed_replace, claim_jobs_sweep, audit_state to firstring_admin;
 grant select on itsp, itsp_domain, device_model, production_order_count, security_event,
   audit_log to firstring_admin;
 grant select (id, kind, itsp_id, name, scopes, created_at, expires_at, revoked_at, last_used_at,

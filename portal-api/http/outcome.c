@@ -70,6 +70,11 @@ static const struct outcome outcomes[] = {
 	"No second factor waits to be confirmed: begin again."},
     {"url_not_approved", PROBLEM_INVALID, "provisioning_url", "host_not_approved",
 	"The host is not under a domain that the manufacturer approved for you."},
+    {"too_many_jobs", PROBLEM_TOO_MANY_JOBS, NULL, NULL,
+	"You have as many jobs that wait or run as are taken: wait for one to end, or cancel it."},
+    {"job_ended", PROBLEM_JOB_ENDED, NULL, NULL, "There is nothing left to cancel."},
+    {"being_claimed", PROBLEM_NOT_READY, NULL, NULL,
+	"All its rows are being claimed in this moment: look again."},
     {"not_receiving", PROBLEM_NOT_READY, NULL, NULL, "The job was already handed in."},
 };
 

@@ -63,6 +63,7 @@ void claim_job_list(struct request *request);
 void claim_job_create(struct request *request);
 void claim_job_rebuild(struct request *request);
 void claim_job_get(struct request *request);
+void claim_job_cancel(struct request *request);
 void claim_job_results(struct request *request);
 /* history.c: what became of a phone */
 void claim_timeline(struct request *request);
@@ -127,6 +128,7 @@ enum { DEVICE_PASSWORD_LEN = 24 };
 /* audit.c: what is only looked at */
 void audit_list(struct request *request);
 void audit_export(struct request *request);
+void audit_state(struct request *request);
 void security_event_list(struct request *request);
 void order_list(struct request *request);
 void station_list(struct request *request);

@@ -7,15 +7,17 @@ export function readCsv(text) {
   const separator = separatorOf(clean);
   let names = null;
   for (const { line, cells } of records(clean, separator)) {
-    if (cells.length === 1 && cells[0].trim() === '') continue;
-    if (!names) names = cells.map((cell) => cell.trim().toLowerCase());
+    if (cells.every((cell) => cell.trim() === '') || (!names && /^sep=/i.test(cells[0]))) continue;
+    if (!names) names = cells.map((cell) => cell.trim().toLowerCase().replace(/[ -]/g, '_'));
     else rows.set(line, Object.fromEntries(names.map((name, index) => [name, (cells[index] ?? '').trim()])));
   }
   return rows;
 }
 
 const separatorOf = (text) => {
-  const first = text.split(/\r?\n/, 1)[0];
+  const first = text.trimStart().split(/\r?\n/, 1)[0];
+  const told = /^sep=([,;\t])$/i.exec(first);
+  if (told) return told[1];
   return first.includes(';') && !first.includes(',') ? ';' : first.includes('\t') && !first.includes(',') ? '\t' : ',';
 };
 

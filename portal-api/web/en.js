@@ -200,6 +200,7 @@ export const t = {
       duplicate: 'The same phone stands in an earlier line.',
       rolled_back: 'This row was fine; another one was not, and all go together.',
       unknown_profile: 'There is no such profile of yours.',
+      too_many_jobs: 'You have as many lists that wait or run as are taken. Wait for one to end.',
       bad_mac: 'This is no MAC.',
       bad_claim_code: 'The code is mistyped: it has 14 symbols, the last of which checks the others.',
       too_many_wrong_codes: 'Too many wrong codes in the last hour. Codes are not looked at for a while.',

@@ -37,7 +37,7 @@ export async function audit({ query, go, reload }) {
     [t.events.from, (row) => row.source_ip ?? t.none],
     !own && [t.audit.chain, (row) => (row.chain_seq === null ? chip(t.audit.waits) : chip(t.audit.chained(row.chain_seq), 'good'))],
   ].filter(Boolean), load, empty(t.audit.none, t.audit.noneText));
-  return [head(t.audit.title, t.audit.text, button(t.refresh, reload), !own && download(`/v1/admin/audit:export${api.queryText({ ...query, format: 'csv' })}`)),
+  return [head(t.audit.title, t.audit.text, button(t.refresh, reload), download(`${own ? '/v1/audit' : '/v1/admin/audit'}:export${api.queryText({ ...query, format: 'csv' })}`)),
     !own && chainState(rows), filters(query, 'audit', [['object_kind', t.audit.object, objects], ['object_id', t.audit.objectId]], go), list];
 }
 

@@ -172,6 +172,7 @@ CASES = [
     ("portal-api/security_events_list", "null, 100, null, null", ["security_event_pkey"]),
     ("portal-api/security_events_list", "null, 100, 'scan_aa', null", ["security_event_kind_idx"]),
     ("portal-api/security_events_list", f"null, 100, null, {phone}", ["security_event_mac_idx"]),
+    ("portal-api/security_events_of_tenant", "null, 100, null, null", ["security_event_itsp_idx", "security_event_holder_idx"]),
     ("portal-api/audit_list", "null, 100, null, null", ["audit_log_pkey"]),
     ("portal-api/audit_list", "null, 100, 'claim', '77'", ["audit_log_object_idx"]),
     ("portal-api/admin_device_get", phone, ["device_pkey"]),

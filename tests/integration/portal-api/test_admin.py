@@ -373,6 +373,22 @@ class Audit(Case):
         self.assertEqual({row["object_id"] for row in rows}, {itsp.itsp_id})
 
 
+class AuditState(Case):
+
+    def test_how_far_the_log_is_chained_and_signed(self):
+        itsp = self.portal.itsp()
+        state = self.portal.admin.ok("GET", "/v1/admin/audit/state")
+        self.assertEqual((state["chained_to"], state["head"]), (None, None))
+        self.assertGreater(state["unchained"], 1)
+        self.portal.psql("select firstring.audit_chain(1); select firstring.audit_head_put('firstring audit head v1 seq=1 row=" + "0a" * 32
+                         + " at=2026-05-01T12:34:56Z issuer=" + "0b" * 32 + " previous=" + "00" * 32 + "', '\\x3006020101020101', 1)")
+        later = self.portal.admin.ok("GET", "/v1/admin/audit/state")
+        self.assertEqual((later["chained_to"], later["unchained"]), (1, state["unchained"] - 1))
+        self.assertIsNotNone(later["oldest_unchained_at"])
+        self.assertEqual((later["head"]["seq"], later["head"]["signed_at"], later["head"]["key"]), (1, "2026-05-01T12:34:56.000Z", "0B" * 32))
+        self.assertProblem(itsp.request("GET", "/v1/admin/audit/state"), 403, "wrong_audience")
+
+
 class Bootstrap(Case):
 
     def test_the_first_administrator_is_made_once(self):

@@ -162,8 +162,22 @@ class Claims(Case):
         self.assertGreater(int(limited.headers["Retry-After"]), 0)
         wrong = self.portal.admin.ok("GET", f"/v1/admin/security-events?kind=claim_code_wrong&mac={mac}")
         self.assertEqual(len(wrong["security_events"]), 11)
+        # Who guessed sees so, page by page; whose phone it became does not see who.
+        own, path = [], "/v1/security-events?limit=4"
+        while path:
+            page = guesser.ok("GET", path)
+            own += page["security_events"]
+            path = page["next"] and f"/v1/security-events?limit=4&cursor={page['next']}"
+        self.assertEqual([(event["kind"], event["mac"], event["itsp_id"]) for event in own], [("claim_code_wrong", mac, guesser.itsp_id)] * 11)
+        self.assertEqual(guesser.ok("GET", "/v1/security-events?kind=mac_mismatch")["security_events"], [])
         # Nobody else is locked out, least of all the owner.
         self.itsp.ok("PUT", f"/v1/claims/{mac}", {"claim_code": code, "profile_id": self.profile}, status=(201,))
+        self.assertEqual(self.itsp.ok("GET", f"/v1/security-events?mac={mac}")["security_events"], [])
+        self.portal.psql("select firstring.security_events_insert(array[clock_timestamp()], array[gen_random_uuid()], '{mac_mismatch}', "
+                         f"array['{mac}'::macaddr], array[null::bytea], '{{192.0.2.9}}', '{{null}}')")
+        seen = self.itsp.ok("GET", f"/v1/security-events?mac={mac}")["security_events"]
+        self.assertEqual([(event["kind"], event["itsp_id"], event["source_ip"]) for event in seen], [("mac_mismatch", None, "192.0.2.9")])
+        self.assertEqual(len(guesser.ok("GET", "/v1/security-events")["security_events"]), 11)
 
     def test_a_mistyped_code_is_told_and_not_counted(self):
         mac = self.portal.phone(self.model)

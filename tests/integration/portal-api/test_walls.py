@@ -175,6 +175,7 @@ class Audit(World):
             "rearmClaim": lambda: (itsp, {"mac": mac}, None),
             "rotateClaim": lambda: (itsp, {"mac": mac}, None),
             "createClaimJob": lambda: (itsp, {}, csv, "text/csv"),
+            "cancelClaimJob": lambda: (itsp, {"id": self.portal.job_elsewhere(itsp)}, None),
             "requestTransfer": lambda: self.asking(mac),
             "withdrawTransfer": lambda: self.withdrawing(transfer()),
             "consentToTransfer": lambda: (itsp, {"id": transfer()[0]}, None),
