@@ -79,7 +79,7 @@ grant execute on function order_insert, order_get, orders_open, order_close, ope
   station_by_fingerprint, certificates_existing, certificates_store, device_get,
   certificate_revoke, pki_object_put, security_events_insert, audit_append, audit_chain,
   audit_head_put, order_extend, rekey_grant_insert, phone_get, operators_by_name, order_report,
-  order_tally_add, line_certificates, claim_code_rotate to firstring_factory;
+  order_tally_add, line_certificates, claim_code_rotate, stations_unknown to firstring_factory;
 
 -- redirector: functions only, no table.
 grant execute on function device_lookup, events_insert, security_events_insert,
@@ -95,8 +95,8 @@ grant execute on function current_itsp, token_authenticate, token_create, token_
   transfer_answer, transfer_withdraw, transfers_of_tenant, claim_timeline, webhook_create,
   webhook_update, webhook_delete, webhook_rotate, webhook_replay, webhook_test, token_rotate,
   profile_dependents,
-  claims_release, shipments_of_tenant, claims_check, claims_take, claim_job_rows_take, claim_job_rows_prepare, claim_job_claim,
-  claim_job_cancel, claim_job_give_back, security_events_of_tenant
+  claims_release, shipments_of_tenant, claims_check, claims_take, claim_job_rows_take, claim_job_rows_prepare,
+  claim_job_claim, claim_job_cancel, claim_job_give_back, security_events_of_tenant
   to firstring_portal;
 grant select on claim_document, itsp, itsp_domain, provisioning_profile to firstring_portal;
 grant select (id, itsp_id, name, scopes, created_at, expires_at, revoked_at, last_used_at,

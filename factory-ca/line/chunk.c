@@ -7,21 +7,19 @@
 #include <jansson.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
-#include "common/base/clock.h"
 #include "common/base/file.h"
-#include "common/base/text.h"
-#include "factory-ca/line/batch_call.h"
 #include "factory-ca/line/csr_make.h"
+#include "factory-ca/line/front_call.h"
 #include "factory-ca/line/run_state.h"
 #include "factory-ca/line/say.h"
 #include "factory-ca/line/server_key.h"
 
-enum { CSR_FILE_MAX = 64 * 1024, PAUSE_MIN_MS = 500, PAUSE_MAX_MS = 15000 };
+enum { CSR_FILE_MAX = 64 * 1024 };
 
 struct row {
 	struct line_phone *phone;
@@ -47,18 +45,7 @@ static int is_wanted(const struct line_phone *phone)
 
 static void refuse(struct chunk *chunk, struct row *row, const char *code, const char *detail)
 {
-	char mac[MAC_TEXT_LEN + 1];
-
-	mac_format(&row->phone->mac, mac);
-	line_say(
-	    "%s (%s): %s: %s; %s", mac, row->phone->serial_number, code, detail, line_advice(code));
-	pthread_mutex_lock(&chunk->run->lock);
-	row->phone->state = PHONE_REFUSED;
-	strncpy(row->phone->code, code, PHONE_CODE_MAX);
-	free(row->phone->detail);
-	row->phone->detail = strdup(detail);
-	chunk->run->refused++;
-	pthread_mutex_unlock(&chunk->run->lock);
+	line_refuse(chunk->run, row->phone, code, detail);
 	row->is_settled = 1;
 }
 
@@ -151,13 +138,6 @@ static void prepare(struct chunk *chunk)
 
 /* --- what comes back ------------------------------------------------------------------------ */
 
-static const char *text_of(const json_t *document, const char *key)
-{
-	const char *text = json_string_value(json_object_get(document, key));
-
-	return text ? text : "";
-}
-
 /* NULL when it is not the certificate of this phone and key, under the chain we know. */
 static X509 *read_certificate(const struct chunk *chunk, const struct row *row, const char *pem)
 {
@@ -202,14 +182,24 @@ static enum err take_server_key(struct chunk *chunk, struct row *row, const char
 	return ERR_OK;
 }
 
+/* A label must not contradict the certificate, which an earlier run may have got for another list.
+ */
+static int has_serial_number(
+    const struct line_phone *phone, X509 *certificate, char found[CSR_SERIAL_NUMBER_MAX + 1])
+{
+	store_serial_number_of(certificate, found);
+	return strcmp(found, phone->serial_number) == 0;
+}
+
 static enum err take_success(struct chunk *chunk, struct row *row, const json_t *document)
 {
-	const char *serial = text_of(document, "serial"), *code = text_of(document, "claim_code");
-	enum err err = take_server_key(chunk, row, text_of(document, "encrypted_key"));
+	const char *serial = front_text(document, "serial"),
+		   *code = front_text(document, "claim_code");
+	enum err err = take_server_key(chunk, row, front_text(document, "encrypted_key"));
 	X509 *certificate =
-	    err ? NULL : read_certificate(chunk, row, text_of(document, "certificate"));
+	    err ? NULL : read_certificate(chunk, row, front_text(document, "certificate"));
 	struct claim_code parsed;
-	char why[STORE_WHY_LEN] = "";
+	char why[STORE_WHY_LEN] = "", found[CSR_SERIAL_NUMBER_MAX + 1];
 
 	if (err)
 		return err;
@@ -218,8 +208,11 @@ static enum err take_success(struct chunk *chunk, struct row *row, const json_t 
 		line_run_stop(chunk->run, EX_PROTOCOL,
 		    "the front's answer for %s is not the certificate of this phone: tell the PKI "
 		    "officer",
-		    text_of(document, "mac"));
+		    front_text(document, "mac"));
 		err = ERR_SYNTAX;
+	} else if (!has_serial_number(row->phone, certificate, found)) {
+		snprintf(why, sizeof(why), "its certificate has serial number %s", found);
+		refuse(chunk, row, "serial_number_differs", why);
 	} else if (store_certificate(&chunk->run->store, row->phone, certificate, row->key, why)) {
 		line_run_stop(chunk->run, EX_IOERR,
 		    "%s; the certificate is on record: make room and run again", why);
@@ -237,7 +230,7 @@ static enum err on_answer_row(const char *line, size_t len, void *ctx)
 {
 	struct chunk *chunk = ctx;
 	json_t *document = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
-	const char *status = text_of(document, "status");
+	const char *status = front_text(document, "status");
 	struct row *row;
 	struct mac mac;
 	enum err err = ERR_SYNTAX;
@@ -245,18 +238,16 @@ static enum err on_answer_row(const char *line, size_t len, void *ctx)
 	if (chunk->answered == chunk->asked_count)
 		goto out;
 	row = &chunk->rows[chunk->asked[chunk->answered]];
-	if (mac_parse(text_of(document, "mac"), strlen(text_of(document, "mac")), &mac) ||
+	if (mac_parse(front_text(document, "mac"), strlen(front_text(document, "mac")), &mac) ||
 	    !mac_equal(&mac, &row->phone->mac))
 		goto out;
 	if (json_is_null(json_object_get(document, "claim_code"))) {
-		refuse(chunk, row, "no_claim_code",
-		    "a transfer made the label's code void; an operator makes a new one "
-		    "(factory-ca code --rotate)");
+		refuse(chunk, row, "no_claim_code", "a transfer made the label's code void");
 		err = ERR_OK;
 	} else if (strcmp(status, "issued") == 0 || strcmp(status, "existing") == 0) {
 		err = take_success(chunk, row, document);
 	} else if (strcmp(status, "error") == 0) {
-		refuse(chunk, row, text_of(document, "code"), text_of(document, "detail"));
+		refuse(chunk, row, front_text(document, "code"), front_text(document, "detail"));
 		err = ERR_OK;
 	}
 	chunk->answered += err == ERR_OK;
@@ -288,6 +279,7 @@ static void make_certificates_durable(struct chunk *chunk)
 		if (!chunk->rows[i].is_stored || chunk->rows[i].is_settled)
 			continue;
 		chunk->rows[i].phone->state = PHONE_DONE;
+		chunk->rows[i].phone->is_confirmed = 1;
 		chunk->rows[i].is_settled = 1;
 		run->done++;
 	}
@@ -301,10 +293,12 @@ static void make_certificates_durable(struct chunk *chunk)
 
 /* --- the conversation ----------------------------------------------------------------------- */
 
-static enum err ask_once(struct chunk *chunk, struct batch_outcome *outcome)
+static enum err ask_once(struct chunk *chunk, struct front_outcome *outcome)
 {
 	struct line_run *run = chunk->run;
 	struct buf rows = {0};
+	char path[128];
+	const struct front_request request = {path, &rows};
 	enum err err;
 	size_t i;
 
@@ -323,7 +317,8 @@ static enum err ask_once(struct chunk *chunk, struct batch_outcome *outcome)
 	memset(outcome, 0, sizeof(*outcome));
 	if (chunk->asked_count == 0)
 		return ERR_OK;
-	err = batch_call(run->job->config, run->job->order, &rows, on_answer_row, chunk, outcome);
+	snprintf(path, sizeof(path), "/v1/orders/%s/certificates", run->job->order);
+	err = front_call(NULL, run->job->config, &request, on_answer_row, chunk, outcome);
 	buf_free(&rows);
 	if (!err && chunk->answered < chunk->asked_count)
 		err = ERR_CLOSED; /* an answer that ended early */
@@ -331,91 +326,17 @@ static enum err ask_once(struct chunk *chunk, struct batch_outcome *outcome)
 	return err;
 }
 
-static void pause_ms(struct line_run *run, int64_t ms)
-{
-	const struct timespec step = {.tv_nsec = 100 * 1000 * 1000};
-	int64_t until_ms = clock_monotonic_ms() + ms;
-
-	while (clock_monotonic_ms() < until_ms && !line_run_is_stopping(run))
-		nanosleep(&step, NULL);
-}
-
-/* The factory is away, or could not finish: 1 when it is to be asked again. */
-static int wait_for_factory(
-    struct chunk *chunk, const struct batch_outcome *outcome, unsigned attempt)
-{
-	struct line_run *run = chunk->run;
-	int64_t pause = PAUSE_MIN_MS << (attempt < 5 ? attempt : 5), away_ms;
-	int was_away;
-
-	pthread_mutex_lock(&run->lock);
-	if (chunk->answered)
-		run->last_answer_ms = clock_monotonic_ms();
-	away_ms = clock_monotonic_ms() - run->last_answer_ms;
-	was_away = run->is_away;
-	run->is_away = 1;
-	pthread_mutex_unlock(&run->lock);
-	if (away_ms >= run->job->config->patience_s * 1000) {
-		line_run_stop(run, EX_UNAVAILABLE,
-		    "the factory does not answer (%s): see that it runs and that the network is "
-		    "up, then run again; nothing is lost",
-		    outcome->why);
-		return 0;
-	}
-	if (!was_away)
-		line_say("the factory does not answer (%s): trying again for %lld s", outcome->why,
-		    (long long)(run->job->config->patience_s - away_ms / 1000));
-	if (outcome->retry_after_s && (int64_t)outcome->retry_after_s * 1000 > pause)
-		pause = (int64_t)outcome->retry_after_s * 1000;
-	if (pause > PAUSE_MAX_MS)
-		pause = PAUSE_MAX_MS;
-	pause_ms(run, pause + (int64_t)random_below(500));
-	return !line_run_is_stopping(run);
-}
-
-static void stop_for(struct line_run *run, enum err err, const struct batch_outcome *outcome)
-{
-	if (err == ERR_SIGNATURE)
-		line_run_stop(run, EX_NOPERM,
-		    "%s: is --url right, and --server-ca the one of this "
-		    "factory?",
-		    outcome->why);
-	else if (err == ERR_DENIED)
-		line_run_stop(run, EX_NOPERM,
-		    "the factory does not take this station: %s; see --station-cert (expired, "
-		    "revoked, or not allowed on this order?)",
-		    outcome->why);
-	else if (err == ERR_REFUSED)
-		line_run_stop(run, EX_DATAERR, "the factory refuses the order %s: %s",
-		    run->job->order, outcome->why);
-	else
-		line_run_stop(run, EX_PROTOCOL, "%s", outcome->why);
-}
-
 static void converse(struct chunk *chunk)
 {
 	struct line_run *run = chunk->run;
-	struct batch_outcome outcome;
+	struct front_outcome outcome;
 	unsigned attempt = 0;
 	enum err err;
 
-	while (!line_run_is_stopping(run)) {
+	do {
 		err = ask_once(chunk, &outcome);
-		if (!err) {
-			pthread_mutex_lock(&run->lock);
-			run->last_answer_ms = clock_monotonic_ms();
-			run->is_away = 0;
-			pthread_mutex_unlock(&run->lock);
-			return;
-		}
-		if (err != ERR_UNAVAILABLE && err != ERR_TIMEOUT && err != ERR_CLOSED) {
-			stop_for(run, err, &outcome);
-			return;
-		}
 		attempt = chunk->answered ? 0 : attempt + 1;
-		if (!wait_for_factory(chunk, &outcome, attempt))
-			return;
-	}
+	} while (line_is_to_ask_again(run, err, &outcome, attempt));
 }
 
 void line_chunks_run(struct line_run *run)
@@ -432,7 +353,8 @@ void line_chunks_run(struct line_run *run)
 		for (i = 0; i < chunk.count; i++)
 			chunk.rows[i].phone = taken[i];
 		prepare(&chunk);
-		converse(&chunk);
+		if (!line_run_is_stopping(run))
+			converse(&chunk);
 		for (i = 0; i < chunk.count; i++) {
 			EVP_PKEY_free(chunk.rows[i].key);
 			EVP_PKEY_free(chunk.rows[i].public_key);

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "common/base/file.h"
+#include "factory-ca/signer/csr.h"
 
 enum { JOURNAL_MAX = 512 * 1024 * 1024, PATH_LEN = 4096, LINE_MAX_LEN = 160 };
 
@@ -21,34 +23,93 @@ static enum err fail(enum err err, char *why, const char *path, const char *what
 	return err;
 }
 
-static void take_line(const struct line_phones *phones, const char *line)
-{
-	char verb[16], mac_text[MAC_TEXT_LEN + 1], serial[33] = "",
-						   code[CLAIM_CODE_TEXT_LEN + 1] = "";
-	struct line_phone *phone;
-	struct claim_code parsed;
+struct record {
+	enum phone_state state; /* PHONE_PREPARED or PHONE_DONE */
 	struct mac mac;
-	int words = sscanf(line, "%15s %12s %32s %16s", verb, mac_text, serial, code);
+	char certificate_serial[33], claim_code[CLAIM_CODE_TEXT_LEN + 1];
+	char serial_number[CSR_SERIAL_NUMBER_MAX + 1]; /* "": not told, or cut short */
+};
 
-	if (words < 2 || mac_parse_canonical(mac_text, strlen(mac_text), &mac))
+static void read_serial_number(const char *text, char *serial_number)
+{
+	size_t len = strlen(text);
+
+	if (len > 2 && text[0] == '"' && text[len - 1] == '"' &&
+	    csr_serial_number_is_valid(text + 1, len - 2))
+		snprintf(serial_number, CSR_SERIAL_NUMBER_MAX + 1, "%.*s", (int)len - 2, text + 1);
+}
+
+static enum err read_record(const char *line, struct record *record)
+{
+	char verb[16], mac_text[MAC_TEXT_LEN + 1];
+	struct claim_code parsed;
+	int rest = 0, words;
+
+	memset(record, 0, sizeof(*record));
+	words = sscanf(line, "%15s %12s %32s %16s %n", verb, mac_text, record->certificate_serial,
+	    record->claim_code, &rest);
+	if (words < 2 || mac_parse_canonical(mac_text, strlen(mac_text), &record->mac))
+		return ERR_SYNTAX;
+	if (words == 2 && strcmp(verb, "prepared") == 0) {
+		record->state = PHONE_PREPARED;
+		return ERR_OK;
+	}
+	if (words != 4 || strcmp(verb, "done") != 0 ||
+	    claim_code_parse(record->claim_code, strlen(record->claim_code), &parsed))
+		return ERR_SYNTAX;
+	record->state = PHONE_DONE;
+	read_serial_number(line + rest, record->serial_number);
+	return ERR_OK;
+}
+
+static void take_record(const struct line_phones *phones, const struct record *record)
+{
+	struct line_phone *phone = phones_find(phones, &record->mac);
+
+	if (!phone || (record->state == PHONE_PREPARED && phone->state != PHONE_NEW))
 		return;
-	phone = phones_find(phones, &mac);
-	if (!phone)
+	phone->state = record->state;
+	if (record->state != PHONE_DONE)
 		return;
-	if (words == 2 && strcmp(verb, "prepared") == 0 && phone->state == PHONE_NEW) {
-		phone->state = PHONE_PREPARED;
-	} else if (words == 4 && strcmp(verb, "done") == 0 &&
-		   claim_code_parse(code, strlen(code), &parsed) == ERR_OK) {
-		phone->state = PHONE_DONE;
-		strcpy(phone->certificate_serial, serial);
-		strcpy(phone->claim_code, code);
+	strcpy(phone->certificate_serial, record->certificate_serial);
+	strcpy(phone->claim_code, record->claim_code);
+	free(phone->recorded_serial_number);
+	phone->recorded_serial_number =
+	    *record->serial_number ? strdup(record->serial_number) : NULL;
+	if (!phone->is_other || !phone->recorded_serial_number)
+		return;
+	free(phone->serial_number);
+	phone->serial_number = strdup(record->serial_number);
+	CHECK(phone->serial_number != NULL);
+}
+
+/* The lines behind the head: phones that are done and not listed are added first. */
+static void take_lines(char *text, struct line_phones *phones)
+{
+	struct buf macs = {.max = JOURNAL_MAX};
+	struct record record;
+	char *line, *end;
+
+	for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
+		if (read_record(line, &record) == ERR_OK && record.state == PHONE_DONE &&
+		    !phones_find(phones, &record.mac))
+			buf_put(&macs, &record.mac, sizeof(record.mac));
+		*end = '\n';
+	}
+	phones_add_others(phones, (const struct mac *)macs.bytes, macs.len / sizeof(record.mac));
+	buf_free(&macs);
+	for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
+		if (read_record(line, &record) == ERR_OK)
+			take_record(phones, &record);
 	}
 }
 
 static enum err read_lines(
-    char *text, const char *order, const struct line_phones *phones, const char *path, char *why)
+    char *text, const char *order, struct line_phones *phones, const char *path, char *why)
 {
-	char *line = text, *end = strchr(text, '\n');
+	char *end = strchr(text, '\n');
 	char expected[LINE_MAX_LEN];
 
 	snprintf(expected, sizeof(expected), "%s%s", head, order);
@@ -62,10 +123,7 @@ static enum err read_lines(
 		    path, text + strlen(head), order);
 		return ERR_REFUSED;
 	}
-	for (line = end + 1; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-		*end = '\0';
-		take_line(phones, line);
-	}
+	take_lines(end + 1, phones);
 	return ERR_OK;
 }
 
@@ -107,7 +165,7 @@ static void drop_nuls(struct buf *text)
 			text->bytes[i] = ' ';
 }
 
-enum err journal_open(const char *folder, const char *order, const struct line_phones *phones,
+enum err journal_open(const char *folder, const char *order, struct line_phones *phones,
     struct journal *journal, char why[JOURNAL_WHY_LEN])
 {
 	struct buf text = {.max = JOURNAL_MAX};
@@ -161,7 +219,8 @@ void journal_put_done(struct buf *lines, const struct line_phone *phone)
 	char mac[MAC_TEXT_LEN + 1];
 
 	mac_format(&phone->mac, mac);
-	buf_printf(lines, "done %s %s %s\n", mac, phone->certificate_serial, phone->claim_code);
+	buf_printf(lines, "done %s %s %s \"%s\"\n", mac, phone->certificate_serial,
+	    phone->claim_code, phone->serial_number);
 }
 
 enum err journal_commit(const struct journal *journal, const struct buf *lines)

@@ -5,10 +5,11 @@
  *
  *     factory-line journal 1 PO-1
  *     prepared 001565AABBCC
- *     done 001565AABBCC 4A…(certificate serial) XXXXX-XXXXX-XXXX
+ *     done 001565AABBCC 4A…(certificate serial) XXXXX-XXXXX-XXXX "SN 1"
  *
  * "prepared" is written when the key is on disk for good, and before anything is sent: a damaged
- * key without it was never used and is made again; with it, it never is.
+ * key without it was never used and is made again; with it, it never is. The serial
+ * number behind "done" is the one in the certificate; earlier versions did not write it.
  */
 #ifndef FIRSTRING_FACTORY_CA_LINE_JOURNAL_H
 #define FIRSTRING_FACTORY_CA_LINE_JOURNAL_H
@@ -24,11 +25,11 @@ struct journal {
 
 /*
  * Opens or makes OUT/journal of that order, held alone (ERR_EXISTS: another factory-line is at
- * work), and sets the states of the phones it tells of. ERR_REFUSED: it is of another order;
- * ERR_IO.
+ * work), sets the states of the phones it tells of, and adds those that are done and not on the
+ * list. ERR_REFUSED: it is of another order; ERR_IO.
  */
-MUST_CHECK enum err journal_open(const char *folder, const char *order,
-    const struct line_phones *phones, struct journal *journal, char why[JOURNAL_WHY_LEN]);
+MUST_CHECK enum err journal_open(const char *folder, const char *order, struct line_phones *phones,
+    struct journal *journal, char why[JOURNAL_WHY_LEN]);
 void journal_close(struct journal *journal);
 
 /* Appends lines to a group, */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/buf.h"
 #include "common/base/text.h"
@@ -60,40 +61,47 @@ static int compare_serials(const void *a, const void *b)
 	return strcmp((*one)->serial_number, (*other)->serial_number);
 }
 
-static const char *place_of(const struct line_phone *phone, char text[64])
+const char *phone_place(const struct line_phone *phone, char text[PHONE_PLACE_LEN])
 {
 	char mac[MAC_TEXT_LEN + 1];
 
 	mac_format(&phone->mac, mac);
 	if (phone->line)
-		snprintf(text, 64, "line %zu (%s)", phone->line, mac);
+		snprintf(text, PHONE_PLACE_LEN, "line %zu (%s)", phone->line, mac);
 	else
-		snprintf(text, 64, "%s", mac);
+		snprintf(text, PHONE_PLACE_LEN, "%s", mac);
 	return text;
+}
+
+static void sort_by(struct line_phones *phones, int (*compare)(const void *one, const void *other))
+{
+	size_t i;
+
+	phones->by_mac = realloc(phones->by_mac, (phones->count + 1) * sizeof(phones->by_mac[0]));
+	CHECK(phones->by_mac != NULL);
+	for (i = 0; i < phones->count; i++)
+		phones->by_mac[i] = &phones->items[i];
+	qsort(phones->by_mac, phones->count, sizeof(phones->by_mac[0]), compare);
 }
 
 /* No MAC and no serial number twice: one key, one phone. */
 static enum err index_phones(struct line_phones *phones, char *why)
 {
-	struct line_phone **sorted = calloc(phones->count + 1, sizeof(sorted[0]));
-	char one[64], other[64];
+	char one[PHONE_PLACE_LEN], other[PHONE_PLACE_LEN];
+	struct line_phone **sorted;
 	size_t i;
 
-	CHECK(sorted != NULL);
-	for (i = 0; i < phones->count; i++)
-		sorted[i] = &phones->items[i];
-	phones->by_mac = sorted;
-	qsort(sorted, phones->count, sizeof(sorted[0]), compare_serials);
-	for (i = 1; i < phones->count; i++)
+	sort_by(phones, compare_serials);
+	for (i = 1, sorted = phones->by_mac; i < phones->count; i++)
 		if (compare_serials(&sorted[i - 1], &sorted[i]) == 0)
 			return say(why, "%s and %s have the same serial number %s",
-			    place_of(sorted[i - 1], one), place_of(sorted[i], other),
+			    phone_place(sorted[i - 1], one), phone_place(sorted[i], other),
 			    sorted[i]->serial_number);
-	qsort(sorted, phones->count, sizeof(sorted[0]), compare_macs);
-	for (i = 1; i < phones->count; i++)
+	sort_by(phones, compare_macs);
+	for (i = 1, sorted = phones->by_mac; i < phones->count; i++)
 		if (compare_macs(&sorted[i - 1], &sorted[i]) == 0)
-			return say(why, "%s and %s are the same MAC", place_of(sorted[i - 1], one),
-			    place_of(sorted[i], other));
+			return say(why, "%s and %s are the same MAC",
+			    phone_place(sorted[i - 1], one), phone_place(sorted[i], other));
 	return ERR_OK;
 }
 
@@ -104,6 +112,7 @@ static enum err finish(
 		err = say(why, "no phone is listed");
 	if (!err)
 		err = index_phones(made, why);
+	made->listed = made->count;
 	if (err)
 		phones_free(made);
 	else
@@ -163,6 +172,7 @@ enum err phones_from_range(const struct mac *first, size_t count, const char *se
 
 struct csv {
 	const char *next, *end;
+	char separator; /* ',' or ';': which one a spreadsheet takes is a matter of its language */
 	size_t line;
 	char fields[FIELDS_MAX][FIELD_LEN_MAX + 1];
 	size_t count;
@@ -190,7 +200,7 @@ static enum err read_field(struct csv *csv, char *why)
 	for (; !err && csv->next < csv->end; csv->next++) {
 		char c = *csv->next;
 
-		if (c == '\n' || (!quoted && (c == ',' || c == '\r')))
+		if (c == '\n' || (!quoted && (c == csv->separator || c == '\r')))
 			break;
 		if (quoted && c == '"') {
 			if (csv->next + 1 < csv->end && csv->next[1] == '"') {
@@ -205,7 +215,8 @@ static enum err read_field(struct csv *csv, char *why)
 	}
 	if (!err && quoted == 1)
 		err = say(why, "line %zu: a quote is opened and not closed", csv->line);
-	if (!err && quoted == 2 && csv->next < csv->end && !strchr(",\r\n", *csv->next))
+	if (!err && quoted == 2 && csv->next < csv->end && *csv->next != csv->separator &&
+	    !strchr("\r\n", *csv->next))
 		err = say(why, "line %zu: text behind a closing quote", csv->line);
 	csv->fields[csv->count++][len] = '\0';
 	return err;
@@ -223,13 +234,22 @@ static enum err read_line(struct csv *csv, char *why)
 		csv->count = 0;
 		do {
 			err = read_field(csv, why);
-		} while (!err && csv->next < csv->end && *csv->next == ',' && csv->next++);
+		} while (
+		    !err && csv->next < csv->end && *csv->next == csv->separator && csv->next++);
 		if (!err && csv->next < csv->end && *csv->next == '\r')
 			csv->next++;
 		if (!err && csv->next < csv->end && *csv->next++ != '\n')
 			err = say(why, "line %zu: a carriage return in the middle", csv->line);
 	} while (!err && csv->count == 1 && csv->fields[0][0] == '\0');
 	return err;
+}
+
+/* No column's name has either in it. */
+static char find_separator(const char *text, size_t len)
+{
+	const char *end = memchr(text, '\n', len);
+
+	return memchr(text, ';', end ? (size_t)(end - text) : len) ? ';' : ',';
 }
 
 static enum err read_header(
@@ -245,11 +265,12 @@ static enum err read_header(
 		columns[c] = -1;
 	for (i = 0; i < csv->count; i++) {
 		for (c = 0; c < COLUMN_COUNT; c++)
-			if (strcmp(csv->fields[i], column_names[c]) == 0)
+			if (strcasecmp(csv->fields[i], column_names[c]) == 0)
 				break;
 		if (c == COLUMN_COUNT)
 			return say(why,
-			    "line %zu: column \"%.40s\": the header names mac, serial_number, csr",
+			    "line %zu: column \"%.40s\": the header names mac, serial_number, csr, "
+			    "with ',' or ';' between them",
 			    csv->line, csv->fields[i]);
 		if (columns[c] >= 0)
 			return say(why, "line %zu: column %s twice", csv->line, column_names[c]);
@@ -308,6 +329,7 @@ enum err phones_from_csv(const char *text, size_t len, const struct mac *first,
 	}
 	csv->next = text;
 	csv->end = text + len;
+	csv->separator = find_separator(text, len);
 	if (memchr(text, '\0', len))
 		err = say(why, "the list is no plain text: save it as CSV in UTF-8");
 	else
@@ -331,6 +353,35 @@ enum err phones_from_csv(const char *text, size_t len, const struct mac *first,
 	return finish(err == ERR_NOT_FOUND ? ERR_OK : err, &made, phones, why);
 }
 
+static int compare_mac_values(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct mac));
+}
+
+void phones_add_others(struct line_phones *phones, const struct mac *macs, size_t count)
+{
+	struct mac *others = calloc(count + 1, sizeof(others[0]));
+	size_t capacity = phones->count, added = 0, i;
+
+	CHECK(others != NULL);
+	for (i = 0; i < count; i++)
+		if (!phones_find(phones, &macs[i]))
+			others[added++] = macs[i];
+	qsort(others, added, sizeof(others[0]), compare_mac_values);
+	for (i = 0; i < added; i++) {
+		struct line_phone *other;
+
+		if (i > 0 && mac_equal(&others[i], &others[i - 1]))
+			continue;
+		other = add_phone(phones, &capacity);
+		other->mac = others[i];
+		other->is_other = 1;
+		other->serial_number = copy_of("");
+	}
+	free(others);
+	sort_by(phones, compare_macs);
+}
+
 void phones_free(struct line_phones *phones)
 {
 	size_t i;
@@ -338,6 +389,7 @@ void phones_free(struct line_phones *phones)
 	for (i = 0; i < phones->count; i++) {
 		free(phones->items[i].serial_number);
 		free(phones->items[i].csr_path);
+		free(phones->items[i].recorded_serial_number);
 		free(phones->items[i].detail);
 	}
 	free(phones->items);

@@ -26,8 +26,11 @@ struct line_phone {
 	char *serial_number;
 	char *csr_path; /* NULL: the key is made here */
 	size_t line; /* of the list; 0: a range */
+	int is_other; /* not of this run's list: done in this folder under another one */
 	enum phone_state state;
+	int is_confirmed; /* PHONE_DONE, and the factory said so in this run */
 	/* Of PHONE_DONE: */
+	char *recorded_serial_number; /* by the journal; NULL: it does not tell */
 	char claim_code[CLAIM_CODE_TEXT_LEN + 1];
 	char certificate_serial[33];
 	/* Of PHONE_REFUSED: */
@@ -36,8 +39,8 @@ struct line_phone {
 };
 
 struct line_phones {
-	struct line_phone *items; /* in the list's order */
-	size_t count;
+	struct line_phone *items; /* in the list's order, then the others */
+	size_t count, listed;
 	struct line_phone **by_mac; /* sorted */
 };
 
@@ -48,13 +51,19 @@ struct line_phones {
 MUST_CHECK enum err phones_from_range(const struct mac *first, size_t count,
     const char *serial_format, struct line_phones *phones, char why[PHONES_WHY_LEN]);
 /*
- * A CSV text (RFC 4180 without line breaks in fields) with a header line: serial_number, and mac,
- * or the MACs are counted up from `first`; csr is optional, a file name. NULL: no first.
+ * A CSV text (RFC 4180 without line breaks in fields; ';' where the header has it) with a header
+ * line in letters of either case: serial_number, and mac, or the MACs are counted up from `first`;
+ * csr is optional, a file name. NULL: no first.
  */
 MUST_CHECK enum err phones_from_csv(const char *text, size_t len, const struct mac *first,
     struct line_phones *phones, char why[PHONES_WHY_LEN]);
+/* Adds those that are not there yet, without a serial number: pointers to phones move. */
+void phones_add_others(struct line_phones *phones, const struct mac *macs, size_t count);
 void phones_free(struct line_phones *phones);
 
+/* Where the list has it, for a sentence: "line 3 (001565AABBCC)", or the MAC of a range. */
+enum { PHONE_PLACE_LEN = 64 };
+const char *phone_place(const struct line_phone *phone, char text[PHONE_PLACE_LEN]);
 /* NULL: not of this run. */
 struct line_phone *phones_find(const struct line_phones *phones, const struct mac *mac);
 

@@ -36,27 +36,27 @@ const char *line_advice(const char *code)
 	static const struct {
 		const char *code, *advice;
 	} table[] = {
-	    {"out_of_range", "this MAC does not belong to the order: compare list and order"},
-	    {"order_full", "the order's quantity is used up: have an operator open another order"},
-	    {"order_closed",
-		"the order is closed or outside its time: have an operator open another"},
+	    {"out_of_range", "compare list and order"},
+	    {"order_full", "have an operator extend it, or open another order"},
+	    {"order_closed", "have an operator open another order"},
 	    {"mac_has_other_key",
-		"a phone with this MAC has a certificate for another key: find the folder of the "
-		"run "
-		"that made it, or have an operator allow a new key (factory-ca rekey)"},
+		"find the folder of the run that made it, or have an operator allow a new key "
+		"(factory-ca rekey)"},
 	    {"key_reused",
-		"another phone has this very key: put both aside and tell security; a phone that "
-		"makes no random keys must not leave the factory"},
-	    {"revoked", "this phone was revoked or scrapped: put it aside"},
-	    {"weak_key", "the key is of a kind the order does not take: see --key-type, or the "
-			 "phone's firmware"},
+		"put both aside and tell security; a phone that makes no random keys must not "
+		"leave the factory"},
+	    {"revoked", "put the phone aside"},
+	    {"weak_key", "see --key-type, or the phone's firmware"},
 	    {"bad_csr",
-		"the CSR does not fit the phone: CN must be its MAC, serialNumber its serial "
-		"number, and the signature its own"},
-	    {"bad_row", "the list's line is not what the factory takes"},
-	    {"bad_key", "put the key file back from where it was copied to, or have the phone "
-			"re-keyed"},
-	    {"no_claim_code", "then run again: the certificate is on record"},
+		"CN must be the phone's MAC, serialNumber its serial number, and the signature its "
+		"own"},
+	    {"bad_row", "compare the list with the phone"},
+	    {"serial_number_differs", "right the list, or --serial"},
+	    {"bad_key",
+		"put the key file back from where it was copied to, or have an operator allow a "
+		"new key (factory-ca rekey)"},
+	    {"no_claim_code",
+		"an operator makes a new one (factory-ca code --rotate); then run again"},
 	    {"bad_csr_file", "check the file's name in the list, relative to the list"},
 	};
 	size_t i;
@@ -65,6 +65,23 @@ const char *line_advice(const char *code)
 		if (strcmp(table[i].code, code) == 0)
 			return table[i].advice;
 	return "ask the PKI officer";
+}
+
+void line_explain_identity(
+    const struct line_config *config, enum err err, const char *why, char text[LINE_IDENTITY_LEN])
+{
+	if (err == ERR_SIGNATURE)
+		snprintf(text, LINE_IDENTITY_LEN,
+		    "%s: is --url right, and does --server-ca %s hold the CA of this factory's "
+		    "server?",
+		    why, config->server_ca);
+	else if (strncmp(why, "TLS: ", strlen("TLS: ")) == 0)
+		snprintf(text, LINE_IDENTITY_LEN,
+		    "the factory does not take --station-cert %s (%s): of another factory, or no "
+		    "station's? Have one made there (factory-ca station add)",
+		    config->station_cert, why);
+	else
+		snprintf(text, LINE_IDENTITY_LEN, "%s", why);
 }
 
 static void format_progress(const struct line_progress *progress, char *text, size_t len)

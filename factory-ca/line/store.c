@@ -102,6 +102,20 @@ static enum err put_file(const struct store *store, const struct line_phone *pho
 	return err;
 }
 
+static FILE *open_file(
+    const struct store *store, const struct line_phone *phone, const char *name_in_folder)
+{
+	char name[STORE_NAME_LEN];
+	FILE *file = NULL;
+	int fd;
+
+	store_name(phone, name_in_folder, name);
+	fd = openat(store->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0)
+		CHECK((file = fdopen(fd, "r")) != NULL);
+	return file;
+}
+
 /* --- keys ----------------------------------------------------------------------------------- */
 
 static EVP_PKEY *make_key(enum key_type type)
@@ -124,20 +138,12 @@ static EVP_PKEY *make_key(enum key_type type)
 /* NULL: none, or damaged (`is_there` tells). */
 static EVP_PKEY *read_key(const struct store *store, const struct line_phone *phone, int *is_there)
 {
-	char name[STORE_NAME_LEN];
-	EVP_PKEY *key = NULL;
-	FILE *file;
-	int fd;
+	FILE *file = open_file(store, phone, "key.pem");
+	EVP_PKEY *key;
 
-	store_name(phone, "key.pem", name);
-	fd = openat(store->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	*is_there = fd >= 0 || errno != ENOENT;
-	file = fd >= 0 ? fdopen(fd, "r") : NULL;
-	if (!file) {
-		if (fd >= 0)
-			close(fd);
+	*is_there = file != NULL || errno != ENOENT;
+	if (!file)
 		return NULL;
-	}
 	/* No password is asked for: a terminal prompt would stop the line. */
 	key = PEM_read_PrivateKey(file, NULL, NULL, (void *)(uintptr_t) "");
 	fclose(file);
@@ -158,6 +164,22 @@ enum err store_put_key(const struct store *store, const struct line_phone *phone
 	return err;
 }
 
+int store_takes_key(const struct store *store, enum key_type type)
+{
+	return store->key_types == 0 || store->key_types & 1u << type;
+}
+
+static enum key_type type_of(const EVP_PKEY *key)
+{
+	int bits = EVP_PKEY_get_bits(key);
+
+	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC)
+		return bits == 256 ? KEY_P256 : bits == 384 ? KEY_P384 : KEY_TYPE_COUNT;
+	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+		return bits == 2048 ? KEY_RSA2048 : bits == 3072 ? KEY_RSA3072 : KEY_TYPE_COUNT;
+	return KEY_TYPE_COUNT;
+}
+
 enum err store_find_key(const struct store *store, const struct line_phone *phone, EVP_PKEY **key,
     char why[STORE_WHY_LEN])
 {
@@ -171,10 +193,13 @@ enum err store_find_key(const struct store *store, const struct line_phone *phon
 	found = read_key(store, phone, &is_there);
 	if (!found && phone->state == PHONE_PREPARED)
 		return fail(ERR_DENIED, why, name,
-		    is_there ? "damaged, and a certificate may have been issued for it: put it "
-			       "back, or have the phone re-keyed"
-			     : "gone, and a certificate may have been issued for it: put it back, "
-			       "or have the phone re-keyed");
+		    is_there ? "damaged, and a certificate may have been issued for it"
+			     : "gone, and a certificate may have been issued for it");
+	/* The terms of an order never change: it has no certificate. */
+	if (found && !store_takes_key(store, type_of(found))) {
+		EVP_PKEY_free(found);
+		found = NULL;
+	}
 	if (!found)
 		return ERR_NOT_FOUND;
 	*key = found;
@@ -256,6 +281,47 @@ static enum err put_pkcs12(const struct store *store, const struct line_phone *p
 	return err;
 }
 
+static int pkcs12_is_there(const struct store *store, const struct line_phone *phone)
+{
+	FILE *file = open_file(store, phone, "phone.p12");
+	PKCS12 *container = file ? d2i_PKCS12_fp(file, NULL) : NULL;
+	int opens =
+	    container && PKCS12_verify_mac(container, (const char *)store->pkcs12_password->bytes,
+			     (int)store->pkcs12_password->len) == 1;
+
+	if (file)
+		fclose(file);
+	PKCS12_free(container);
+	ERR_clear_error();
+	return opens;
+}
+
+enum err store_complete_pkcs12(const struct store *store, const struct line_phone *phone,
+    X509 *certificate, char why[STORE_WHY_LEN])
+{
+	STACK_OF(X509) *chain = NULL;
+	EVP_PKEY *key = NULL;
+	int key_is_there;
+	enum err err;
+
+	if (pkcs12_is_there(store, phone))
+		return ERR_OK;
+	key = read_key(store, phone, &key_is_there);
+	if (!key && !key_is_there)
+		return ERR_NOT_FOUND;
+	if (!key || EVP_PKEY_eq(X509_get0_pubkey(certificate), key) != 1 ||
+	    !store_issuer_of(store, certificate)) {
+		err = fail(ERR_SIGNATURE, why, "key.pem", "not the key of the phone's certificate");
+	} else {
+		chain = chain_of(store, certificate);
+		err = put_pkcs12(store, phone, certificate, key, chain, why);
+	}
+	sk_X509_free(chain);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return err;
+}
+
 enum err store_certificate(const struct store *store, const struct line_phone *phone,
     X509 *certificate, EVP_PKEY *key, char why[STORE_WHY_LEN])
 {
@@ -288,4 +354,26 @@ enum err store_certificate(const struct store *store, const struct line_phone *p
 	BIO_free(presented);
 	sk_X509_free(above);
 	return err;
+}
+
+X509 *store_read_certificate(const struct store *store, const struct line_phone *phone)
+{
+	FILE *file = open_file(store, phone, "certificate.pem");
+	X509 *certificate = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+
+	if (file)
+		fclose(file);
+	ERR_clear_error();
+	return certificate;
+}
+
+void store_serial_number_of(X509 *certificate, char serial_number[CSR_SERIAL_NUMBER_MAX + 1])
+{
+	char text[CSR_SERIAL_NUMBER_MAX + 2] = "";
+	int len = X509_NAME_get_text_by_NID(
+	    X509_get_subject_name(certificate), NID_serialNumber, text, sizeof(text));
+
+	*serial_number = '\0';
+	if (len > 0 && csr_serial_number_is_valid(text, (size_t)len))
+		strcpy(serial_number, text);
 }

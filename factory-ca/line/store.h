@@ -17,12 +17,14 @@
 #include "common/base/secret.h"
 #include "common/pki/key_type.h"
 #include "factory-ca/line/phones.h"
+#include "factory-ca/signer/csr.h"
 
 enum { STORE_WHY_LEN = 512 };
 
 struct store {
 	int fd; /* of the output folder */
 	STACK_OF(X509) * chain; /* issuing CAs, then the root; set once it is known */
+	uint32_t key_types; /* that the order takes, as a set; 0: not known */
 	const struct secret *pkcs12_password; /* NULL: no PKCS#12 */
 };
 
@@ -30,14 +32,17 @@ struct store {
 MUST_CHECK enum err store_open(const char *folder, struct store *store, char why[STORE_WHY_LEN]);
 void store_close(struct store *store);
 
+/* Whether the order takes keys of that type, as far as is known. */
+int store_takes_key(const struct store *store, enum key_type type);
 /*
  * The phone's key: the one in its folder, or a new one. A damaged one is ERR_DENIED where the phone
- * is PHONE_PREPARED, and is otherwise made again. ERR_IO with errno: the disk.
+ * is PHONE_PREPARED, and is otherwise made again. So is one of a type that the order does not
+ * take: it cannot have a certificate. ERR_IO with errno: the disk.
  */
 MUST_CHECK enum err store_key(const struct store *store, const struct line_phone *phone,
     enum key_type type, EVP_PKEY **key, char why[STORE_WHY_LEN]);
 
-/* The key in the phone's folder; ERR_NOT_FOUND: none, or a damaged one that was never used. */
+/* The key in the phone's folder; ERR_NOT_FOUND: none, or one that is to be made again as above. */
 MUST_CHECK enum err store_find_key(const struct store *store, const struct line_phone *phone,
     EVP_PKEY **key, char why[STORE_WHY_LEN]);
 /* Puts a key there that was made elsewhere. ERR_IO with errno. */
@@ -51,6 +56,14 @@ X509 *store_issuer_of(const struct store *store, X509 *certificate);
 MUST_CHECK enum err store_certificate(const struct store *store, const struct line_phone *phone,
     X509 *certificate, EVP_PKEY *key, char why[STORE_WHY_LEN]);
 
+/* Makes the PKCS#12 where there is none that the password opens, of the certificate and the key
+ * that is on disk. ERR_NOT_FOUND: no key is; ERR_SIGNATURE: it is another certificate's; ERR_IO. */
+MUST_CHECK enum err store_complete_pkcs12(const struct store *store, const struct line_phone *phone,
+    X509 *certificate, char why[STORE_WHY_LEN]);
+/* The phone's certificate on disk, to be freed; NULL: none that can be read. */
+X509 *store_read_certificate(const struct store *store, const struct line_phone *phone);
+/* The device's serial number in a certificate's subject; "" when it has none of ours. */
+void store_serial_number_of(X509 *certificate, char serial_number[CSR_SERIAL_NUMBER_MAX + 1]);
 /* Makes durable all that was written. ERR_IO with errno. */
 MUST_CHECK enum err store_sync(const struct store *store);
 

@@ -59,5 +59,9 @@ export function withCommas(text) {
 const quote = (text) => (/[",;\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 const NAMES = ['mac', 'claim_code', 'profile'];
 
+/** Whether these rows are those that a job was made of: as many, and the same phones on the same lines. */
+export const fits = (rows, total, results) => rows.size === total && results.every(({ line, mac }) => bare(rows.get(line)?.mac) === bare(mac));
+const bare = (text) => (text ?? '').replace(/[^0-9a-z]/gi, '').toUpperCase();
+
 /** Rows for a claim job. */
 export const writeCsv = (rows) => [NAMES, ...rows.map((row) => NAMES.map((name) => row[name] ?? ''))].map((cells) => cells.map(quote).join(',')).join('\n') + '\n';

@@ -36,16 +36,22 @@ test('phones made elsewhere are imported, their passwords shown once', async () 
   await page.getByLabel('Answer format').fill('nokia');
   await page.getByLabel('p256').check();
   await page.getByLabel('Authentication').selectOption('password');
+  await page.getByLabel('TLS').selectOption('compatible');
+  await page.getByLabel('Admin user').fill('root');
+  await page.getByLabel('Signs in passwords').fill('abcdefghjkmnpqrstuvwxyz23456789ABCDEFGHJKLMNPQRSTUVWXYZ');
   await page.getByRole('button', { name: 'New model' }).click();
   await page.locator('[aria-invalid=true][name=format]').waitFor();
   await page.getByLabel('Answer format').fill('yealink');
   await page.getByRole('button', { name: 'New model' }).click();
-  await page.getByRole('row').filter({ hasText: 'old-phone' }).waitFor();
+  const made = page.getByRole('row').filter({ hasText: 'old-phone' });
+  for (const word of ['Compatible with old phones', 'root', 'abcdefghjkmnpqrstuvwxyz23456789']) await made.getByText(word).waitFor();
   await picture(page, '81-models');
   await open(page, 'devices', 'Phones');
-  await page.getByLabel('Rows').fill('mac,serial_number,model,fingerprint\n0015650F0001,S1,old-phone,');
+  await page.getByLabel('Rows').fill('mac,serial_number,model,fingerprint\n0015650F0001,S1,old-phone,\n0015650F0002,S2,unheard-of,');
   await page.getByRole('button', { name: 'Import' }).click();
-  await page.getByText('Passwords are shown only now').waitFor();
+  await page.locator('.notice.good', { hasText: '1 phone is on record now.' }).getByText('Passwords are shown only now').waitFor();
+  await page.locator('.notice.warn', { hasText: '1 row was not taken:' }).getByText('Line 3').waitFor();
+  assert.doesNotMatch(await page.locator('main pre').last().textContent(), /0015650F0002/);
   await picture(page, '82-import');
 });
 
@@ -97,6 +103,7 @@ test('security events and the audit log with its chain', async () => {
   await open(page, 'audit', 'Audit log');
   await page.getByRole('row').filter({ hasText: 'itsp.create' }).first().waitFor();
   await page.getByText('What changed', { exact: true }).first().click();
+  assert.equal(await page.locator('.notice.good').count(), 0);
   await picture(page, '88-audit');
   assert.ok(await overflow(page) <= 0);
   const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download CSV' }).click()]);
@@ -117,6 +124,7 @@ test('an auditor looks, and is offered nothing that changes', async () => {
     await open(auditor, place, heading);
     assert.equal(await auditor.locator('main').getByRole('button', { name: /New|Invite|Revoke|Import|Suspend/ }).count(), 0, place);
   }
+  await open(auditor, 'shipments', 'This is not for you');
   assert.deepEqual(auditor.problems, []);
   await auditor.context().close();
 });

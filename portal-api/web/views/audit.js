@@ -50,12 +50,13 @@ async function namesOf(own) {
   return new Map(lists.flat().map((each) => [each.id, each.display_name ?? each.name]));
 }
 
-/** What can be said from the rows at hand: the newest that is chained, and whether any hangs behind. */
+/** What can be said from the rows at hand: the newest that is chained, and whether any hangs behind. That none was changed
+ *  is nothing that these pages know: it takes the signed heads and whoever keeps them. */
 function chainState(rows) {
   const newest = rows.find((row) => row.chain_seq !== null);
   const late = rows.find((row) => row.chain_seq === null && Date.now() - new Date(row.at) > 60000);
   if (late) return notice('warn', t.audit.late, h('p', {}, t.audit.lateText));
-  return newest && notice('good', t.audit.chainedUpTo(newest.chain_seq), h('p', { class: 'small' }, t.audit.verify));
+  return newest && notice('', t.audit.chainedUpTo(newest.chain_seq), h('p', { class: 'small' }, t.audit.verify));
 }
 
 /** Everything that was done to the same object. */

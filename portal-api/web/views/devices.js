@@ -1,6 +1,6 @@
 // The manufacturer's phones: one by its MAC, with its history; phones made elsewhere by a list.
 import { t } from '../en.js';
-import { card, chip, facts, field, form, h, head, link, macText, notice, replace, secret, when } from '../dom.js';
+import { card, chip, facts, field, form, h, head, link, macText, notice, replace, secret, when, wordOf } from '../dom.js';
 import * as api from '../api.js';
 import { life } from './phone.js';
 
@@ -50,8 +50,19 @@ function importCard() {
   }), told);
 }
 
-/** Claim codes and credentials are shown this once: as rows to be copied. */
-function imported(rows) {
+/** Claim codes and credentials are shown this once: as rows to be copied. What was refused stands beside them, by its line. */
+function imported(all) {
+  const rows = all.filter((row) => row.status === 'created');
+  const there = all.filter((row) => row.status === 'existing').length;
+  const refused = all.filter((row) => !['created', 'existing'].includes(row.status));
+  return [
+    rows.length > 0 && shownOnce(rows),
+    there > 0 && notice('', t.devices.there(there)),
+    refused.length > 0 && notice('warn', t.devices.refused(refused.length), h('ul', {}, refused.map((row) => h('li', {}, t.devices.ofLine(row.line), ' ', h('code', {}, macText(row.mac)), ': ', wordOf(t.devices.refusals, row.status))))),
+  ].filter(Boolean);
+}
+
+function shownOnce(rows) {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const text = [names, ...rows.map((row) => names.map((name) => row[name] ?? ''))].map((cells) => cells.join(',')).join('\n');
   return [notice('good', t.devices.imported(rows.length), h('p', {}, t.devices.once)), h('pre', {}, text), secret(text, t.devices.importedRows)];

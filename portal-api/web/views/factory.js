@@ -1,6 +1,6 @@
 // The manufacturer's models, production orders and ship notices.
 import { t } from '../en.js';
-import { card, chip, empty, field, form, h, head, link, macText, notice, pages, replace, say, when } from '../dom.js';
+import { card, chip, empty, field, form, h, head, link, macText, notAllowed, notice, pages, replace, say, when } from '../dom.js';
 import * as api from '../api.js';
 import { choices } from './tokens.js';
 
@@ -12,7 +12,10 @@ export async function models({ reload }) {
     [t.models.format, (model) => model.format],
     [t.models.keys, (model) => model.key_types.join(', ')],
     [t.models.authentication, (model) => t.models.authentications[model.authentication] ?? model.authentication],
+    [t.models.floor, (model) => t.models.floors[model.tls_floor] ?? model.tls_floor],
     [t.models.encrypt, (model) => (model.encrypt_answers ? t.yes : t.no)],
+    [t.models.user, (model) => h('code', {}, model.admin_user)],
+    [t.models.alphabet, (model) => (model.password_alphabet ? h('code', { class: 'small' }, model.password_alphabet) : t.models.allSigns)],
     [t.created, (model) => when(model.created_at)],
   ], api.lister('/v1/admin/models', 'models'), empty(t.models.none, t.models.noneText));
   const create = api.may('admin:write') && h('details', { class: 'card' }, h('summary', {}, t.models.create), form({
@@ -22,8 +25,16 @@ export async function models({ reload }) {
       field({ name: 'format', label: t.models.format, required: true, hint: t.models.formatHint }),
       choices('key_types', t.models.keys, ['p256', 'p384', 'rsa2048', 'rsa3072'].map((name) => [name, name])),
       field({ name: 'authentication', label: t.models.authentication, options: Object.entries(t.models.authentications) }),
+      field({ name: 'tls_floor', label: t.models.floor, options: Object.entries(t.models.floors), hint: t.models.floorHint }),
+      field({ name: 'encrypt_answers', type: 'checkbox', label: t.models.encrypt, hint: t.models.encryptHint }),
+      field({ name: 'admin_user', label: t.models.user, value: 'admin', class: 'mono', hint: t.models.userHint, required: true }),
+      field({ name: 'password_alphabet', label: t.models.alphabet, class: 'mono', hint: t.models.alphabetHint }),
     ],
-    submit: async (values) => { await api.post('/v1/admin/models', values); await reload(); say(t.saved); },
+    submit: async (values) => {
+      await api.post('/v1/admin/models', { ...values, password_alphabet: values.password_alphabet || null });
+      await reload();
+      say(t.saved);
+    },
   }));
   return [head(t.models.title, t.models.text), create, list];
 }
@@ -46,6 +57,7 @@ export async function orders() {
 // --- Ship notices ---
 
 export async function shipments() {
+  if (!api.may('admin:write')) return notAllowed();
   const itsps = await api.all('/v1/admin/itsps', 'itsps');
   if (itsps.length === 0) return [head(t.shipments.title, t.shipments.text), empty(t.itsps.none, t.itsps.noneText, link('#/itsps', t.itsps.title))];
   const told = h('div', { 'aria-live': 'polite' });

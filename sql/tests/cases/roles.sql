@@ -43,7 +43,7 @@ insert into expected_execute values
     'operator_by_fingerprint station_upsert station_revoke station_by_fingerprint certificates_existing '
     'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append '
     'audit_chain audit_head_put order_extend rekey_grant_insert phone_get operators_by_name order_report '
-    'order_tally_add line_certificates claim_code_rotate'),
+    'order_tally_add line_certificates claim_code_rotate stations_unknown'),
   ('redirector', 'device_lookup events_insert security_events_insert delivery_advance delivery_stage'
     ' replay_beat_put replay_state'),
   ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete profile_dependents '
@@ -52,8 +52,8 @@ insert into expected_execute values
     'claim_job_queue claim_job_take claim_job_rows_next claim_job_rows_done claim_job_finish audit_append '
     'transfer_check transfer_request transfer_answer transfer_withdraw transfers_of_tenant claim_timeline '
     'webhook_create webhook_update webhook_delete webhook_rotate webhook_replay webhook_test token_rotate '
-    'claims_release shipments_of_tenant claims_check claims_take claim_job_rows_take claim_job_rows_prepare claim_job_claim claim_job_cancel claim_job_give_back '
-    'security_events_of_tenant'),
+    'claims_release shipments_of_tenant claims_check claims_take claim_job_rows_take claim_job_rows_prepare claim_job_claim '
+    'claim_job_cancel claim_job_give_back security_events_of_tenant'),
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove itsp_domain_dependents '
     'model_create model_update shipment_create shipments_of_all shipment_withdraw device_claim_code_renew device_credentials_renew devices_import device_document idempotency_begin idempotency_effect '
     'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions stage_tokens_sweep '

@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "factory-ca-front"))
@@ -135,6 +136,18 @@ class Work(Case):
         self.check_phones(macs, order)
         self.assertEqual([row["serial_number"] for row in self.labels()], ["A 0", "A 1", "A 2"])
 
+    def test_a_list_as_a_spreadsheet_in_another_language_writes_it(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        path = write(line.path("semicolons.csv"), f'MAC;Serial_Number\r\n{macs[0]};"A;B"\r\n{macs[1]};A 1\r\n')
+        status, said = factory_line(order, self.out, "--list", path)
+        self.assertEqual(status, 65, said)
+        self.assertIn('line 2: serial number "A;B"', said)
+        path = write(line.path("semicolons.csv"), f'MAC;Serial_Number\r\n{macs[0]};"A 0"\r\n{macs[1]};A 1\r\n')
+        status, said = factory_line(order, self.out, "--list", path)
+        self.assertEqual(status, 0, said)
+        self.assertEqual([row["serial_number"] for row in self.labels()], ["A 0", "A 1"])
+
     def test_serial_numbers_alone_and_macs_counted_up(self):
         macs = line.macs(3)
         order = line.order(macs)
@@ -201,6 +214,23 @@ class Work(Case):
         self.assertEqual(read(self.out, "labels.zpl").decode().splitlines()[0],
                          f"^XA^FD{label['claim_code']}|{macs[0]}|{macs[0]}|T1^FS^XZ")
 
+    def test_labels_are_those_of_all_lists(self):
+        macs = line.macs(6)
+        order = line.order(macs)
+        first = write(line.path("first.csv"), "mac,serial_number\n" + "".join(f"{mac},S-{mac[-2:]}\n" for mac in macs[3:]))
+        second = write(line.path("second.csv"), "mac,serial_number\n" + "".join(f"{mac},S-{mac[-2:]}\n" for mac in macs[:3]))
+        self.assertEqual(factory_line(order, self.out, "--list", first)[0], 0)
+        before = self.labels()
+        status, said = factory_line(order, self.out, "--list", second)
+        self.assertEqual(status, 0, said)
+        self.assertIn("3 of 3 (100 %)", said)
+        self.assertEqual([(row["mac"], row["serial_number"]) for row in self.labels()], [(mac, f"S-{mac[-2:]}") for mac in macs])
+        self.assertEqual(self.labels()[3:], before)
+        self.assertEqual(read(self.out, "labels.zpl").count(b"^XA"), 6)
+        after = read(self.out, "labels.csv")
+        self.assertEqual(factory_line(order, self.out, "--list", first)[0], 0)
+        self.assertEqual(read(self.out, "labels.csv"), after)
+
     def test_a_configuration_file(self):
         macs = line.macs(1)
         order = line.order(macs)
@@ -246,6 +276,78 @@ key_type: rsa2048
         self.assertIn("40 of 40 (100 %)", shown.decode())
         _, said = factory_line(order, self.out, *span(macs))
         self.assertNotIn("\r", said)
+
+
+class Finished(Case):
+    """What became of phones since they were done: a folder of yesterday makes no label of yesterday."""
+
+    def setUp(self):
+        super().setUp()
+        self.macs = line.macs(3)
+        self.order = line.order(self.macs)
+        status, said = factory_line(self.order, self.out, *span(self.macs))
+        self.assertEqual(status, 0, said)
+        self.before = self.labels()
+
+    def again(self, *more):
+        return factory_line(self.order, self.out, *span(self.macs), *more)
+
+    def test_a_code_that_was_rotated(self):
+        code = line.factory_ca("code", "--reference", self.order, "--mac", self.macs[1], "--rotate").stdout.decode().strip()
+        for list_of_another in (0, 1):
+            status, said = self.again() if not list_of_another else factory_line(self.order, self.out, *span(self.macs[:1]))
+            self.assertEqual(status, 0, said)
+            self.assertEqual("its label is void" in said, not list_of_another, said)
+            self.assertEqual([row["claim_code"] for row in self.labels()],
+                             [self.before[0]["claim_code"], code, self.before[2]["claim_code"]])
+            self.assertIn(code.encode(), read(self.out, "labels.zpl"))
+            self.assertNotIn(self.before[1]["claim_code"].encode(), read(self.out, "labels.zpl"))
+
+    def test_a_phone_that_was_scrapped(self):
+        line.factory_ca("revoke", "--mac", self.macs[1], "--reason", "scrapped")
+        status, said = self.again()
+        self.assertEqual(status, 65, said)
+        self.assertIn(f"{self.macs[1]} ({self.macs[1]}): revoked: its certificate was revoked; put the phone aside", said)
+        self.assertIn("/s, 1 refused", said)
+        self.assertEqual([row["mac"] for row in self.labels()], [self.macs[0], self.macs[2]])
+        self.assertEqual(read(self.out, "labels.zpl").count(b"^XA"), 2)
+        with open(os.path.join(self.out, "refused.csv"), newline="") as file:
+            self.assertEqual([(row["mac"], row["code"]) for row in csv.DictReader(file)], [(self.macs[1], "revoked")])
+        # Of another list it is told, and no reason for that list to fail.
+        status, said = factory_line(self.order, self.out, *span(self.macs[:1]))
+        self.assertEqual(status, 0, said)
+        self.assertIn("revoked", said)
+        self.assertEqual([row["mac"] for row in self.labels()], [self.macs[0], self.macs[2]])
+
+    def test_a_key_that_another_run_made(self):
+        line.factory_ca("rekey", "--mac", self.macs[0], "--reason", "board replaced")
+        elsewhere = line.path("elsewhere")
+        self.assertEqual(factory_line(self.order, elsewhere, *span(self.macs[:1]))[0], 0)
+        status, said = self.again()
+        self.assertEqual(status, 65, said)
+        self.assertIn("mac_has_other_key: its certificate was replaced; the live one (", said)
+        self.assertEqual([row["mac"] for row in self.labels()], self.macs[1:])
+
+    def test_pkcs12_of_phones_that_are_done(self):
+        password = write(line.path("late-password"), "s3cret words\n")
+        os.chmod(password, 0o600)
+        os.unlink(f"{self.out}/{self.macs[2]}/key.pem")
+        more = "--pkcs12", "--pkcs12-password-file", password
+        status, said = self.again(*more)
+        self.assertEqual(status, 0, said)
+        self.assertIn("1 phones have no key here: no phone.p12 was made of them", said)
+        self.assertNotIn("phone.p12", os.listdir(f"{self.out}/{self.macs[2]}"))
+        for mac in self.macs[:2]:
+            opened = run("openssl", "pkcs12", "-in", f"{self.out}/{mac}/phone.p12", "-nodes", "-passin", "pass:s3cret words")
+            self.assertIn(read(self.out, mac, "certificate.pem").strip(), opened.stdout)
+            self.assertEqual(opened.stdout.count(b"BEGIN CERTIFICATE"), 3)
+        # There already: it stays. Another password: it is made again.
+        kept = read(self.out, self.macs[0], "phone.p12")
+        self.assertEqual(self.again(*more)[0], 0)
+        self.assertEqual(read(self.out, self.macs[0], "phone.p12"), kept)
+        write(password, "another\n")
+        self.assertEqual(self.again(*more)[0], 0)
+        run("openssl", "pkcs12", "-in", f"{self.out}/{self.macs[0]}/phone.p12", "-nodes", "-passin", "pass:another")
 
 
 class Faults(Case):
@@ -401,6 +503,36 @@ class Refusals(Case):
         self.assertEqual(factory_line(order, self.out, "--list", line.path("nowhere.csv"))[0], 66)
         self.assertFalse(os.path.exists(self.out))
 
+    def test_another_serial_number_for_a_phone_that_is_done(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        self.assertEqual(factory_line(order, self.out, *span(macs), "--serial", "A-{n}")[0], 0)
+        before, journal = read(self.out, "labels.csv"), read(self.out, "journal").decode()
+        old = "".join(text.rsplit(' "', 1)[0] + "\n" for text in journal.splitlines())
+        torn = journal[:-4] + "\n"
+        self.assertNotIn('"A-1"', old)
+        # As it was written, as an earlier version wrote it, and as a power cut may leave it.
+        for text in journal, old, torn:
+            write(f"{self.out}/journal", text)
+            status, said = factory_line(order, self.out, *span(macs), "--serial", "B-{n}")
+            self.assertEqual(status, 65, said)
+            self.assertIn(f"{macs[0]}: serial number B-1, and its certificate has A-1", said)
+            self.assertIn(f"{macs[1]}: serial number B-2, and its certificate has A-2", said)
+            self.assertEqual(read(self.out, "labels.csv"), before)
+            self.assertEqual(factory_line(order, self.out, *span(macs), "--serial", "A-{n}")[0], 0)
+            self.assertEqual(read(self.out, "labels.csv"), before)
+        path = write(line.path("others.csv"), f"mac,serial_number\n{macs[1]},B 2\n")
+        status, said = factory_line(order, self.out, "--list", path)
+        self.assertIn(f"line 2 ({macs[1]}): serial number B 2, and its certificate has A-2", said)
+        # Nor does a run without a journal put another one on a label.
+        os.unlink(f"{self.out}/journal")
+        kept = read(self.out, macs[0], "certificate.pem")
+        status, said = factory_line(order, self.out, *span(macs), "--serial", "B-{n}")
+        self.assertEqual(status, 65, said)
+        self.assertIn(f"{macs[0]} (B-1): serial_number_differs: its certificate has serial number A-1; right the list", said)
+        self.assertEqual(self.labels(), [])
+        self.assertEqual(read(self.out, macs[0], "certificate.pem"), kept)
+
     def test_a_closed_order(self):
         macs = line.macs(4)
         order = line.order(macs)
@@ -413,12 +545,75 @@ class Refusals(Case):
         self.assertIn("have an operator open another", said)
         self.assertEqual(len(self.labels()), 2)
 
+    def test_an_order_outside_its_time(self):
+        macs = line.macs(2)
+        order = line.order(macs, "--opens", "2999-01-01T00:00:00Z")
+        for more in ([], ["--dry-run"]):
+            status, said = factory_line(order, self.out, *span(macs), *more)
+            self.assertEqual(status, 65, said)
+            self.assertRegex(said, "opens at 2999-01-01T00:00:00Z, and it is .* here: wait until then")
+            self.assertFalse(os.path.exists(self.out))
+        macs = line.macs(2)
+        order = line.order(macs, "--closes", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3)))
+        self.assertEqual(factory_line(order, self.out, *span(macs[:1]))[0], 0)
+        time.sleep(3)
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 65, said)
+        self.assertIn("factory-ca order extend", said)
+        self.assertNotIn("open another", said)
+        self.assertEqual(len(self.labels()), 1)
+        status, said = factory_line(order, self.out, *span(macs), "--dry-run")
+        self.assertEqual(status, 65, said)
+        self.assertRegex(said, f"order {order} closed at .* extend")
+
+    def test_a_key_type_that_the_order_does_not_take(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        for more in ([], ["--dry-run"], ["--server-keys"]):
+            status, said = factory_line(order, self.out, *span(macs), "--key-type", "p384", *more)
+            self.assertEqual(status, 64, said)
+            self.assertIn(f"--key-type p384: order {order} takes p256, rsa2048", said)
+            self.assertFalse(os.path.exists(self.out))
+
+    def test_a_folder_with_keys_that_the_order_never_took(self):
+        macs = line.macs(2)
+        order = line.order(macs)
+        os.makedirs(f"{self.out}/{macs[0]}", mode=0o700)
+        run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384", "-out",
+            f"{self.out}/{macs[0]}/key.pem")
+        write(f"{self.out}/journal", f"factory-line journal 1 {order}\nprepared {macs[0]}\n")
+        status, said = factory_line(order, self.out, *span(macs))
+        self.assertEqual(status, 0, said)
+        self.check_phones(macs, order)
+
+    def test_what_a_dry_run_finds_in_csr_files(self):
+        macs = line.macs(6)
+        order = line.order(macs)
+        folder = line.path("dry-csrs")
+        os.makedirs(folder)
+        for n, (mac, curve) in enumerate(((macs[0], "P-256"), (macs[5], "P-256"), (macs[2], "P-384"))):
+            run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-nodes", "-subj",
+                f"/serialNumber=C{n}/CN={mac}", "-keyout", f"{folder}/{n}.key", "-out", f"{folder}/{n}.csr")
+        write(f"{folder}/3.csr", "no CSR")
+        path = write(f"{folder}/list.csv", "mac,serial_number,csr\n" + "".join(
+            f"{mac},C{n},{n}.csr\n" for n, mac in enumerate(macs[:5])))
+        status, said = factory_line(order, self.out, "--list", path, "--dry-run")
+        self.assertEqual(status, 65, said)
+        for wanted in ("list.csv:3: ", "1.csr: its CN is another MAC", "list.csv:4: ", "the order takes no such key",
+                       "3.csr: no CSR in PEM or DER", "list.csv:6: ", "4.csr: No such file"):
+            self.assertIn(wanted, said)
+        self.assertNotIn("list.csv:2:", said)
+
     def test_a_full_order(self):
         macs = line.macs(3)
         order = line.order(macs[:2])
         status, said = factory_line(order, self.out, *span(macs))
         self.assertEqual(status, 65, said)
         self.assertIn(f"{macs[2]} lies outside order {order} (2 MACs from {macs[0]})", said)
+        status, said = factory_line(order, self.out, "--first-mac", macs[2], "--count", "9", "--dry-run")
+        self.assertEqual(status, 65, said)
+        self.assertEqual(said.count("lies outside order"), 5)
+        self.assertIn("and 4 more lie outside it", said)
 
     def test_a_phone_that_has_another_key(self):
         macs = line.macs(2)
@@ -428,6 +623,7 @@ class Refusals(Case):
         self.assertEqual(status, 65, said)
         self.assertIn("mac_has_other_key", said)
         self.assertIn("find the folder of the run that made it", said)
+        self.assertEqual(said.count("another key"), 1, said)
         self.assertEqual(len(self.labels()), 1)
 
     def test_stations(self):
@@ -453,11 +649,43 @@ class Refusals(Case):
         command[command.index("--server-ca") + 1] = line.path("published/root.pem")
         done = subprocess.run(command, stderr=subprocess.PIPE)
         self.assertEqual(done.returncode, 77, done.stderr)
+        self.assertIn(f"does --server-ca {line.path('published/root.pem')} hold the CA".encode(), done.stderr)
         self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
         other = line.order(line.macs(1))
         status, said = factory_line(other, self.out, "--first-mac", f"{int(macs[0], 16) + 1:012X}", "--count", "1")
         self.assertEqual(status, 64, said)
         self.assertIn("give each order a folder of its own", said)
+
+    def test_this_stations_files(self):
+        macs = line.macs(1)
+        order = line.order(macs)
+        folder = line.path("strangers")
+        os.makedirs(folder)
+
+        def made(name, days=1):
+            run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                f"/CN={name}", "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.csr")
+            run("openssl", "x509", "-req", "-in", f"{folder}/{name}.csr", "-signkey", f"{folder}/{name}.key", "-days",
+                str(days), "-out", f"{folder}/{name}.pem")
+            return ["--station-cert", f"{folder}/{name}.pem", "--station-key", f"{folder}/{name}.key"]
+
+        stranger, expired, open_to_all = made("stranger"), made("line-9", -1), made("open")
+        os.chmod(f"{folder}/open.key", 0o644)
+        for more, wanted, texts in (
+                (stranger, 77, [f"the factory does not take --station-cert {folder}/stranger.pem (TLS: ", "factory-ca station add"]),
+                (expired, 77, [f"--station-cert {folder}/line-9.pem expired at 20", "factory-ca station add line-9"]),
+                (open_to_all, 66, [f"--station-key {folder}/open.key: others can read it: chmod 600 {folder}/open.key"]),
+                (["--station-key", "/nowhere.key"], 66, ["--station-key /nowhere.key: No such file"]),
+                (["--station-cert", "/nowhere.pem"], 66, ["--station-cert /nowhere.pem: No such file"]),
+                (["--station-cert", f"{folder}/open.key"], 66, ["no certificate in PEM"]),
+                (["--server-ca", "/nowhere.pem"], 66, ["--server-ca /nowhere.pem: No such file"])):
+            # What is wrong with a file is said before anybody is asked.
+            url = "https://localhost:1" if wanted == 66 or more is expired else None
+            status, said = factory_line(order, self.out, *span(macs), *more, url=url)
+            self.assertEqual(status, wanted, said)
+            self.assertEqual(said.count("\n"), 1, said)
+            for text in texts:
+                self.assertIn(text, said)
 
     def test_two_in_one_folder(self):
         macs = line.macs(800)
