@@ -94,7 +94,7 @@ grant execute on function current_itsp, token_authenticate, token_create, token_
   claim_job_rows_done, claim_job_finish, audit_append, transfer_check, transfer_request,
   transfer_answer, transfer_withdraw, transfers_of_tenant, claim_timeline, webhook_create,
   webhook_update, webhook_delete, webhook_rotate, webhook_replay, webhook_test, token_rotate,
-  profile_dependents,
+  profile_dependents, claim_compare,
   claims_release, shipments_of_tenant, claims_check, claims_take, claim_job_rows_take, claim_job_rows_prepare,
   claim_job_claim, claim_job_cancel, claim_job_give_back, security_events_of_tenant
   to firstring_portal;

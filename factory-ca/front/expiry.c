@@ -40,8 +40,7 @@ static const char *const advice[EXPIRY_KIND_COUNT] = {
     [EXPIRY_LINE_ACCESS_CA] = "make a new line-access CA",
     [EXPIRY_ROOT_CRL] = "factory-ca ca crl at the root, ca import --crl and publish here",
     [EXPIRY_ISSUING_CRL] = "it should be renewed by itself every day: is the signer unlocked?",
-    [EXPIRY_OCSP] = "it should be renewed by itself half a month before: has the signer "
-		    "pki.ocsp_public_key?"};
+    [EXPIRY_OCSP] = "it should be renewed by itself: has the signer pki.ocsp_public_key?"};
 
 struct expiry_watch {
 	struct pg *pg;

@@ -17,6 +17,8 @@ static const struct {
     [PROBLEM_BAD_JSON] = {400, "bad_json", "The body is not acceptable JSON"},
     [PROBLEM_BAD_CSV] = {422, "bad_csv", "The body is not acceptable CSV"},
     [PROBLEM_TOKEN_IN_QUERY] = {400, "token_in_query", "A token does not belong in a URL"},
+    [PROBLEM_PRECONDITION_NOT_SUPPORTED] = {400, "precondition_not_supported",
+	"The condition is not heeded here"},
     [PROBLEM_NO_TOKEN] = {401, "no_token", "A bearer token is needed"},
     [PROBLEM_INVALID_TOKEN] = {401, "invalid_token", "The bearer token is not valid"},
     [PROBLEM_NOT_SIGNED_IN] = {401, "not_signed_in", "Nobody is signed in"},

@@ -308,7 +308,15 @@ static void run_on_id(
 
 void webhook_delete(struct request *request)
 {
-	run_on_id(request, &query_webhook_delete, on_deleted);
+	struct uuid id;
+	int version;
+	if (request_uuid(request, 0, &id) || request_if_match(request, &version))
+		return;
+	struct pg_params *params = pg_params_new();
+	pg_param_uuid(params, id.bytes);
+	request_param_actor(request, params);
+	request_param_version(params, version);
+	request_effect(request, &(struct pg_call){&query_webhook_delete, params}, 1, on_deleted);
 }
 
 /* --- Testing and replaying --- */

@@ -45,6 +45,8 @@ select t.equal('not theirs to patch', (select outcome from firstring.claim_patch
   null, null, 'token', 'T', null, null)), 'not_found');
 select t.equal('nor to release', (select outcome from firstring.claim_release('00:15:65:00:00:00', null, 'token', 'T',
   null, null)), 'not_found');
+select t.equal('nor to compare', (select count(claim_id)::text from firstring.claim_compare('00:15:65:00:00:00', 'token', 'T', null,
+  null)), '0');
 select t.equal('nor to reveal', (select outcome from firstring.claim_reveal('00:15:65:00:00:00', 'token', 'T', null,
   null)), 'not_found');
 select t.equal('nor to re-arm', (select outcome from firstring.claim_rearm('00:15:65:00:00:00', null, 'token', 'T',

@@ -158,6 +158,7 @@ CASES = [
      ["claim_itsp_mac_idx", "device_pkey"]),
     ("portal-api/claim_list_by_serial", "null, 100, 'S42'", ["device_serial_number_idx", "claim_"]),
     ("portal-api/claim_reveal", f"{phone}, {who}", ["claim_"]),
+    ("portal-api/claim_compare", f"{phone}, {who}", ["claim_"]),
     ("portal-api/claim_patch", f"{phone}, null, null, true, null, null, {who}", ["device_pkey"]),
     ("portal-api/profile_get", "t.id('Alpha profile')", ["provisioning_profile_pkey"]),
     ("portal-api/profile_list", "'', 100", ["provisioning_profile_"]),

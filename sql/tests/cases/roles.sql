@@ -46,7 +46,7 @@ insert into expected_execute values
     'order_tally_add line_certificates claim_code_rotate stations_unknown'),
   ('redirector', 'device_lookup events_insert security_events_insert delivery_advance delivery_stage'
     ' replay_beat_put replay_state'),
-  ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete profile_dependents '
+  ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete profile_dependents claim_compare '
     'claim_check claim_put claim_patch claim_release claim_reveal claim_rearm claim_rotate events_list events_latest audit_of_tenant '
     'idempotency_begin idempotency_effect idempotency_finish idempotency_forget claim_job_create claim_job_rows_add '
     'claim_job_queue claim_job_take claim_job_rows_next claim_job_rows_done claim_job_finish audit_append '
