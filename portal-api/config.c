@@ -154,7 +154,7 @@ static const struct conf_field FIELDS[] = {
 	.min = PASSWORD_LEN_MIN,
 	.max = PASSWORD_LEN_MAX,
 	.reloadable = 1,
-	.help = "characters of a generated admin password"},
+	.help = "characters of a generated admin password, where the profile says none"},
     {.name = "claims.open_jobs",
 	.type = CONF_INT,
 	FIELD(open_jobs),

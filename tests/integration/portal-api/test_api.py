@@ -565,12 +565,13 @@ class OpenApi(Case):
                 self.assertGreater(len(example), 10, where)
         self.assertGreater(shown, 150)
         for name, schema in DOCUMENT["components"]["schemas"].items():
-            self.assertEqual(problems(schema["example"], schema), [], name)
+            if "example" in schema:
+                self.assertEqual(problems(schema["example"], schema), [], name)
 
     def test_examples_of_files_have_the_columns_that_files_have(self):
-        itsp = self.portal.itsp()
-        for path in ("/v1/claims:export", "/v1/events:export", "/v1/admin/audit:export"):
-            client = self.portal.admin if "/admin/" in path else itsp
+        owner = person(self.portal, "owner", self.portal.itsp().itsp_id)
+        for path in ("/v1/claims:export", "/v1/events:export", "/v1/audit:export", "/v1/admin/audit:export"):
+            client = self.portal.admin if "/admin/" in path else owner
             header = client.request("GET", f"{path}?format=csv").body.decode().splitlines()[0]
             content = operation_of("GET", path)["responses"]["200"]["content"]
             self.assertEqual(content["text/csv; charset=utf-8"]["example"].splitlines()[0], header)

@@ -7,7 +7,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from portal import Case, claim_code  # noqa: E402
+from portal import URL, Case, claim_code  # noqa: E402
 
 
 class Claims(Case):
@@ -278,6 +278,46 @@ class Claims(Case):
 
     def audit_name(self, mac):
         return ":".join(mac[i:i + 2] for i in range(0, 12, 2)).lower()
+
+    def test_a_password_is_as_long_as_the_profile_says(self):
+        """When a phone is claimed, alone or in a list, its password rotated, armed anew; and by then as the profile says by then."""
+        profile = self.itsp.ok("POST", "/v1/profiles", {"name": "long", "provisioning_url": URL, "password_length": 24})
+        self.assertEqual(profile["password_length"], 24)
+        mac, listed = self.shipped(), self.shipped()
+        self.itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": profile["id"]})
+        answer = self.itsp.request("POST", "/v1/claim-jobs", f"mac,claim_code,profile\n{listed},,long\n".encode(), content_type="text/csv")
+        deadline = time.monotonic() + 30
+        while self.itsp.ok("GET", answer.headers["Location"])["state"] != "done":
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        for phone in (mac, listed):
+            self.assertRegex(self.reveal(phone)["admin_password"], r"^[A-Za-z0-9]{24}$")
+        self.assertEqual(self.itsp.ok("PATCH", f"/v1/profiles/{profile['id']}", {"password_length": 12})["version"], 2)
+        self.itsp.ok("POST", f"/v1/claims/{mac}/rotate")
+        self.assertRegex(self.reveal(mac)["pending_password"], r"^[A-Za-z0-9]{12}$")
+        self.assertEqual(self.itsp.ok("PATCH", f"/v1/profiles/{profile['id']}", {"password_length": 12})["version"], 2)
+        cleared = self.itsp.ok("PATCH", f"/v1/profiles/{profile['id']}", {"password_length": None})
+        self.assertEqual((cleared["version"], cleared["password_length"]), (3, None))
+        self.itsp.ok("POST", f"/v1/claims/{listed}/rotate")
+        self.assertRegex(self.reveal(listed)["pending_password"], r"^[A-Za-z0-9]{16}$")
+        listing = {each["id"]: each["password_length"] for each in self.itsp.ok("GET", "/v1/profiles")["profiles"]}
+        self.assertIsNone(listing[profile["id"]])
+        for bad in (11, 65, "16", 12.5):
+            self.assertProblem(self.itsp.request("PATCH", f"/v1/profiles/{profile['id']}", {"password_length": bad}), 422, "invalid",
+                               field="password_length")
+
+    def test_a_model_that_cannot_keep_what_the_profile_asks_for(self):
+        """Where the profile says nothing it gets as much as it can keep; a length that was asked for is not given up."""
+        model = self.portal.model(format_name="panasonic")
+        mac, other = (self.portal.phone(model, ship_to=self.itsp) for _ in range(2))
+        profile = self.itsp.ok("POST", "/v1/profiles", {"name": "longer", "provisioning_url": URL, "password_length": 17})["id"]
+        answer = self.itsp.request("PUT", f"/v1/claims/{mac}", {"profile_id": profile})
+        self.assertEqual(self.assertProblem(answer, 422, "invalid", field="profile_id")["errors"][0]["code"], "password_length")
+        self.itsp.ok("PATCH", f"/v1/profiles/{profile}", {"password_length": 16})
+        self.itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": profile})
+        self.assertRegex(self.reveal(mac)["admin_password"], r"^[A-Za-z0-9]{16}$")
+        self.itsp.ok("PUT", f"/v1/claims/{other}", {"profile_id": self.profile})
+        self.assertRegex(self.reveal(other)["admin_password"], r"^[A-Za-z0-9]{16}$")
 
     def test_rotate_makes_a_pending_password(self):
         mac = self.claimed()
