@@ -217,6 +217,19 @@ class Phones(Case):
                          ("SN 1", self.model, "import", digest.upper()))
         self.assertEqual((device["itsp_id"], device["shipped_to"], device["contacted_at"]), (None, None, None))
 
+    def test_phones_of_a_serial_number(self):
+        macs, other = sorted(self.portal.next_mac() for _ in range(3)), self.portal.next_mac()
+        self.portal.import_rows([(mac, "SN alike", self.old_model, "") for mac in macs] + [(other, "SN alike 2", self.old_model, "")])
+        path = "/v1/admin/devices?serial_number=SN%20alike"
+        found = self.portal.admin.ok("GET", path)
+        self.assertEqual(([each["mac"] for each in found["devices"]], found["next"]), (macs, None))
+        self.assertEqual(found["devices"][0], self.portal.admin.ok("GET", f"/v1/admin/devices/{macs[0]}"))
+        first = self.portal.admin.ok("GET", f"{path}&limit=2")
+        rest = self.portal.admin.ok("GET", f"{path}&limit=2&cursor={first['next']}")
+        self.assertEqual([each["mac"] for each in first["devices"] + rest["devices"]], macs)
+        self.assertEqual(self.portal.admin.ok("GET", "/v1/admin/devices?serial_number=sn%20alike")["devices"], [])
+        self.assertProblem(self.portal.admin.request("GET", "/v1/admin/devices"), 422, "invalid", field="serial_number")
+
     def test_import_without_fingerprint_shows_credentials_once(self):
         mac = self.portal.next_mac()
         row = (mac, "SN-2", self.old_model, "")
@@ -371,6 +384,28 @@ class Audit(Case):
         itsp = self.portal.itsp()
         rows = self.portal.admin.ok("GET", f"/v1/admin/audit?object_kind=itsp&object_id={itsp.itsp_id}")["audit"]
         self.assertEqual({row["object_id"] for row in rows}, {itsp.itsp_id})
+
+
+class Limits(Case):
+
+    def test_so_many_of_a_kind_and_no_more(self):
+        """As many as the table lets in, less those that a test fills it with; and another ITSP is not concerned."""
+        itsp, other = self.portal.itsp(), self.portal.itsp()
+        body = {"name": "one more", "provisioning_url": "https://prov.itsp.example/"}
+        self.portal.psql("insert into firstring.provisioning_profile (id, itsp_id, name, provisioning_url) select gen_random_uuid(), "
+                         f"'{itsp.itsp_id}', 'p' || n, 'https://prov.itsp.example/' from generate_series(1, 1000) n")
+        self.portal.psql("insert into firstring.api_token (id, kind, itsp_id, name, token_hash, scopes) select gen_random_uuid(), 'itsp', "
+                         f"'{itsp.itsp_id}', 't' || n, sha256(('{itsp.itsp_id}' || n)::bytea), array['claims:read'] from generate_series(1, 499) n")
+        self.portal.psql(f"insert into firstring.itsp_domain (itsp_id, domain) select '{itsp.itsp_id}', 'd' || n || '.example' "
+                         "from generate_series(1, 199) n")
+        token = {"name": "one more", "scopes": ["claims:read"]}
+        for client, path, body_ in ((itsp, "/v1/profiles", body), (itsp, "/v1/tokens", token),
+                                    (self.portal.admin, f"/v1/admin/itsps/{itsp.itsp_id}/tokens", token),
+                                    (self.portal.admin, f"/v1/admin/itsps/{itsp.itsp_id}/domains", {"domain": "more.example"})):
+            document = self.assertProblem(client.request("POST", path, body_), 409, "limit_reached")
+            self.assertIn("at most", document["detail"])
+        other.ok("POST", "/v1/profiles", body)
+        other.ok("POST", "/v1/tokens", token)
 
 
 class AuditState(Case):
