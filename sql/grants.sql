@@ -149,7 +149,7 @@ create policy tenant_reads on portal_user for select to firstring_portal
 
 -- portal-api, the manufacturer's pool.
 grant execute on function admin_token_create, admin_token_revoke, itsp_create, itsp_patch,
-  itsp_domain_add, itsp_domain_remove, itsp_domain_dependents, model_create, shipment_create,
+  itsp_domain_add, itsp_domain_remove, itsp_domain_dependents, model_create, model_update, shipment_create,
   shipments_of_all, shipment_withdraw, device_claim_code_renew, device_credentials_renew, devices_import,
   device_document, idempotency_begin, idempotency_effect, idempotency_finish,
   idempotency_forget, idempotency_sweep, device_event_partitions, stage_tokens_sweep,

@@ -101,6 +101,8 @@ void webhook_rebuild(struct request *request);
 /* models.c */
 void model_list(struct request *request);
 void model_create(struct request *request);
+void model_get(struct request *request);
+void model_patch(struct request *request);
 /* itsps.c */
 void itsp_list(struct request *request);
 void itsp_create(struct request *request);
