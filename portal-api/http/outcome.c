@@ -46,6 +46,11 @@ static const struct outcome outcomes[] = {
     {"unknown_itsp", PROBLEM_INVALID, "itsp_id", "unknown_itsp", "There is no such ITSP."},
     {"unknown_format", PROBLEM_INVALID, "format", "unknown_format", "There is no such format."},
     {"bad_key_type", PROBLEM_INVALID, "key_types", "bad_key_type", "A key type is not known."},
+    {"model_claimed", PROBLEM_IN_USE, NULL, NULL,
+	"Phones of this model are claimed: its format and its admin user stay until the last one "
+	"is released."},
+    {"needs_certificate", PROBLEM_INVALID, "encrypt_answers", "needs_certificate",
+	"Answers can be encrypted to phones with a certificate only."},
     {"not_imported", PROBLEM_NOT_IMPORTED, NULL, NULL,
 	"Its claim code is made by the factory's signer: factory-ca code --rotate."},
     {"no_credentials", PROBLEM_NO_CREDENTIALS, NULL, NULL,

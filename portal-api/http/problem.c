@@ -51,6 +51,7 @@ static const struct {
     [PROBLEM_WEBHOOKS_OFF] = {409, "webhooks_off", "This portal posts to no webhooks"},
     [PROBLEM_TOO_MANY_WEBHOOKS] = {409, "too_many_webhooks", "There are too many webhooks"},
     [PROBLEM_NOTHING_TO_REPLAY] = {409, "nothing_to_replay", "There is nothing to replay"},
+    [PROBLEM_LIMIT_REACHED] = {409, "limit_reached", "There are as many as are allowed"},
     [PROBLEM_JOB_ENDED] = {409, "job_ended", "The job came to its end"},
     [PROBLEM_REQUEST_IN_PROGRESS] = {409, "request_in_progress", "The same request is in progress"},
     [PROBLEM_SECRET_ALREADY_SHOWN] = {409, "secret_already_shown", "The secret was shown once"},

@@ -101,6 +101,8 @@ void webhook_rebuild(struct request *request);
 /* models.c */
 void model_list(struct request *request);
 void model_create(struct request *request);
+void model_get(struct request *request);
+void model_patch(struct request *request);
 /* itsps.c */
 void itsp_list(struct request *request);
 void itsp_create(struct request *request);
@@ -117,6 +119,7 @@ void shipment_create(struct request *request);
 void shipment_withdraw(struct request *request);
 /* devices.c */
 void device_get(struct request *request);
+void device_list(struct request *request);
 void device_import(struct request *request);
 /* device_secrets.c */
 void device_claim_code_renew(struct request *request);

@@ -28,6 +28,7 @@ insert into expected_select values
     'last_sign_in_at created_at version'),
   ('admin', 'itsp', '*'),
   ('admin', 'itsp_domain', '*'),
+  ('admin', 'device', 'mac serial_number'),
   ('admin', 'device_model', '*'),
   ('admin', 'production_order_count', '*'),
   ('admin', 'security_event', '*'),
@@ -55,7 +56,7 @@ insert into expected_execute values
     'claims_release shipments_of_tenant claims_check claims_take claim_job_rows_take claim_job_rows_prepare claim_job_claim '
     'claim_job_cancel claim_job_give_back security_events_of_tenant claims_of_tenant'),
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove itsp_domain_dependents '
-    'model_create shipment_create shipments_of_all shipment_withdraw device_claim_code_renew device_credentials_renew devices_import device_document idempotency_begin idempotency_effect '
+    'model_create model_update shipment_create shipments_of_all shipment_withdraw device_claim_code_renew device_credentials_renew devices_import device_document idempotency_begin idempotency_effect '
     'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions stage_tokens_sweep '
     'passwords_purge audit_append transfer_decide transfers_advance transfers_of_all device_history'),
   ('admin', 'admin_token_rotate sealed_elsewhere sealed_replace claim_jobs_sweep audit_state'),

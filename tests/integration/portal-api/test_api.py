@@ -15,7 +15,7 @@ from contract import DOCUMENT, operation_of, problems, resolved  # noqa: E402
 from people import invite, person  # noqa: E402
 from portal import ITSP_SCOPES, URL, Case, Client  # noqa: E402
 
-FILL = {"{mac}": "0015650ABCDE", "{id}": "1b4e28ba-2fa1-4d2e-883f-0016d3cca427", "{domain}": "a.example"}
+FILL = {"{mac}": "0015650ABCDE", "{id}": "1b4e28ba-2fa1-4d2e-883f-0016d3cca427", "{domain}": "a.example", "{name}": "model"}
 
 
 def operations():
@@ -332,11 +332,13 @@ class Versions(Case):
         itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": profile})
         webhook = itsp.ok("POST", "/v1/webhooks", {"url": "https://hooks.itsp.example/"})["id"]
         user = invite(owner, "/v1/users", f"{mac}@people.example", "engineer")["id"]
-        one, admin = self.portal.admin, f"/v1/admin/users/{user}"
+        one, admin, model = self.portal.admin, f"/v1/admin/users/{user}", f"/v1/admin/models/{self.portal.model()}"
         bodies = {"patchClaim": {"suspended": True}, "patchWebhook": {"state": "paused"}, "patchItsp": {"suspended": False},
-                  "patchProfile": {"name": "changed"}, "patchUser": {"display_name": "changed"}, "patchAdminUser": {"display_name": "again"}}
+                  "patchProfile": {"name": "changed"}, "patchUser": {"display_name": "changed"}, "patchAdminUser": {"display_name": "again"},
+                  "patchModel": {"tls_floor": "compatible"}}
         objects = {"claims": (itsp, f"/v1/claims/{mac}"), "webhooks": (itsp, f"/v1/webhooks/{webhook}"), "profiles": (itsp, f"/v1/profiles/{profile}"),
-                   "users": (owner, f"/v1/users/{user}"), "admin/users": (one, admin), "admin/itsps": (one, f"/v1/admin/itsps/{itsp.itsp_id}")}
+                   "users": (owner, f"/v1/users/{user}"), "admin/users": (one, admin), "admin/itsps": (one, f"/v1/admin/itsps/{itsp.itsp_id}"),
+                   "admin/models": (one, model)}
         heed = [(method, path, operation) for method, path, operation in operations()
                 if "If-Match" in [resolved(parameter)["name"] for parameter in operation.get("parameters", [])]]
         self.assertGreaterEqual(len(heed), 13)

@@ -187,6 +187,7 @@ class Audit(World):
             "replayWebhook": lambda: (itsp, {"id": hook}, {"after": itsp.ok("GET", "/v1/events")["next"]}),
             "testWebhook": lambda: (itsp, {"id": hook}, None),
             "createModel": lambda: (admin, {}, {**fresh, "format": "json", "key_types": ["p256"], "authentication": "certificate"}),
+            "patchModel": lambda: (admin, {"name": self.portal.model()}, {"tls_floor": "compatible"}),
             "createItsp": lambda: (admin, {}, fresh),
             "patchItsp": lambda: (admin, {"id": itsp.itsp_id}, fresh),
             "addItspDomain": lambda: (admin, {"id": itsp.itsp_id}, {"domain": "b.example"}),
