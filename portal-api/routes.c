@@ -198,6 +198,8 @@ const struct operation portal_operations[] = {
 	SCOPE_ADMIN_WRITE, NONE, 0, shipment_withdraw, request_reply_empty),
     WRITE(MANUFACTURER, "importDevices", "POST", "/v1/admin/devices:import", SCOPE_ADMIN_WRITE, CSV,
 	IMPORT_MAX, device_import, NULL),
+    READ(MANUFACTURER, "listDevices", "/v1/admin/devices", SCOPE_ADMIN_READ, device_list,
+	.query = "limit cursor serial_number"),
     READ(MANUFACTURER, "getDevice", "/v1/admin/devices/{mac}", SCOPE_ADMIN_READ, device_get),
     WRITE(MANUFACTURER, "renewClaimCode", "POST", "/v1/admin/devices/{mac}/claim-code",
 	SCOPE_ADMIN_WRITE, NONE, 0, device_claim_code_renew, NULL),

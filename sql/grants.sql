@@ -166,12 +166,14 @@ grant select (id, reference, model, certificate_profile, key_types, first_mac, q
   to firstring_admin;
 grant select (name, fingerprint, state, not_after, created_at, revoked_at) on station
   to firstring_admin;
+grant select (mac, serial_number) on device to firstring_admin;
 grant execute on function session_end, own_account, own_credentials, own_second_factor_propose,
   own_second_factor_confirm, own_password_change, admin_user_create, admin_user_patch,
   admin_user_remove, admin_user_link_create, people_sweep to firstring_admin;
 create policy admin_reads on portal_user for select to firstring_admin using (true);
 create policy admin_reads on itsp for select to firstring_admin using (true);
 create policy admin_reads on itsp_domain for select to firstring_admin using (true);
+create policy admin_reads on device for select to firstring_admin using (true);
 create policy admin_reads on device_model for select to firstring_admin using (true);
 create policy admin_reads on production_order for select to firstring_admin using (true);
 create policy admin_reads on production_order_count for select to firstring_admin using (true);

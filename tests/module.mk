@@ -99,7 +99,7 @@ hostile: all $(BENCH_PROGRAMS)  ## bad input and faults, on the real daemons
 SOAK_TESTS := tests/integration/factory-ca-front/test_kill_points.py tests/integration/portal-api/test_jobs.py \
 	tests/hostile/test_soak.py
 .PHONY: soak
-soak: all $(INTEGRATION_TOOLS) $(BENCH_PROGRAMS)  ## kill points, endurance and large jobs at the sizes of a release: some ten minutes
+soak: all $(INTEGRATION_TOOLS) $(BENCH_PROGRAMS)  ## kill points, endurance and large jobs at the sizes of a release: a quarter of an hour
 	@BUILD=$(BUILD) JOBS=1 LIMIT_S=7200 FIRSTRING_FAULT_STEPS=12 FIRSTRING_FAULT_POINTS=100 FIRSTRING_FAULT_ISSUANCES=2000 \
 	  HOSTILE_REQUESTS=200000 HOSTILE_FAILURES=50000 HOSTILE_RESETS=10000 ATOMIC_ROWS=100000 tests/lib/run-tests soak $(SOAK_TESTS)
 

@@ -117,6 +117,7 @@ void shipment_create(struct request *request);
 void shipment_withdraw(struct request *request);
 /* devices.c */
 void device_get(struct request *request);
+void device_list(struct request *request);
 void device_import(struct request *request);
 /* device_secrets.c */
 void device_claim_code_renew(struct request *request);

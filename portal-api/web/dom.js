@@ -205,11 +205,14 @@ function showFieldError(form, name, text) {
   return true;
 }
 
+/** What is wrong with no field of the form; of a list, with which of its lines. */
+const saidOf = ({ field: place, detail }) => (/^line \d+$/.test(place) ? `${t.ofLine(place.slice(5))} ${detail}` : detail);
+
 function showProblem(form, top, error) {
   const rest = (error.errors ?? []).filter((each) => !showFieldError(form, each.field, each.detail));
   const invalid = form.querySelector('[aria-invalid]');
   if (!invalid || rest.length > 0 || !error.errors?.length) {
-    replace(top, notice('bad', rest.length > 0 ? rest.map((each) => each.detail).join(' ') : problemText(error)));
+    replace(top, notice('bad', rest.length > 0 ? rest.map(saidOf).join(' ') : problemText(error)));
   }
   (invalid ?? form.querySelector('input, select, textarea'))?.focus();
 }

@@ -31,13 +31,14 @@ export const t = {
   loading: 'Loading…',
   again: 'Try again',
   missing: 'Please fill this in.',
+  ofLine: (line) => `Line ${line}:`,
   time: { now: 'just now' },
   notAllowed: { title: 'This is not for you', text: 'Your role does not allow this. Whoever manages people in your company can change that.' },
   notFound: { title: 'There is no such page', text: 'The address may have been typed wrongly. The navigation shows what there is.' },
 
   nav: {
     menu: 'Menu', label: 'Pages', skip: 'Skip to the page', account: 'Your account', signOut: 'Sign out', settings: 'Settings', factory: 'Factory', watch: 'Watch',
-    phones: 'Phones', jobs: 'Upload a list', profiles: 'Profiles', events: 'Events', transfers: 'Transfers', tokens: 'API tokens', users: 'People', webhooks: 'Webhooks',
+    phones: 'Phones', jobs: 'Upload a list', profiles: 'Profiles', events: 'Events', transfers: 'Transfers', tokens: 'API tokens', users: 'People', webhooks: 'Webhooks', shipped: 'Shipped to you',
     devices: 'Phones', itsps: 'ITSPs', shipments: 'Ship notices', orders: 'Orders', models: 'Models', security: 'Security events', audit: 'Audit log',
   },
 
@@ -91,6 +92,10 @@ export const t = {
     elsewhere: 'Another provider still holds this phone', elsewhereText: 'Your code is right. If the phone was sold on, ask for its transfer: the present holder is asked, and need not answer for ever.',
   },
 
+  shipped: {
+    title: 'Shipped to you', text: 'Phones that the manufacturer has shipped to you. They are claimed without a code.', none: 'Nothing here', noneText: 'When the manufacturer tells us of phones shipped to you, they are listed here.', look: 'Look', claim: (number) => `Claim ${count(number, 'phone', 'phones')}`,
+  },
+
   phone: {
     back: 'All phones', about: 'About', delivered: 'Delivered', deeds: 'What you can do', life: 'Its life so far', noLife: 'Nothing has happened yet.',
     waiting: 'The phone has not been here yet', waitingText: 'It comes by itself when it is plugged in. Is it plugged in already? Restart it, or reset it to factory settings if it was in use before.',
@@ -113,12 +118,14 @@ export const t = {
     purged: 'Password forgotten here', password_changed: 'Password changed', suspended: 'Suspended', resumed: 'Resumed', transferred: 'Transferred', password_purged: 'Password forgotten here',
   },
   sources: { code: 'with its claim code', shipment: 'by ship notice', factory: 'at the factory', import: 'from a list', portal: 'on these pages', redirector: 'at the redirector', holder: 'by its holder', manufacturer: 'by the manufacturer', transfer: 'by a transfer' },
-  detail: { source_ip: 'from', user_agent: 'says it is', profile: 'profile', reason: 'because', path: 'asked for', failures: 'failures', user_id: 'account', firmware: 'firmware' },
+  detail: { source: 'how', source_ip: 'from', user_agent: 'says it is', profile: 'profile', reason: 'because', path: 'asked for', failures: 'failures', user_id: 'account', firmware: 'firmware' },
 
   jobs: {
     title: 'Upload a list', text: 'Many phones at once: drop a CSV of up to 100,000 rows.', notYours: 'The lists that your company has handed in. Your role does not claim phones.', one: 'A list of phones', another: 'All lists', progress: 'Progress',
     list: 'Lists so far', handedIn: 'Handed in', kind: 'What for', kinds: { check: 'To be checked', claim: 'To claim' }, ended: 'Ended', none: 'No lists yet', noneText: 'A list that you drop above is shown here, with its progress.',
-    states: { going: 'Under way', failed: 'Failed', problems: 'Has problems', checked: 'Checked', done: 'Done' },
+    states: { going: 'Under way', failed: 'Failed', problems: 'Has problems', checked: 'Checked', done: 'Done', cancelled: 'Stopped' },
+    cancel: 'Stop the list', cancelAsk: 'Rows that are done stay done; the others are not begun.', cancelYes: 'Stop it', cancelled: (done, total) => `Stopped after ${done.toLocaleString('en-GB')} of ${count(total, 'row', 'rows')}.`,
+    cancelledWhole: 'No phone was claimed.', cancelledPart: 'Phones whose rows were done are yours.', rowsGone: 'The rows of this list are not kept any more: it ended more than 30 days ago.',
     away: (seconds) => `The portal cannot be asked at the moment; the list goes on there. Asking again in ${count(seconds, 'second', 'seconds')}…`,
     again: 'Choose the file again', againText: 'This page forgot your rows when it was loaded anew: claim codes are not kept. With the very rows that were checked at hand, the same file or the mended list that you saved, you can go on from here.',
     againOrType: 'This page forgot your rows when it was loaded anew. Choose the file again to have its codes here, or type them below.',
@@ -145,7 +152,7 @@ export const t = {
     urlHint: (domains) => `https, on a host under: ${domains || 'no domain is approved for you yet'}. After the host, {mac}, {MAC}, {serial} and {model} stand for the phone’s.`,
     fallback: 'Fallback URLs', fallbackHint: 'One on each line; for phones that know fallbacks.', delivery: 'Delivery', deliveryHint: 'In two steps the phone changes its password before it is told of your server.', redelivery: 'Again', hours: 'Hours after claim or “deliver again”',
     deliveries: { direct: 'At once', staged: 'In two steps' }, redeliveries: { always: 'Whenever the phone asks', once: 'Once, until you deliver again', window: 'For some hours' },
-    purge: 'Forget the password once delivered', purgeHint: 'With “once” or “for some hours”: nobody can reveal it any more.', stageOne: 'First it gets', stageTwo: 'Then, when it comes back',
+    length: 'Length of passwords', lengthHint: '12 to 64 characters; empty: as the portal makes them.', purge: 'Forget the password once delivered', purgeHint: 'With “once” or “for some hours”: nobody can reveal it any more.', stageOne: 'First it gets', stageTwo: 'Then, when it comes back',
     anchors: 'Certificates that the phone should trust', anchorsHint: 'PEM; empty for the usual authorities.', changeText: 'A change is in force for all phones of this profile when they come next.', remove: 'Remove', removeText: (name) => `Remove the profile ${name}? Phones must not use it any more.`,
     preview: 'Preview', previewText: 'What a phone would get with what stands in the form now.', previewMac: 'MAC', previewMacHint: 'One of your phones, or any.', previewModelHint: 'For a phone that is not yours yet.',
     previewName: 'Preview', previewUrls: 'Where it is sent', previewAnswer: (model, format) => `The answer for ${model}, as “${format}” phones read it`, previewNone: 'Name one of your phones, or a model, and its whole answer is shown here.', previewNoMac: 'This is no MAC yet.',
@@ -192,8 +199,8 @@ export const t = {
   },
 
   devices: {
-    title: 'Phones', text: 'Any phone on record, by its MAC, with its history.', unknown: 'No such phone on record', unknownText: 'It was neither made under an order nor imported.', made: 'Made', elsewhere: 'imported', certificate: 'Certificate', noCertificate: 'none', serial: 'Certificate’s number', fingerprint: 'Fingerprint', shipped: 'Shipped to', holder: 'Held by', nobody: 'Nobody',
-    statuses: { live: 'Live', revoked: 'Revoked', superseded: 'Replaced' }, import: 'Phones made elsewhere', importText: 'Rows of CSV with this header. Without a fingerprint, user and password are made for the phone.', importRows: 'Rows', importSend: 'Import', imported: (number) => `${count(number, 'phone is', 'phones are')} on record now.`, there: (number) => `${count(number, 'phone was', 'phones were')} on record already, just so.`, refused: (number) => `${count(number, 'row was', 'rows were')} not taken:`, ofLine: (line) => `Line ${line}`, once: 'Passwords are shown only now: keep these rows.', importedRows: 'Rows',
+    title: 'Phones', text: 'Any phone on record, with its history.', search: 'MAC or serial number', unknown: 'No such phone on record', unknownText: 'It was neither made under an order nor imported.', made: 'Made', elsewhere: 'imported', certificate: 'Certificate', noCertificate: 'none', serial: 'Certificate’s number', fingerprint: 'Fingerprint', shipped: 'Shipped to', holder: 'Held by', nobody: 'Nobody',
+    statuses: { live: 'Live', revoked: 'Revoked', superseded: 'Replaced' }, import: 'Phones made elsewhere', importText: 'Rows of CSV with this header. Without a fingerprint, user and password are made for the phone.', importRows: 'Rows', importSend: 'Import', imported: (number) => `${count(number, 'phone is', 'phones are')} on record now.`, there: (number) => `${count(number, 'phone was', 'phones were')} on record already, just so.`, refused: (number) => `${count(number, 'row was', 'rows were')} not taken:`, once: 'Passwords are shown only now: keep these rows.', importedRows: 'Rows', newCode: 'New claim code', newCodeAsk: 'The code on its label opens nothing any more. The new one belongs on a new label.', code: 'Claim code', newPassword: 'New password', newPasswordAsk: 'The password before is not known any more: the phone must be given the new one.', password: 'Password', phoneUser: 'User',
     refusals: { differs: 'on record already, otherwise', fingerprint_in_use: 'another phone has this fingerprint', unknown_model: 'there is no such model', wrong_authentication: 'its model proves itself in another way', bad_serial_number: 'this is no serial number', duplicate: 'twice in this list' },
   },
   itsps: {
@@ -202,16 +209,18 @@ export const t = {
   },
   models: { title: 'Models', text: 'What kinds of phones there are, and what answers they understand.', name: 'Name', nameHint: 'As the factory’s orders name it.', format: 'Answer format', formatHint: 'A vendor’s, such as yealink, snom or poly.', keys: 'Key types', authentication: 'Authentication', authentications: { certificate: 'Factory certificate', password: 'User and password' }, encrypt: 'Encrypted answers', encryptHint: 'Phones are answered in a form that only their own key opens. Their orders are opened with the profile device-1-encrypt.', floor: 'TLS', floors: { modern: 'Modern', compatible: 'Compatible with old phones' }, floorHint: 'Modern wherever the phones can.', user: 'Admin user', userHint: 'Whose password is made for each claim.', alphabet: 'Signs in passwords', alphabetHint: 'Letters and digits that the phone’s keypad has; empty: all.', allSigns: 'All', none: 'No models yet', noneText: 'Make one before its order is opened.', create: 'New model' },
   orders: { title: 'Orders', text: 'Production orders and how far they are. They are opened at the factory, with an operator’s key.', reference: 'Reference', state: 'State', states: { open: 'Open', closed: 'Closed', pending: 'Not begun' }, first: 'First MAC', progress: 'Issued', progressOf: (order) => `${order.issued.toLocaleString('en-GB')} of ${order.quantity.toLocaleString('en-GB')}`, stations: 'Stations', anyStation: 'Any', closes: 'Closes', none: 'No orders yet', noneText: 'An order appears here when it is opened at the factory.' },
-  shipments: { title: 'Ship notices', text: 'Tell which phones were sold to whom: they are claimed without a code.', itsp: 'ITSP', macs: 'MACs', macsHint: 'One on each line, up to 10,000.', send: 'Record', good: ['created', 'existing', 'replaced'], allDone: (number) => `${count(number, 'phone is', 'phones are')} recorded.`, someFailed: (good, bad) => `${count(good, 'phone', 'phones')} recorded, ${bad.toLocaleString('en-GB')} not:`, codes: { unknown_device: 'not on record', duplicate: 'twice in this list' } },
+  shipments: { title: 'Ship notices', text: 'Tell which phones were sold to whom: they are claimed without a code.', itsp: 'ITSP', macs: 'MACs', macsHint: 'One on each line, up to 10,000.', send: 'Record', create: 'New ship notice', any: 'Any', state: 'State', states: { live: 'Waiting to be claimed', consumed: 'Claimed', cancelled: 'Ended' }, at: 'Shipped', ended: 'Ended', none: 'No ship notices', noneText: 'None fits.',
+    withdraw: 'Take back', withdrawWhich: (mac) => `Take back the notice of ${mac}`, withdrawAsk: (mac, itsp) => `${itsp} cannot claim ${mac} without its code any more, and is told so by an event.`, good: ['created', 'existing', 'replaced'], allDone: (number) => `${count(number, 'phone is', 'phones are')} recorded.`, someFailed: (good, bad) => `${count(good, 'phone', 'phones')} recorded, ${bad.toLocaleString('en-GB')} not:`, codes: { unknown_device: 'not on record', duplicate: 'twice in this list' } },
   security: {
-    title: 'Security events', text: 'What somebody should look at.', any: 'Any', none: 'Nothing to worry about', noneText: 'No security event fits.',
+    title: 'Security events', text: 'What somebody should look at.', ownText: 'What you should look at: wrong codes, guesses at your sign-in, and what was odd about your phones while you held them.', any: 'Any', none: 'Nothing to worry about', noneText: 'No security event fits.',
     kinds: { mac_mismatch: 'Another phone’s MAC', claim_code_wrong: 'Wrong claim code', scan: 'MAC scan', clone_suspected: 'Clone suspected', dead_certificate: 'Dead certificate used', sign_in_guessing: 'Guessing at sign-in', second_factor_guessing: 'Guessing codes, with the password', abuse_alarm: 'Abuse alarm' },
   },
   audit: {
     title: 'Audit log', text: 'Who did what to which object. Nothing here can be changed or removed.', any: 'Any', action: 'What', object: 'To what', objectId: 'Its id', actor: 'Who', show: 'What changed', chain: 'Chain', waits: 'Waits', chained: (number) => `No. ${number.toLocaleString('en-GB')}`, none: 'No entries', noneText: 'Nothing fits this search.',
     objects: { claim: 'Phone’s claim', device: 'Phone', user: 'Person', token: 'Token', itsp: 'ITSP', model: 'Model', profile: 'Profile', shipment: 'Ship notice', claim_job: 'List', transfer: 'Transfer', order: 'Order', station: 'Station', operator: 'Operator', certificate: 'Certificate', webhook: 'Webhook' },
     actors: { user: 'Person', token: 'Token', command: 'Command', nobody: 'Nobody signed in', other: 'Not one of yours', system: 'By itself',  operator: 'Operator', station: 'Station' },
-    chainedUpTo: (number) => `Chained up to no. ${number.toLocaleString('en-GB')}; verify with “factory-ca audit verify”.`, verify: 'Each entry carries the hash of the one before, and the factory signs the newest. This page has not checked that none was altered or removed: that command does.', late: 'Entries are waiting for the chain', lateText: 'Some are older than a minute and not chained yet: look at the factory’s daemon.',
+chainTitle: 'The chain', chainedTo: 'Chained up to', unchained: 'Waiting for the chain', unsigned: 'Not signed yet', signedTo: 'Signed up to', no: (number) => `no. ${number.toLocaleString('en-GB')}`, noHead: 'nothing: no head was signed yet', after: (number) => `${count(number, 'entry', 'entries')} after it`, signature: 'The signed head', key: 'Key',
+    verify: 'Each entry carries the hash of the one before, and the factory signs the newest. This page has not checked that none was altered or removed: “factory-ca audit verify” does.', late: 'Entries are waiting for the chain', lateText: 'The oldest has waited for more than a minute: look at the factory’s daemon.',
   },
 
   problem: {
@@ -222,6 +231,8 @@ export const t = {
       unavailable: 'The portal is busy or its database is away. Nothing was changed; try again in a moment.',
       outcome_unknown: 'The connection was lost in the middle of it. It may be done or not: look, then try again if needed.',
       insufficient_scope: 'Your role does not allow this.',
+      job_ended: 'The list came to its end before.',
+      not_ready: 'All rows are being claimed at this moment. Try again shortly.',
       possession_not_proven: 'Nothing shows that this phone is with you. Check the MAC and the claim code on the label.',
       already_rotated: 'This token was rotated before: the newer one stands below.',
       webhooks_off: 'This portal posts to no webhooks.',

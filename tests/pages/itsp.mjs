@@ -129,6 +129,16 @@ test('claiming one: errors beside their fields, then the phone', async () => {
   await page.getByRole('heading', { level: 1, name: 'Phones' }).waitFor();
 });
 
+test('a wrong code is a security event of one\'s own', async () => {
+  await open(page, 'security', 'Security events');
+  await page.getByRole('row').filter({ hasText: 'Wrong claim code' }).getByRole('link', { name: spelled(fresh.mac) }).waitFor();
+  await picture(page, '33-security');
+  assert.ok(await overflow(page) <= 0);
+  await page.getByLabel('What').selectOption('Wrong claim code');
+  await page.waitForFunction(() => location.hash.includes('kind=claim_code_wrong') && document.querySelector('main').dataset.view === location.hash);
+  await page.getByRole('row').filter({ hasText: spelled(fresh.mac) }).first().waitFor();
+});
+
 test('a phone that is held no more keeps its life; one that never was held has none', async () => {
   await open(page, `phones/${fresh.mac}`, spelled(fresh.mac));
   await page.getByText('You do not hold this phone any more').waitFor();
@@ -189,6 +199,11 @@ test('the preview: a profile without a name yet, any phone by its MAC, any model
   const mac = page.getByLabel('MAC', { exact: true });
   await mac.fill(waiting.mac);
   await answer.getByText(`/${waiting.mac.toLowerCase()}.cfg`).waitFor();
+  await page.getByLabel('Length of passwords').fill('24');
+  await answer.getByText(/admin:[A-Za-z0-9]{24}\s/).waitFor();
+  await page.getByLabel('Length of passwords').fill('11');
+  await page.getByText('The phone could not be given this').waitFor();
+  await page.getByLabel('Length of passwords').fill('');
   await mac.fill('00:99:99:99:99:98');
   await page.getByText('This is none of your phones.').waitFor();
   await page.getByLabel('Model', { exact: true }).fill(world.model);
@@ -286,7 +301,7 @@ test('all of it works from the keyboard', async () => {
 });
 
 test('every control has a name, every page one heading, and words can be read', async () => {
-  for (const place of ['phones', 'phones/new', `phones/${delivered.mac}`, 'jobs', 'profiles', 'profiles/new', 'events', 'transfers', 'transfers/new', 'tokens', 'webhooks', 'users', 'audit', 'account']) {
+  for (const place of ['phones', 'phones/new', `phones/${delivered.mac}`, 'jobs', 'shipped', 'security', 'profiles', 'profiles/new', 'events', 'transfers', 'transfers/new', 'tokens', 'webhooks', 'users', 'audit', 'account']) {
     await page.goto(`${world.url}/#/${place}`);
     await page.locator(`main[data-view="#/${place}"]`).waitFor();
     for (const details of await page.locator('main details').all()) await details.evaluate((each) => { each.open = true; });
@@ -336,7 +351,7 @@ test('a support agent sees and reveals, and is offered nothing else', async () =
   const agent = await browserOf(browser);
   agent.email = world.support.email;
   await accept(agent, world.support.link);
-  assert.deepEqual(await agent.locator('nav a').allTextContents(), ['Phones', 'Profiles', 'Events', 'Transfers', 'Your account']);
+  assert.deepEqual(await agent.locator('nav a').allTextContents(), ['Phones', 'Profiles', 'Events', 'Transfers', 'Security events', 'Your account']);
   await open(agent, `phones/${waiting.mac}`, spelled(waiting.mac));
   assert.equal(await agent.getByRole('button', { name: 'Release' }).count(), 0);
   for (const place of ['phones/new', 'profiles/new', 'transfers/new']) await open(agent, place, 'This is not for you');

@@ -106,15 +106,49 @@ test('a portal that is away for a moment is asked again, and it is told so', asy
   await page.unroute(/\/v1\/claim-jobs\/[^/]+$/);
 });
 
+test('a list that is under way is stopped, and goes on from there when it is wanted', async () => {
+  const rows = Array.from({ length: 99000 }, (_, number) => `00AABB${number.toString(16).padStart(6, '0')},,Office phones\n`);
+  await open(page, 'jobs', 'Upload a list');
+  await page.getByLabel('Only check it').uncheck();
+  await drop(page, 'long.csv', HEADER + row(late[1]) + rows.join(''));
+  await page.getByRole('button', { name: 'Stop the list' }).click();
+  await page.getByRole('dialog').getByText('Rows that are done stay done').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Stop it' }).click();
+  await page.getByText(/^Stopped after [0-9,]+ of 99,001 rows\.$/).waitFor();
+  await page.getByText('Phones whose rows were done are yours.').waitFor();
+  await page.getByText(/rows that were fine go along\.|Claim them now/).first().waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Stop the list' }).isVisible(), false);
+  await page.reload();
+  await page.getByRole('heading', { name: 'Choose the file again' }).waitFor();
+  assert.equal(await claim().count(), 0);
+});
+
+test('phones that were shipped here are claimed without a code, all that are chosen', async () => {
+  const shipped = late.slice(2);
+  await open(page, 'shipped', 'Shipped to you');
+  for (const phone of shipped) await page.getByRole('checkbox', { name: `Choose ${spelled(phone.mac)}` }).check();
+  await picture(page, '46-shipped');
+  assert.ok(await overflow(page) <= 0);
+  await page.getByRole('button', { name: 'Claim', exact: true }).click();
+  await page.getByRole('dialog').getByLabel('Profile').selectOption('Office phones');
+  await page.getByRole('dialog').getByRole('button', { name: 'Claim' }).click();
+  await page.getByText('2 phones are yours.').waitFor();
+  await open(page, 'shipped', 'Shipped to you');
+  await page.getByText('Nothing here').waitFor();
+  await page.getByLabel('State').selectOption('Claimed');
+  await page.getByRole('row').filter({ hasText: spelled(shipped[0].mac) }).getByRole('link', { name: 'Look' }).click();
+  await page.locator('.timeline').getByText('by ship notice').waitFor();
+});
+
 test('the lists so far, with their progress', async () => {
   await open(page, 'jobs', 'Upload a list');
   const rows = page.locator('tbody tr');
   assert.ok(await rows.count() >= 8);
-  await rows.first().getByText('Checked: 1 of 1 row.').waitFor();
+  await rows.filter({ hasText: 'Stopped' }).first().waitFor();
   await rows.filter({ hasText: 'All or nothing' }).filter({ hasText: 'Has problems' }).or(rows.filter({ hasText: 'Failed' })).first().waitFor();
   await picture(page, '44-lists');
   assert.ok(await overflow(page) <= 0);
-  await rows.first().getByRole('link').click();
+  await rows.filter({ hasText: 'Checked: 1 of 1 row.' }).getByRole('link').click();
   await page.getByText('All fine: 1 phone could be claimed.').waitFor();
 });
 

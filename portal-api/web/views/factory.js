@@ -1,7 +1,8 @@
 // The manufacturer's models, production orders and ship notices.
 import { t } from '../en.js';
-import { card, chip, empty, field, form, h, head, link, macText, notAllowed, notice, pages, replace, say, when } from '../dom.js';
+import { button, chip, confirm, empty, field, form, h, head, link, macText, notice, pages, replace, say, when } from '../dom.js';
 import * as api from '../api.js';
+import { stateFilter } from './shipped.js';
 import { choices } from './tokens.js';
 
 // --- Models ---
@@ -56,13 +57,15 @@ export async function orders() {
 
 // --- Ship notices ---
 
-export async function shipments() {
-  if (!api.may('admin:write')) return notAllowed();
+export async function shipments({ query, go, reload }) {
   const itsps = await api.all('/v1/admin/itsps', 'itsps');
   if (itsps.length === 0) return [head(t.shipments.title, t.shipments.text), empty(t.itsps.none, t.itsps.noneText, link('#/itsps', t.itsps.title))];
+  const writes = api.may('admin:write');
   const told = h('div', { 'aria-live': 'polite' });
-  return [head(t.shipments.title, t.shipments.text), form({
-    class: 'card wide-form', text: t.shipments.send,
+  const place = h('div', {}, await notices(query, writes, reload));
+  const whose = [['itsp_id', t.shipments.itsp, [['', t.shipments.any], ...itsps.map((itsp) => [itsp.id, itsp.name])]]];
+  return [head(t.shipments.title, t.shipments.text), writes && h('details', { class: 'card' }, h('summary', {}, t.shipments.create), form({
+    class: 'wide-form', text: t.shipments.send,
     fields: [
       field({ name: 'itsp_id', label: t.shipments.itsp, options: itsps.map((itsp) => [itsp.id, itsp.name]) }),
       field({ name: 'macs', label: t.shipments.macs, type: 'textarea', rows: 8, required: true, hint: t.shipments.macsHint }),
@@ -72,9 +75,25 @@ export async function shipments() {
       const made = await api.post('/v1/admin/shipments', { itsp_id: itsp, macs: list });
       replace(told, results(made.shipments));
       element.elements.macs.value = '';
+      replace(place, await notices(query, writes, reload));
     },
-  }), told];
+  })), told, stateFilter(query, (found) => go(`#/shipments${api.queryText(found)}`), whose), place];
 }
+
+const notices = (query, writes, reload) => pages(t.shipments.title, [
+  [t.phones.mac, (one) => h('a', { href: `#/devices/${one.mac}`, class: 'mono' }, macText(one.mac))],
+  [t.shipments.state, (one) => chip(t.shipments.states[one.state] ?? one.state, one.state === 'consumed' ? 'good' : '')],
+  [t.shipments.itsp, (one) => link(`#/itsps/${one.itsp_id}`, one.itsp)],
+  [t.phones.model, (one) => one.model],
+  [t.shipments.at, (one) => when(one.shipped_at)],
+  [t.shipments.ended, (one) => when(one.ended_at)],
+  ['', (one) => writes && one.state === 'live' && h('div', { class: 'row' }, button(t.shipments.withdraw, async () => {
+    if (!await confirm(t.shipments.withdraw, t.shipments.withdrawAsk(macText(one.mac), one.itsp), t.shipments.withdraw, 'danger')) return;
+    await api.remove(`/v1/admin/shipments/${one.mac}`);
+    await reload();
+    say(t.saved);
+  }, 'plain danger', { 'aria-label': t.shipments.withdrawWhich(macText(one.mac)) })), 'actions'],
+], api.lister('/v1/admin/shipments', 'shipments', { state: query.state, itsp_id: query.itsp_id }), empty(t.shipments.none, t.shipments.noneText));
 
 function results(rows) {
   const bad = rows.filter((row) => !t.shipments.good.includes(row.status));

@@ -1,6 +1,6 @@
 // One list of phones: how far it is, and the rows that failed, to be mended and sent again.
 import { t } from '../en.js';
-import { button, chip, h, head, link, newId, notice, problemText, replace, saveAs, say } from '../dom.js';
+import { button, chip, confirm, h, head, link, newId, notice, problemText, replace, saveAs, say } from '../dom.js';
 import * as api from '../api.js';
 import { fits, readCsv, withCommas, writeCsv } from '../csv.js';
 import { fileDrop } from './filedrop.js';
@@ -36,7 +36,16 @@ export function progress(job) {
   return { element: h('div', { class: 'stack tight' }, state, bar, words), show };
 }
 
+/** For one that goes on: ends it, once it is confirmed. `done` is told when it was ended. */
+export const cancelButton = (job, done) => button(t.jobs.cancel, async () => {
+  if (!await confirm(t.jobs.cancel, t.jobs.cancelAsk, t.jobs.cancelYes, 'danger')) return;
+  await api.remove(`/v1/claim-jobs/${job.id}`);
+  await done();
+  say(t.jobs.states.cancelled);
+}, 'plain danger');
+
 function stateOf(job) {
+  if (job.cancelled_at) return [t.jobs.states.cancelled, ''];
   if (isGoing(job)) return [t.jobs.states.going, ''];
   if (job.state === 'failed') return [t.jobs.states.failed, 'bad'];
   if (job.failed > 0) return [t.jobs.states.problems, 'warn'];
@@ -48,11 +57,14 @@ export async function oneJob({ id, go }) {
   const shown = progress(null);
   const told = h('div', { role: 'status' });
   const place = h('div', { class: 'stack' });
+  const deeds = h('div', { class: 'row', hidden: true });
   const isShown = () => place.isConnected;
   const patiently = (ask) => api.patiently(ask, { isShown, waits: (seconds) => replace(told, seconds && notice('warn', t.jobs.away(seconds))) });
   const look = async (ask) => {
     const now = await ask(() => api.get(path));
     shown.show(now);
+    if (deeds.childElementCount === 0 && api.may('claims:write')) deeds.append(cancelButton(now, () => look((each) => each())));
+    deeds.hidden = !isGoing(now);
     return now;
   };
 
@@ -60,8 +72,8 @@ export async function oneJob({ id, go }) {
     for (let now = await look(patiently); ; now = await look(patiently)) {
       if (!isShown()) return;
       if (!isGoing(now)) {
-        const results = linesOf(await patiently(() => api.get(`${path}/results`)));
-        replace(place, outcome(now, results, { go, names: await patiently(profileNames) }));
+        const results = now.rows_kept === 'none' ? null : linesOf(await patiently(() => api.get(`${path}/results`)));
+        replace(place, results === null ? notice('', t.jobs.rowsGone) : outcome(now, results, { go, names: await patiently(profileNames) }));
         say(t.jobs.progressText(now));
         return;
       }
@@ -75,7 +87,7 @@ export async function oneJob({ id, go }) {
     if (!api.isPassing(problem)) throw problem;
   }
   setTimeout(() => follow().catch((problem) => problem.silent || replace(place, notice('bad', problemText(problem)))), 50);
-  return [head(t.jobs.one, null, link('#/jobs', t.jobs.another, 'secondary')), h('section', { class: 'card' }, shown.element), told, place];
+  return [head(t.jobs.one, null, link('#/jobs', t.jobs.another, 'secondary')), h('section', { class: 'card' }, shown.element, deeds), told, place];
 }
 
 const linesOf = (text) => text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
@@ -93,17 +105,24 @@ function outcome(job, results, more) {
 }
 
 function verdict(job, good, bad) {
+  if (job.cancelled_at) return notice('', t.jobs.cancelled(good + bad, job.total), h('p', {}, job.dry_run || job.atomic ? t.jobs.cancelledWhole : t.jobs.cancelledPart));
   if (job.state === 'failed') return notice('bad', t.jobs.failed, job.detail && h('p', {}, job.detail));
   if (bad > 0) return notice('warn', t.jobs.someFailed(good, bad, job.dry_run));
   return notice('good', job.dry_run ? t.jobs.allWouldDo(good) : t.jobs.allDone(good));
 }
 
-/** Nothing is to be mended: after a check, or where it could not be carried out, it can be claimed now. */
+/** Rows that nothing is wrong with and that are not claimed yet: of a check, of all that go together, or not begun. */
+function stillToClaim(job, results, rows) {
+  const settled = new Set(results.filter((row) => (row.status === 'ok' ? !job.dry_run && !job.atomic : row.code !== 'rolled_back')).map((row) => row.line));
+  return [...rows].filter(([line]) => !settled.has(line));
+}
+
+/** Nothing is to be mended: after a check, or where it was not carried out to its end, it can be claimed now. */
 function toClaim(job, results, { go, draw }) {
   const rows = rowsOf.get(job.id);
   if (!job.dry_run && job.state === 'done') return [h('div', { class: 'row' }, link('#/phones', t.jobs.seePhones, 'primary'))];
   if (!api.may('claims:write')) return [];
-  return [rows ? h('div', { class: 'row' }, button(t.jobs.inEarnest, () => handIn(writeCsv([...rows.values()]), { dryRun: false, atomic: job.atomic }, go), 'primary'))
+  return [rows ? h('div', { class: 'row' }, button(t.jobs.inEarnest, () => handIn(writeCsv(stillToClaim(job, results, rows).map(([, row]) => row)), { dryRun: false, atomic: job.atomic }, go), 'primary'))
     : chooseAgain(job, results, t.jobs.againText, draw)];
 }
 
@@ -111,9 +130,9 @@ function toClaim(job, results, { go, draw }) {
 function toMend(job, results, broken, { go, names, draw }) {
   if (!api.may('claims:write')) return [reasons(broken)];
   const rows = rowsOf.get(job.id);
-  const allInSight = rows || (!job.dry_run && !job.atomic && broken.length <= MENDED_AT_ONCE);
+  const allInSight = rows || (!job.dry_run && !job.atomic && !job.cancelled_at && broken.length <= MENDED_AT_ONCE);
   return [!rows && chooseAgain(job, results, allInSight ? t.jobs.againOrType : t.jobs.againText, draw),
-    allInSight ? mend(job, broken, rows ?? new Map(), { go, names }) : reasons(broken)];
+    allInSight ? mend(job, results, broken, { rows: rows ?? new Map(), go, names }) : reasons(broken)];
 }
 
 const chooseAgain = (job, results, text, draw) => h('div', { class: 'card' }, fileDrop({ title: t.jobs.again, text, take: async (file) => {
@@ -140,9 +159,8 @@ function reasons(broken) {
 }
 
 /** The rows that failed, as they can be changed and sent again; with those that were fine, where nothing is claimed yet. */
-function mend(job, broken, rows, { go, names }) {
-  const lines = new Set(broken.map((result) => result.line));
-  const fine = job.dry_run || job.atomic ? [...rows].filter(([line]) => !lines.has(line)) : [];
+function mend(job, results, broken, { rows, go, names }) {
+  const fine = stillToClaim(job, results, rows);
   const rowOf = (result) => rows.get(result.line) ?? { mac: result.mac ?? '', claim_code: '', profile: result.profile ?? '' };
   const later = broken.slice(MENDED_AT_ONCE);
   const known = h('datalist', { id: newId('profiles') }, [...names.values()].map((value) => h('option', { value })));

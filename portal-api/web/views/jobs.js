@@ -1,9 +1,9 @@
 // Many phones at once: a dropped CSV is checked or claimed; the lists so far and how far each is. One list: job.js.
 import { t } from '../en.js';
-import { card, empty, field, h, head, pages, when } from '../dom.js';
+import { card, empty, field, h, head, pages, tell, when } from '../dom.js';
 import * as api from '../api.js';
 import { fileDrop } from './filedrop.js';
-import { handIn, isGoing, oneJob, progress } from './job.js';
+import { cancelButton, handIn, isGoing, oneJob, progress } from './job.js';
 import { profileNames } from './phones.js';
 
 const LOOK_MS = 2000;
@@ -32,10 +32,16 @@ function drop(go) {
 
 async function soFar() {
   const going = new Map(); // by id, what shows how far each is
+  const update = (now) => {
+    going.get(now.id)?.show(now);
+    if (!isGoing(now)) going.delete(now.id);
+  };
   const track = (one) => {
     const shown = progress(one);
-    if (isGoing(one)) going.set(one.id, shown);
-    return shown.element;
+    if (!isGoing(one)) return shown.element;
+    const cancel = api.may('claims:write') && h('div', {}, cancelButton(one, async () => update(await api.get(`/v1/claim-jobs/${one.id}`))));
+    going.set(one.id, { show: (now) => { shown.show(now); if (cancel && !isGoing(now)) cancel.remove(); } });
+    return [shown.element, cancel];
   };
   const list = await pages(t.jobs.list, [
     [t.jobs.handedIn, (one) => h('a', { href: `#/jobs/${one.id}` }, when(one.created_at, { exact: true }))],
@@ -43,19 +49,16 @@ async function soFar() {
     [t.jobs.progress, track, 'progress'],
     [t.jobs.ended, (one) => when(one.finished_at)],
   ], api.lister('/v1/claim-jobs', 'jobs'), empty(t.jobs.none, t.jobs.noneText));
-  setTimeout(() => follow(list, going), LOOK_MS);
+  setTimeout(() => follow(list, going, update).catch((problem) => problem.silent || tell(problem)), LOOK_MS);
   return list;
 }
 
 /** Looks again while some are under way and somebody sees them. */
-async function follow(list, going) {
+async function follow(list, going, update) {
   const isShown = () => list.isConnected;
   while (going.size > 0 && isShown()) {
     const { jobs: newest } = await api.patiently(() => api.get('/v1/claim-jobs', { limit: 50 }), { isShown, waits: () => {} });
-    for (const one of newest.filter(({ id }) => going.has(id))) {
-      going.get(one.id).show(one);
-      if (!isGoing(one)) going.delete(one.id);
-    }
+    newest.forEach(update);
     await api.pause(LOOK_MS);
   }
 }

@@ -1,8 +1,9 @@
 // Phones: the table of claims with search and filters; one phone (phone.js); claiming one.
 import { t } from '../en.js';
-import { button, chip, dialog, download, empty, field, form, h, head, link, macText, notAllowed, notice, pages, say, when } from '../dom.js';
+import { chip, dialog, download, empty, field, form, h, head, link, macText, notAllowed, notice, pages, say, when } from '../dom.js';
 import * as api from '../api.js';
 import { phone } from './phone.js';
+import { pick, selection } from './selection.js';
 
 /** A claim's one state for people: the facts stay beside it. */
 export function state(claim) {
@@ -24,9 +25,9 @@ export async function phones({ path, query, go, reload }) {
   if (path[0]) return phone({ mac: path[0], reload, go });
   const names = await profileNames();
   const filtered = Object.values(query).some(Boolean);
-  const chosen = api.may('claims:write') ? selection(reload) : null;
+  const chosen = api.may('claims:write') ? selection(t.phones.release, (macs) => releaseAll(macs, reload), 'danger') : null;
   const list = await pages(t.phones.title, [
-    [t.phones.mac, (claim) => h('span', { class: 'pick' }, chosen?.box(claim.mac), h('a', { href: `#/phones/${claim.mac}`, class: 'mono' }, macText(claim.mac)))],
+    [t.phones.mac, (claim) => pick(chosen, claim.mac, h('a', { href: `#/phones/${claim.mac}`, class: 'mono' }, macText(claim.mac)))],
     [t.phones.stateName, state],
     [t.phones.model, (claim) => claim.model],
     [t.phones.serial, (claim) => claim.serial_number],
@@ -46,23 +47,6 @@ export async function phones({ path, query, go, reload }) {
 // --- Many at once: rows are chosen, then released together ---
 
 const NAMED = 8; // of those to be released, in the question
-
-function selection(reload) {
-  const macs = new Set();
-  const count = h('span', { role: 'status' });
-  const clear = h('button', { type: 'button', class: 'plain', onclick: () => { each((box) => box.checked, (box) => box.click()); bar.parentElement?.querySelector('.pick input')?.focus(); } }, t.phones.chooseNone);
-  const bar = h('div', { class: 'row selection', hidden: true }, count,
-    h('button', { type: 'button', class: 'plain', onclick: () => each((box) => !box.checked, (box) => box.click()) }, t.phones.chooseAll), clear,
-    button(t.phones.release, () => releaseAll([...macs], reload), 'danger'));
-  const each = (is, deed) => [...document.querySelectorAll('.pick input')].filter(is).forEach(deed);
-  const box = (mac) => h('input', { type: 'checkbox', 'aria-label': t.phones.choose(macText(mac)), onchange: ({ target }) => {
-    if (target.checked) macs.add(mac);
-    else macs.delete(mac);
-    bar.hidden = macs.size === 0;
-    count.textContent = t.phones.chosen(macs.size);
-  } });
-  return { bar, box };
-}
 
 async function releaseAll(macs, reload) {
   const named = macs.slice(0, NAMED).map(macText);

@@ -22,7 +22,8 @@ async function look(id) {
     [t.profiles.url, h('code', {}, profile.provisioning_url)],
     [t.profiles.fallback, profile.fallback_urls.map((url) => h('div', {}, h('code', {}, url)))],
     [t.profiles.delivery, t.profiles.deliveries[profile.delivery]],
-    [t.profiles.redelivery, t.profiles.redeliveries[profile.redelivery]]))];
+    [t.profiles.redelivery, t.profiles.redeliveries[profile.redelivery]],
+    profile.password_length && [t.profiles.length, String(profile.password_length)]))];
 }
 
 const SUGGESTED = 50; // phones that the preview offers; any other is found by its MAC
@@ -37,6 +38,7 @@ function body(all) {
     delivery: all.delivery,
     redelivery: all.redelivery,
     window_hours: all.redelivery === 'window' ? Number(all.window_hours) : null,
+    password_length: all.password_length ? Number(all.password_length) : null,
     purge_after_delivery: all.purge_after_delivery && all.redelivery !== 'always',
   };
 }
@@ -57,6 +59,7 @@ async function edit({ profile, go }) {
       field({ name: 'delivery', label: t.profiles.delivery, value: is.delivery, options: Object.entries(t.profiles.deliveries), hint: t.profiles.deliveryHint }),
       field({ name: 'redelivery', label: t.profiles.redelivery, value: is.redelivery, options: Object.entries(t.profiles.redeliveries), onchange: () => showHours() }),
       hours,
+      field({ name: 'password_length', label: t.profiles.length, type: 'number', min: 12, max: 64, value: String(is.password_length ?? ''), hint: t.profiles.lengthHint }),
       field({ name: 'purge_after_delivery', type: 'checkbox', label: t.profiles.purge, hint: t.profiles.purgeHint, value: Boolean(is.purge_after_delivery) }),
       field({ name: 'trust_anchors', label: t.profiles.anchors, type: 'textarea', rows: 3, value: is.trust_anchors ?? '', hint: t.profiles.anchorsHint }),
     ],

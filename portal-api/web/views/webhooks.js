@@ -4,7 +4,7 @@ import { button, card, chip, confirm, dialog, empty, facts, field, form, h, head
 import * as api from '../api.js';
 import { choices } from './tokens.js';
 
-const KINDS = ['contacted', 'delivered', 'refused', 'staged', 'purged', 'transfer_requested', 'transfer_seen_reset', 'transfer_objected', 'transfer_done', 'transfer_refused',
+const KINDS = ['contacted', 'delivered', 'staged', 'refused', 'shipped', 'shipment_cancelled', 'claimed', 'suspended', 'resumed', 'released', 'purged', 'transfer_requested', 'transfer_seen_reset', 'transfer_objected', 'transfer_done', 'transfer_refused',
   'transfer_withdrawn', 'transfer_expired'];
 const TEST_LOOKS = 10; // how often a test's result is looked for, a second apart
 

@@ -189,6 +189,7 @@ CASES = [
     ("portal-api/audit_list", "null, 100, null, null", ["audit_log_pkey"]),
     ("portal-api/audit_list", "null, 100, 'claim', '77'", ["audit_log_object_idx"]),
     ("portal-api/admin_device_get", phone, ["device_pkey"]),
+    ("portal-api/admin_device_list_by_serial", "null, 100, 'S42'", ["device_serial_number_idx"]),
     ("factory-ca/audit_chain", "100", ["audit_log_unchained_idx"]),
     ("auditor/audit_rows", "1000, 100", ["audit_log_chain_seq_key"]),
 ]

@@ -28,6 +28,7 @@ insert into expected_select values
     'last_sign_in_at created_at version'),
   ('admin', 'itsp', '*'),
   ('admin', 'itsp_domain', '*'),
+  ('admin', 'device', 'mac serial_number'),
   ('admin', 'device_model', '*'),
   ('admin', 'production_order_count', '*'),
   ('admin', 'security_event', '*'),

@@ -136,6 +136,19 @@ class Phones(Case):
                          ("SN 1", self.model, "import", digest.upper()))
         self.assertEqual((device["itsp_id"], device["shipped_to"], device["contacted_at"]), (None, None, None))
 
+    def test_phones_of_a_serial_number(self):
+        macs, other = sorted(self.portal.next_mac() for _ in range(3)), self.portal.next_mac()
+        self.portal.import_rows([(mac, "SN alike", self.old_model, "") for mac in macs] + [(other, "SN alike 2", self.old_model, "")])
+        path = "/v1/admin/devices?serial_number=SN%20alike"
+        found = self.portal.admin.ok("GET", path)
+        self.assertEqual(([each["mac"] for each in found["devices"]], found["next"]), (macs, None))
+        self.assertEqual(found["devices"][0], self.portal.admin.ok("GET", f"/v1/admin/devices/{macs[0]}"))
+        first = self.portal.admin.ok("GET", f"{path}&limit=2")
+        rest = self.portal.admin.ok("GET", f"{path}&limit=2&cursor={first['next']}")
+        self.assertEqual([each["mac"] for each in first["devices"] + rest["devices"]], macs)
+        self.assertEqual(self.portal.admin.ok("GET", "/v1/admin/devices?serial_number=sn%20alike")["devices"], [])
+        self.assertProblem(self.portal.admin.request("GET", "/v1/admin/devices"), 422, "invalid", field="serial_number")
+
     def test_import_without_fingerprint_shows_credentials_once(self):
         mac = self.portal.next_mac()
         row = (mac, "SN-2", self.old_model, "")
