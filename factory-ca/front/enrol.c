@@ -45,7 +45,7 @@ static void forget_made(struct enrol *enrol)
 		buf_free(&enrol->made[i].certificate);
 		buf_free(&enrol->made[i].encrypted_key);
 	}
-	bytes_wipe(enrol->made, sizeof(enrol->made));
+	bytes_wipe(enrol->made, enrol->count * sizeof(enrol->made[0]));
 }
 
 /* The caller hears of it from the loop: it may free everything. */

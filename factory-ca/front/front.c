@@ -131,7 +131,7 @@ static void connect_neighbours(struct front *front)
 	front->pg = pg_new(&database);
 	front->record = pg_new(&database);
 	front->signer = signer_client_new(&signer);
-	front->lookups = lookups_new(front->pg);
+	front->lookups = lookups_new(front->base, front->pg);
 	front->muster = muster_new(front->base);
 }
 
@@ -181,6 +181,7 @@ static int run_worker(const struct worker *worker, void *state)
 	/* Nobody waits for an answer any more; what still runs for a station that has gone is told
 	 * that it is over, and cleans up in a last turn of the loop. */
 	muster_free(running.front.muster);
+	lookups_close(running.front.lookups);
 	pg_free(running.front.record);
 	pg_free(running.front.pg);
 	signer_client_free(running.front.signer);

@@ -1,5 +1,6 @@
-/* Shared lookups: a list of keys on their way, each with those who wait for this answer and those
- * who wait for the next. Its keys come from verified certificates and checked references. */
+/* Shared lookups: a list of keys that are asked for, each with those who wait for the answer that
+ * is on its way and those who wait for the next, which is asked for at the end of the turn. Its
+ * keys come from verified certificates and checked references. */
 #include "factory-ca/front/lookups.h"
 
 #include <stdlib.h>
@@ -25,10 +26,10 @@ struct lookup {
 
 struct lookups {
 	struct pg *pg;
-	LIST_HEAD(, lookup) running;
+	struct event
+	    *turn; /* at the end of a turn of the loop: who came in it shares a statement */
+	LIST_HEAD(, lookup) all;
 };
-
-static void submit(struct lookup *lookup);
 
 static void tell(struct asker_list *list, const struct pg_error *error,
     const struct pg_rows *const *rows, size_t count)
@@ -55,8 +56,7 @@ static void on_answer(
 		free(lookup);
 		return;
 	}
-	STAILQ_CONCAT(&lookup->asking, &lookup->waiting);
-	submit(lookup);
+	event_active(lookup->lookups->turn, EV_TIMEOUT, 0);
 }
 
 static void submit(struct lookup *lookup)
@@ -67,7 +67,20 @@ static void submit(struct lookup *lookup)
 		pg_param_text_len(query.params, (const char *)lookup->key, lookup->key_len);
 	else
 		pg_param_bytea(query.params, lookup->key, lookup->key_len);
+	STAILQ_CONCAT(&lookup->asking, &lookup->waiting);
 	pg_submit(lookup->lookups->pg, &query, 1, on_answer, lookup);
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *ctx)
+{
+	struct lookups *lookups = ctx;
+	struct lookup *lookup;
+
+	(void)fd;
+	(void)what;
+	LIST_FOREACH(lookup, &lookups->all, entry)
+	if (STAILQ_EMPTY(&lookup->asking))
+		submit(lookup);
 }
 
 static struct lookup *find(const struct lookups *lookups, const struct pg_statement *statement,
@@ -75,7 +88,7 @@ static struct lookup *find(const struct lookups *lookups, const struct pg_statem
 {
 	struct lookup *lookup;
 
-	LIST_FOREACH(lookup, &lookups->running, entry)
+	LIST_FOREACH(lookup, &lookups->all, entry)
 	if (lookup->statement == statement && lookup->key_len == key_len &&
 	    memcmp(lookup->key, key, key_len) == 0)
 		return lookup;
@@ -91,36 +104,44 @@ void lookups_ask(struct lookups *lookups, const struct pg_statement *statement,
 	CHECK(asker != NULL && key_len <= LOOKUP_KEY_MAX);
 	asker->on_done = on_done;
 	asker->ctx = ctx;
-	if (lookup) {
-		STAILQ_INSERT_TAIL(&lookup->waiting, asker, entry);
-		return;
+	if (!lookup) {
+		lookup = calloc(1, sizeof(*lookup));
+		CHECK(lookup != NULL);
+		lookup->lookups = lookups;
+		lookup->statement = statement;
+		lookup->type = type;
+		memcpy(lookup->key, key, key_len);
+		lookup->key_len = key_len;
+		STAILQ_INIT(&lookup->asking);
+		STAILQ_INIT(&lookup->waiting);
+		LIST_INSERT_HEAD(&lookups->all, lookup, entry);
 	}
-	lookup = calloc(1, sizeof(*lookup));
-	CHECK(lookup != NULL);
-	lookup->lookups = lookups;
-	lookup->statement = statement;
-	lookup->type = type;
-	memcpy(lookup->key, key, key_len);
-	lookup->key_len = key_len;
-	STAILQ_INIT(&lookup->asking);
-	STAILQ_INIT(&lookup->waiting);
-	STAILQ_INSERT_TAIL(&lookup->asking, asker, entry);
-	LIST_INSERT_HEAD(&lookups->running, lookup, entry);
-	submit(lookup);
+	STAILQ_INSERT_TAIL(&lookup->waiting, asker, entry);
+	if (STAILQ_EMPTY(&lookup->asking))
+		event_active(lookups->turn, EV_TIMEOUT, 0);
 }
 
-struct lookups *lookups_new(struct pg *pg)
+struct lookups *lookups_new(struct event_base *base, struct pg *pg)
 {
 	struct lookups *lookups = calloc(1, sizeof(*lookups));
 
 	CHECK(lookups != NULL);
 	lookups->pg = pg;
-	LIST_INIT(&lookups->running);
+	lookups->turn = event_new(base, -1, 0, on_turn, lookups);
+	CHECK(lookups->turn != NULL);
+	LIST_INIT(&lookups->all);
 	return lookups;
+}
+
+void lookups_close(struct lookups *lookups)
+{
+	on_turn(-1, 0, lookups);
+	event_del(lookups->turn);
 }
 
 void lookups_free(struct lookups *lookups)
 {
-	CHECK(LIST_EMPTY(&lookups->running));
+	CHECK(LIST_EMPTY(&lookups->all));
+	event_free(lookups->turn);
 	free(lookups);
 }

@@ -6,7 +6,11 @@
 #include <string.h>
 #include <sys/queue.h>
 
-enum { RUNNING_MAX = 1 }; /* of a worker; the others gather meanwhile */
+enum {
+	RUNNING_MAX = 1, /* of a worker; the others gather meanwhile */
+	RETURN_MS =
+	    2, /* in which those who were just answered come again, on a line at full speed */
+};
 
 struct party {
 	TAILQ_ENTRY(party) entry;
@@ -23,6 +27,8 @@ struct party {
 struct muster {
 	struct event *start; /* at the end of a turn of the loop: who came in it goes together */
 	TAILQ_HEAD(, party) gathering;
+	size_t gathered; /* members of these */
+	size_t awaited; /* so many of them before the next group starts, or RETURN_MS */
 	size_t running;
 	int is_closing;
 };
@@ -44,6 +50,16 @@ static void dismiss(struct party *party, enum err err)
 	free(party);
 }
 
+/* Those who are answered now will come again: two halves that take turns would pay twice for what a
+ * group costs. */
+static void await_return(struct muster *muster, size_t count)
+{
+	const struct timeval delay = {.tv_usec = RETURN_MS * 1000};
+
+	muster->awaited = muster->gathered + count;
+	CHECK(evtimer_add(muster->start, &delay) == 0);
+}
+
 static void on_party_done(enum err err, void *ctx)
 {
 	struct party *party = ctx;
@@ -51,7 +67,7 @@ static void on_party_done(enum err err, void *ctx)
 
 	muster->running--;
 	if (!muster->is_closing)
-		event_active(muster->start, EV_TIMEOUT, 0);
+		await_return(muster, party->count);
 	dismiss(party, err);
 	release(muster);
 }
@@ -63,8 +79,11 @@ static void on_start(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
+	evtimer_del(muster->start);
+	muster->awaited = 0;
 	while (muster->running < RUNNING_MAX && (party = TAILQ_FIRST(&muster->gathering)) != NULL) {
 		TAILQ_REMOVE(&muster->gathering, party, entry);
+		muster->gathered -= party->count;
 		muster->running++;
 		enrol_start(party->members[0].call, party->rows, party->count, ENROL_WITHOUT_CODES,
 		    on_party_done, party);
@@ -107,7 +126,8 @@ void muster_enrol(struct muster *muster, struct call *call, struct enrolment *ro
 	}
 	party->members[party->count] = (struct member){call, on_done, ctx};
 	party->rows[party->count++] = row;
-	event_active(muster->start, EV_TIMEOUT, 0);
+	if (++muster->gathered >= muster->awaited && muster->running < RUNNING_MAX)
+		event_active(muster->start, EV_TIMEOUT, 0);
 }
 
 struct muster *muster_new(struct event_base *base)

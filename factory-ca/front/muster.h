@@ -2,8 +2,9 @@
  * Enrolments that come one by one (EST), gathered into groups: one round through ledger, signer and
  * database, and one fsync each, for all that wait at the same moment.
  *
- * Who comes alone goes at once. While groups of this worker are on their way, those of the same
- * order and station gather in the next. Runs in the front's workers.
+ * Who comes alone goes at once. While a group of this worker is on its way, those of the same order
+ * and station gather in the next; it starts when as many have come as were answered and had come
+ * by then, or two milliseconds later. Runs in the front's workers.
  */
 #ifndef FIRSTRING_FACTORY_CA_FRONT_MUSTER_H
 #define FIRSTRING_FACTORY_CA_FRONT_MUSTER_H

@@ -25,6 +25,7 @@
 #include "common/base/text.h"
 #include "factory-ca/signer/keystore.h"
 #include "factory-ca/signer/sealed.h"
+#include "factory-ca/signer/sign_contexts.h"
 
 static const char magic[] = "firstring key 1\n";
 
@@ -36,7 +37,6 @@ enum {
 	    MAGIC_LEN + 2 + CA_KEY_ID_LEN + SHA256_LEN + 3 + SEALED_SALT_LEN + SEALED_NONCE_LEN + 4,
 	FILE_MAX = 4096,
 	PATH_LEN = 4096,
-	CONTEXTS_MAX = 64,
 	SIGNATURE_MAX = 256,
 };
 
@@ -49,12 +49,6 @@ struct key_header {
 	size_t sealed_len; /* without the tag */
 };
 
-/* Making one costs a fifth of a signature, and more where threads make them at once. */
-struct contexts {
-	EVP_PKEY_CTX *ready[CONTEXTS_MAX];
-	size_t count;
-};
-
 struct keystore_file {
 	struct keystore base;
 	char *folder;
@@ -62,7 +56,7 @@ struct keystore_file {
 	unsigned log2_n;
 	struct buf sealed[CA_KEY_COUNT]; /* files read ahead by keystore_file_prepare() */
 	EVP_PKEY *pairs[CA_KEY_COUNT]; /* of loaded asymmetric keys */
-	struct contexts contexts[CA_KEY_COUNT]; /* ready to sign; under the store's lock */
+	struct sign_contexts contexts[CA_KEY_COUNT]; /* under the store's lock */
 	struct secret symmetric[CA_KEY_COUNT]; /* of loaded symmetric ones */
 };
 
@@ -257,11 +251,8 @@ static enum err make_key(
 
 static void forget(struct keystore_file *store, enum ca_key key)
 {
-	struct contexts *contexts = &store->contexts[key];
-
 	keystore_forget_own(&store->base, key);
-	while (contexts->count > 0)
-		EVP_PKEY_CTX_free(contexts->ready[--contexts->count]);
+	sign_contexts_free(&store->contexts[key]);
 	EVP_PKEY_free(store->pairs[key]);
 	store->pairs[key] = NULL;
 	secret_free(&store->symmetric[key]);
@@ -501,59 +492,29 @@ static size_t digest_of(
 	return digest_len;
 }
 
-/* One that nobody else has, until it is given back; NULL: the library failed. */
-static EVP_PKEY_CTX *take_context(struct keystore_file *store, enum ca_key key)
-{
-	const EVP_MD *md = ca_key_algorithm(key) == CA_ALGORITHM_P384 ? EVP_sha384() : EVP_sha256();
-	struct contexts *contexts = &store->contexts[key];
-	EVP_PKEY_CTX *context = NULL;
-
-	CHECK(pthread_mutex_lock(&store->base.lock) == 0);
-	if (contexts->count > 0)
-		context = contexts->ready[--contexts->count];
-	CHECK(pthread_mutex_unlock(&store->base.lock) == 0);
-	if (context)
-		return context;
-	context = EVP_PKEY_CTX_new(store->pairs[key], NULL);
-	if (context && EVP_PKEY_sign_init(context) == 1 &&
-	    EVP_PKEY_CTX_set_signature_md(context, md) == 1)
-		return context;
-	EVP_PKEY_CTX_free(context);
-	return NULL;
-}
-
-static void give_back_context(struct keystore_file *store, enum ca_key key, EVP_PKEY_CTX *context)
-{
-	struct contexts *contexts = &store->contexts[key];
-
-	CHECK(pthread_mutex_lock(&store->base.lock) == 0);
-	if (contexts->count < CONTEXTS_MAX) {
-		contexts->ready[contexts->count++] = context;
-		context = NULL;
-	}
-	CHECK(pthread_mutex_unlock(&store->base.lock) == 0);
-	EVP_PKEY_CTX_free(context);
-}
-
 static enum err file_sign(
     struct keystore *base, enum ca_key key, const void *bytes, size_t len, struct buf *signature)
 {
 	struct keystore_file *store = file_of(base);
 	uint8_t digest[EVP_MAX_MD_SIZE], made[SIGNATURE_MAX];
-	size_t made_len = sizeof(made);
+	size_t made_len = sizeof(made), digest_len;
 	EVP_PKEY_CTX *context;
 	enum err err = ERR_CRYPTO;
 
 	if (!store->pairs[key])
 		return ERR_UNAVAILABLE;
-	context = take_context(store, key);
-	if (context && EVP_PKEY_sign(context, made, &made_len, digest,
-			   digest_of(key, bytes, len, digest)) == 1) {
+	context = sign_contexts_take(&store->contexts[key], &base->lock, store->pairs[key],
+	    ca_key_algorithm(key) == CA_ALGORITHM_P384 ? EVP_sha384() : EVP_sha256());
+	if (!context) {
+		ERR_clear_error();
+		return ERR_CRYPTO;
+	}
+	digest_len = digest_of(key, bytes, len, digest);
+	if (EVP_PKEY_sign(context, made, &made_len, digest, digest_len) == 1) {
 		buf_put(signature, made, made_len);
 		err = signature->err;
 	}
-	if (context)
-		give_back_context(store, key, context);
+	sign_contexts_give_back(&store->contexts[key], &base->lock, context);
 	ERR_clear_error();
 	return err;
 }

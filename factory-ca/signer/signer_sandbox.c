@@ -1,6 +1,7 @@
 /*
  * The system calls of a running signer. With the file key store nothing that opens, executes,
- * forks, connects or changes who it is: keys and ledger are open before the list is in force. A
+ * forks, connects, starts threads or changes who it is: keys and ledger are open, and the crew is
+ * there, before the list is in force, which binds them all. A
  * PKCS#11 module may also open files and devices (a session that died is opened again), and make
  * connections only where the configuration says that its token is reached so; it still cannot
  * execute, fork or start threads.

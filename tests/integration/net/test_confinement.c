@@ -4,6 +4,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
@@ -107,6 +108,31 @@ static int open_a_socket(void)
 	return 0;
 }
 
+/* A thread that was there before: it waits until the list is in force. */
+static pthread_mutex_t listed = PTHREAD_MUTEX_INITIALIZER;
+
+static void *open_a_socket_then(void *ctx)
+{
+	CHECK(pthread_mutex_lock(&listed) == 0);
+	socket(AF_INET, SOCK_STREAM, 0);
+	return ctx;
+}
+
+static int have_a_thread_open_a_socket(void)
+{
+	pthread_t thread;
+
+	CHECK(pthread_mutex_lock(&listed) == 0);
+	CHECK(pthread_create(&thread, NULL, open_a_socket_then, NULL) == 0);
+	/* Past what the C library does at a thread's begin. */
+	usleep(100000);
+	if (sandbox_allow_only(ONLY_FEW, NULL) != ERR_OK)
+		return 1;
+	CHECK(pthread_mutex_unlock(&listed) == 0);
+	pthread_join(thread, NULL);
+	return 0;
+}
+
 static int misspell(void)
 {
 	static const char *const wrong[] = {"exit_group", "wriet", NULL};
@@ -126,6 +152,7 @@ START_TEST(test_other_system_calls_kill)
 {
 	ck_assert_int_eq(in_child(stay_within), 0);
 	ck_assert_int_eq(in_child(open_a_socket), 1000 + SIGSYS);
+	ck_assert_int_eq(in_child(have_a_thread_open_a_socket), 1000 + SIGSYS);
 	ck_assert_int_eq(in_child(misspell), 0);
 	ck_assert_int_eq(in_child(be_refused_a_socket), 0);
 }
