@@ -110,6 +110,8 @@ MUST_CHECK int request_mac(struct request *request, unsigned index, struct mac *
 MUST_CHECK int request_uuid(struct request *request, unsigned index, struct uuid *uuid);
 /* If-Match: -1 for none or "*", else the version that it names (0 for one that no version has). */
 MUST_CHECK int request_if_match(struct request *request, int *version);
+/* Whether there is one: what it is about must be there then (RFC 9110 section 13.1.1). */
+int request_has_if_match(const struct request *request);
 /* `limit`, and a cursor under the name `cursor` or `after`. */
 MUST_CHECK int request_page(struct request *request, const char *list, struct page *page);
 /*

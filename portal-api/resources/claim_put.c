@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "portal-api/claims/claims.h"
+#include "portal-api/http/etag.h"
 #include "portal-api/http/gather.h"
 #include "portal-api/json/bind.h"
 #include "portal-api/resources/resources.h"
@@ -40,6 +41,7 @@ static const struct bind_field body_fields[] = {
 /* A claim on its way through the database. */
 struct claiming {
 	struct mac mac;
+	int must_be_held, version; /* what If-Match says */
 	struct claim_code code;
 	struct claim_body body; /* borrowed from the document */
 	struct uuid profile_id, claim_id;
@@ -171,6 +173,16 @@ static void prepare_and_take(struct request *request, const struct pg_rows *chec
 
 /* --- It is held already --- */
 
+static void reply_held(struct request *request, const struct pg_rows *rows)
+{
+	const struct claiming *claiming = request->state;
+	if (claiming->version != ETAG_ANY &&
+	    claiming->version != row_int(rows, 0, row_column(rows, "version")))
+		request_fail_outcome(request, "version_mismatch");
+	else
+		claim_reply(request, 200, rows, 0);
+}
+
 /* A password was sent: the same again only if it is that password. */
 static void on_compared(struct request *request, const struct pg_rows *const *results, size_t count)
 {
@@ -192,7 +204,7 @@ static void on_compared(struct request *request, const struct pg_rows *const *re
 	secret_free(&pending);
 	secret_free(&supplied);
 	if (same)
-		claim_reply(request, 200, results[1], 0);
+		reply_held(request, results[1]);
 	else
 		request_fail_outcome(request, "claim_differs");
 }
@@ -204,7 +216,7 @@ static void on_same(struct request *request, const struct pg_rows *const *result
 		request_fail(request, PROBLEM_VERSION_MISMATCH,
 		    "The claim was released in this very moment: ask again.");
 	else
-		claim_reply(request, 200, results[0], 0);
+		reply_held(request, results[0]);
 }
 
 static void answer_same(struct request *request)
@@ -228,7 +240,10 @@ static void on_checked(struct request *request, const struct pg_rows *rows, size
 {
 	const struct claiming *claiming = request->state;
 	const char *outcome = row_text(rows, row, row_column(rows, "outcome"));
-	if (strcmp(outcome, "possible") == 0)
+	if (strcmp(outcome, "possible") == 0 && claiming->must_be_held)
+		request_fail(request, PROBLEM_VERSION_MISMATCH,
+		    "If-Match asks for a claim that is there, and you do not hold this phone yet.");
+	else if (strcmp(outcome, "possible") == 0)
 		prepare_and_take(request, rows, row);
 	else if (strcmp(outcome, "same") == 0)
 		answer_same(request);
@@ -280,7 +295,9 @@ void claim_put(struct request *request)
 	CHECK(claiming);
 	request->state = claiming;
 	request->state_free = claiming_free;
-	if (request_mac(request, 0, &claiming->mac) || read_body(request, claiming))
+	claiming->must_be_held = request_has_if_match(request);
+	if (request_mac(request, 0, &claiming->mac) ||
+	    request_if_match(request, &claiming->version) || read_body(request, claiming))
 		return;
 	request_gather(request, &CHECKING);
 }

@@ -80,6 +80,19 @@ class Claims(Case):
         rows = self.portal.admin.ok("GET", f"/v1/admin/audit?object_kind=claim&object_id={self.audit_name(mac)}")
         self.assertEqual([row["action"] for row in rows["audit"]], ["claim.compare", "claim.compare", "claim.create"])
 
+    def test_a_claim_under_a_condition_is_one_that_is_there(self):
+        mac, body = self.shipped(), {"profile_id": self.profile, "admin_password": "Correct7HorseBattery"}
+        put = lambda tag, **more: self.itsp.request("PUT", f"/v1/claims/{mac}", {**body, **more}, headers={"If-Match": tag})  # noqa: E731
+        for tag in ("*", '"1"'):
+            self.assertProblem(put(tag), 412, "version_mismatch")
+        self.assertProblem(self.itsp.request("GET", f"/v1/claims/{mac}"), 404, "not_found")
+        self.itsp.ok("PUT", f"/v1/claims/{mac}", body, status=(201,))
+        self.assertEqual([put(tag).status for tag in ("*", '"1"', '"2"', 'W/"1"')], [200, 200, 412, 412])
+        # What would be refused anyway is refused as it would be (RFC 9110 section 13.2.1).
+        self.assertProblem(put('"2"', admin_password="Another7HorseBattery"), 409, "claim_differs")
+        answer = self.itsp.request("PUT", "/v1/claims/0015650FFFFE", {"profile_id": self.profile}, headers={"If-Match": "*"})
+        self.assertProblem(answer, 403, "possession_not_proven")
+
     def test_ones_own_claim_with_another_profile_differs(self):
         mac = self.claimed()
         other = self.portal.profile(self.itsp)
