@@ -19,10 +19,12 @@
 -- -> serial_number text
 -- -> admin_user text
 -- -> password_alphabet text
+-- -> password_length integer: as the profile says; null: the portal's
 -- rows: one per input row, in order
 -- plan: index lookups by row, of one generic plan; as many for an unknown MAC as for a known one
-select outcome, retry_after_s, provisioning_url, fallback_urls, delivery, model, format, serial_number, admin_user,
-  password_alphabet
+select c.outcome, c.retry_after_s, c.provisioning_url, c.fallback_urls, c.delivery, c.model, c.format, c.serial_number,
+  c.admin_user, c.password_alphabet, p.password_length
 from firstring.claims_check_each($1::macaddr[], $2::text[], $3::uuid[], $4::integer, $5::text[], $6::text[],
-  $7::text[]::inet[], $8::text[])
-order by ordinal;
+  $7::text[]::inet[], $8::text[]) c
+left join firstring.provisioning_profile p on p.id = ($3::uuid[])[c.ordinal]
+order by c.ordinal;
