@@ -169,10 +169,19 @@ static void run_threads(struct line_run *run, void (*work)(struct line_run *run)
 
 static int verify_all(struct line_run *run)
 {
+	size_t not_done;
+
 	run_threads(run, line_verify_run);
+	not_done = run->phones.listed - run->verified - run->unverified - run->unverifiable;
 	line_say("verified as %zu phones at %s, %zu not", run->verified,
 	    run->job->config->redirector, run->unverified);
-	return run->unverified ? EX_PROTOCOL : EX_OK;
+	if (run->unverifiable)
+		line_say(
+		    "%zu were not tried: their key is not here (a CSR, or key.pem was removed)",
+		    run->unverifiable);
+	if (not_done)
+		line_say("%zu were not tried: they were refused", not_done);
+	return run->unverified || !run->verified ? EX_PROTOCOL : EX_OK;
 }
 
 static int tell_end(struct line_run *run)

@@ -25,6 +25,7 @@ struct line_run {
 	pthread_mutex_t lock; /* what is below, and journal and phones' states while threads run */
 	size_t next; /* of phones.items */
 	size_t before, done, refused, verified, unverified;
+	size_t unverifiable; /* done, and the key is not here */
 	size_t without_key; /* done, and no key here to make a PKCS#12 of */
 	int64_t last_answer_ms; /* when the factory was last heard of */
 	int is_away;

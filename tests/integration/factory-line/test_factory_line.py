@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """factory-line, the station's client, on a real factory: every phone gets one key, one certificate and
 one label, whatever happens in between, and the engineer is told what to do."""
+import contextlib
 import csv
 import os
 import pty
 import random
 import resource
 import signal
+import socket
+import ssl
 import stat
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -348,6 +352,70 @@ class Finished(Case):
         write(password, "another\n")
         self.assertEqual(self.again(*more)[0], 0)
         run("openssl", "pkcs12", "-in", f"{self.out}/{self.macs[0]}/phone.p12", "-nodes", "-passin", "pass:another")
+
+
+class Verify(Case):
+
+    @contextlib.contextmanager
+    def server(self, status, asks):
+        """Where phones are sent: answers all with that status; asks for a phone's certificate, or not."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(line.path("server.pem"), line.path("server.key"))
+        if asks:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(line.path("published/chain.pem"))
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        def serve():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
+                    if tls.recv(4096):
+                        tls.sendall(f"HTTP/1.1 {status} Text\r\nContent-Length: 2\r\n\r\nx\n".encode())
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield "--verify", "--redirector", f"https://localhost:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+            thread.join(30)
+
+    def test_what_a_server_must_do_to_verify_a_phone(self):
+        macs = line.macs(3)
+        order = line.order(macs)
+        for status, asks, wanted, text in ((404, True, 0, "verified as 3 phones"), (200, True, 0, "verified as 3 phones"),
+                                           (200, False, 76, "this server asks for no phone's certificate"),
+                                           (404, False, 76, "this server asks for no phone's certificate"),
+                                           (301, True, 76, "the redirector answered 301"),
+                                           (403, True, 76, "the redirector answered 403")):
+            with self.server(status, asks) as more:
+                result, said = factory_line(order, self.out, *span(macs), *more)
+            self.assertEqual(result, wanted, said)
+            self.assertIn(text, said)
+            self.assertEqual(said.count("not verified: "), 3 if wanted else 0, said)
+
+    def test_phones_that_cannot_be_verified(self):
+        macs = line.macs(3)
+        order = line.order(macs)
+        with self.server(404, True) as more:
+            self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+            # Nobody but the factory knows of a revoked one: the redirector answers it like all others.
+            line.factory_ca("revoke", "--mac", macs[0], "--reason", "scrapped")
+            os.unlink(f"{self.out}/{macs[1]}/key.pem")
+            status, said = factory_line(order, self.out, *span(macs), *more)
+            self.assertEqual(status, 65, said)
+            self.assertIn("verified as 1 phones", said)
+            self.assertIn("1 were not tried: their key is not here", said)
+            self.assertIn("1 were not tried: they were refused", said)
+            os.unlink(f"{self.out}/{macs[2]}/key.pem")
+            status, said = factory_line(order, self.out, "--first-mac", macs[1], "--count", "2", *more)
+            self.assertEqual(status, 76, said)
+            self.assertIn("verified as 0 phones", said)
+            self.assertIn("2 were not tried: their key is not here", said)
 
 
 class Faults(Case):
