@@ -192,13 +192,16 @@ static int tell_end(struct line_run *run)
 		line_say("stopped: the same command goes on from here");
 		return EX_TEMPFAIL;
 	}
+	if (run->not_reworked)
+		line_say("%zu phones keep the key that they have: %s/refused.csv tells why",
+		    run->not_reworked, run->job->folder);
 	if (run->refused) {
 		line_say("%zu phones were refused: %s/refused.csv lists them; the same command "
 			 "asks again",
 		    run->refused, run->job->folder);
 		return EX_DATAERR;
 	}
-	return EX_OK;
+	return run->not_reworked ? EX_DATAERR : EX_OK;
 }
 
 /* Earlier versions wrote a journal without serial numbers: then it is the certificate's on disk. */
@@ -282,6 +285,10 @@ static int work(struct line_run *run)
 	if (run->before)
 		line_say("going on: %zu of %zu phones are done", run->before, run->phones.listed);
 	run->started_ms = run->last_answer_ms = clock_monotonic_ms();
+	if (run->job->rework) {
+		line_rework_begin(run);
+		run_threads(run, line_rework_run);
+	}
 	/* New ones first: a run that is stopped again and again still comes to an end. */
 	run_threads(run, line_chunks_run);
 	run_threads(run, line_refresh_run);

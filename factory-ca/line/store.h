@@ -7,6 +7,8 @@
  *                      chain.pem         issuing CA, then root
  *                      fullchain.pem     what the phone presents: its own, then the issuing CA
  *                      phone.p12         on request
+ *         001565AABBCC.rework/           a new key until it has its certificate (rework.c)
+ *         001565AABBCC.before-1/         what was there before
  */
 #ifndef FIRSTRING_FACTORY_CA_LINE_STORE_H
 #define FIRSTRING_FACTORY_CA_LINE_STORE_H
@@ -60,6 +62,13 @@ MUST_CHECK enum err store_certificate(const struct store *store, const struct li
  * that is on disk. ERR_NOT_FOUND: no key is; ERR_SIGNATURE: it is another certificate's; ERR_IO. */
 MUST_CHECK enum err store_complete_pkcs12(const struct store *store, const struct line_phone *phone,
     X509 *certificate, char why[STORE_WHY_LEN]);
+/* Whether the key in the phone's folder is that of the certificate. */
+int store_has_key_of(const struct store *store, const struct line_phone *phone, X509 *certificate);
+/* The folder of the rework, durable, takes the place of the phone's, which is kept. ERR_IO. */
+MUST_CHECK enum err rework_finish(
+    const struct store *store, struct line_phone *phone, char why[STORE_WHY_LEN]);
+/* Removes the folder of a rework whose key has no certificate. */
+void rework_drop(const struct store *store, struct line_phone *phone);
 /* The phone's certificate on disk, to be freed; NULL: none that can be read. */
 X509 *store_read_certificate(const struct store *store, const struct line_phone *phone);
 /* The device's serial number in a certificate's subject; "" when it has none of ours. */
@@ -67,7 +76,7 @@ void store_serial_number_of(X509 *certificate, char serial_number[CSR_SERIAL_NUM
 /* Makes durable all that was written. ERR_IO with errno. */
 MUST_CHECK enum err store_sync(const struct store *store);
 
-/* Path of a file in the phone's folder, relative to the output folder. */
+/* Path of a file in the phone's folder, or in that of its rework, relative to the output folder. */
 enum { STORE_NAME_LEN = 64 };
 void store_name(const struct line_phone *phone, const char *file, char name[STORE_NAME_LEN]);
 

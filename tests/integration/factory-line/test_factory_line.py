@@ -354,6 +354,111 @@ class Finished(Case):
         run("openssl", "pkcs12", "-in", f"{self.out}/{self.macs[0]}/phone.p12", "-nodes", "-passin", "pass:another")
 
 
+class Rework(Case):
+    """A phone that has a certificate gets a new key: where an operator allowed it, and nowhere else."""
+
+    def setUp(self):
+        super().setUp()
+        self.macs = line.macs(3)
+        self.order = line.order(self.macs)
+        status, said = factory_line(self.order, self.out, *span(self.macs))
+        self.assertEqual(status, 0, said)
+        self.before = self.labels()
+
+    def again(self, *more):
+        return factory_line(self.order, self.out, *span(self.macs), *more)
+
+    def grant(self, mac):
+        line.factory_ca("rekey", "--mac", mac, "--reason", "board replaced")
+
+    def live(self, mac):
+        return line.psql(f"select upper(encode(serial, 'hex')) from firstring.certificate where mac = '{mac}' and status = 'live'")
+
+    def check(self, mac, folder=None):
+        """The folder's files fit each other and what is live."""
+        folder = folder or f"{self.out}/{mac}"
+        self.assertEqual(public_key(folder, "key.pem"), public_key(folder, "certificate.pem"))
+        shown = run("openssl", "x509", "-noout", "-serial", "-in", f"{folder}/certificate.pem").stdout.decode()
+        self.assertEqual(shown.strip(), f"serial={self.live(mac)}")
+        self.assertEqual([row["certificate_serial"] for row in self.labels() if row["mac"] == mac], [self.live(mac)])
+
+    def folders(self):
+        return sorted(name for name in os.listdir(self.out) if os.path.isdir(f"{self.out}/{name}"))
+
+    def test_a_grant_and_none(self):
+        kept = {name: read(self.out, self.macs[0], name) for name in os.listdir(f"{self.out}/{self.macs[0]}")}
+        self.grant(self.macs[0])
+        # Without the word nothing is made anew.
+        self.assertEqual(self.again()[0], 0)
+        self.assertEqual(read(self.out, self.macs[0], "key.pem"), kept["key.pem"])
+        status, said = self.again("--rework")
+        self.assertEqual(status, 65, said)
+        for mac in self.macs[1:]:
+            self.assertIn(f"{mac} ({mac}): no new key: mac_has_other_key", said)
+        self.assertIn("2 phones keep the key that they have", said)
+        self.assertEqual(self.folders(), [self.macs[0], f"{self.macs[0]}.before-1", *self.macs[1:]])
+        self.assertEqual({name: read(self.out, f"{self.macs[0]}.before-1", name) for name in kept}, kept)
+        self.assertEqual([row["mac"] for row in self.labels()], self.macs)
+        for mac in self.macs:
+            self.check(mac)
+        self.assertEqual(self.labels()[1:], self.before[1:])
+        self.assertEqual([row["certificate_serial"] == self.before[0]["certificate_serial"] for row in self.labels()[:1]], [False])
+        with open(os.path.join(self.out, "refused.csv"), newline="") as file:
+            self.assertEqual([row["mac"] for row in csv.DictReader(file)], self.macs[1:])
+        # And again, for the second time, one phone alone; the journal knows.
+        self.grant(self.macs[0])
+        status, said = factory_line(self.order, self.out, *span(self.macs[:1]), "--rework", "--key-type", "rsa2048")
+        self.assertEqual(status, 0, said)
+        self.assertIn("1 of 1 (100 %)", said)
+        self.check(self.macs[0])
+        self.assertIn(f"{self.macs[0]}.before-2", self.folders())
+        status, said = self.again()
+        self.assertEqual(status, 0, said)
+        self.check(self.macs[0])
+
+    def test_a_revoked_phone_and_a_lost_key(self):
+        line.factory_ca("revoke", "--mac", self.macs[0], "--reason", "keyCompromise")
+        os.unlink(f"{self.out}/{self.macs[1]}/key.pem")
+        journal = read(self.out, "journal").decode().splitlines()
+        write(f"{self.out}/journal", "".join(f"{text}\n" for text in journal if not text.startswith(f"done {self.macs[1]}")))
+        self.assertEqual(self.again()[0], 65)
+        for mac in self.macs[:2]:
+            self.grant(mac)
+        status, said = factory_line(self.order, self.out, *span(self.macs[:2]), "--rework")
+        self.assertEqual(status, 0, said)
+        for mac in self.macs:
+            self.check(mac)
+
+    def test_keys_that_the_signer_makes(self):
+        self.grant(self.macs[0])
+        status, said = factory_line(self.order, self.out, *span(self.macs[:1]), "--rework", "--server-keys")
+        self.assertEqual(status, 0, said)
+        self.check(self.macs[0])
+
+    def test_stopped_at_any_step(self):
+        """What a kill leaves: before, between and after the two renames, and nothing told to the journal."""
+        mac = self.macs[0]
+        old, new, before = f"{self.out}/{mac}", f"{self.out}/{mac}.rework", f"{self.out}/{mac}.before-"
+        for n, more in enumerate(([], ["--rework"], [], ["--rework"], [], ["--rework"]), 1):
+            journal = read(self.out, "journal").decode()
+            self.grant(mac)
+            self.assertEqual(factory_line(self.order, self.out, *span([mac]), "--rework")[0], 0)
+            key = read(old, "key.pem")
+            write(f"{self.out}/journal", journal)
+            if n <= 4:
+                os.rename(old, new)
+            if n <= 2:
+                os.rename(f"{before}{n}", old)
+                os.unlink(f"{new}/fullchain.pem")
+            status, said = factory_line(self.order, self.out, *span([mac]), *more)
+            self.assertEqual(status, 0, said)
+            self.assertEqual(read(old, "key.pem"), key)
+            self.check(mac)
+            self.assertIn(self.live(mac), read(self.out, "journal").decode())
+            self.assertNotIn(f"{mac}.rework", self.folders())
+            self.assertIn(f"{mac}.before-{n}", self.folders())
+
+
 class Verify(Case):
 
     @contextlib.contextmanager
