@@ -1,5 +1,6 @@
 /*
- * A new key in place of one that has a certificate: a board was replaced, a key was lost. It is
+ * A new key in place of one that has a certificate, or may have: a board was replaced, a key was
+ * lost, a run before made keys of another type. It is
  * made, sent and certified in a folder beside the phone's (MAC.rework), which takes the phone's
  * place when all in it is durable; what was there is kept (MAC.before-1). A power cut at any moment
  * leaves the one, the other, or both, and what the factory has as live tells which one counts.
@@ -13,6 +14,7 @@
 
 #include "common/base/text.h"
 #include "factory-ca/line/run_state.h"
+#include "factory-ca/line/say.h"
 
 enum { SERIAL_LEN = 16 };
 
@@ -40,15 +42,40 @@ static int is_finished(const struct line_run *run, const struct line_phone *phon
 	return is_other;
 }
 
-void line_rework_begin(struct line_run *run)
+/* A run before made a key of another type, and stopped. If it has a certificate, it stays: the
+ * factory takes no second one without a grant. */
+static int has_key_of_other_type(const struct line_run *run, const struct line_phone *phone)
 {
-	size_t i;
+	const struct line_config *config = run->job->config;
+	enum key_type type;
+
+	if (phone->state == PHONE_DONE || phone->csr_path ||
+	    store_key_type(&run->store, phone, &type))
+		return 0;
+	/* A key that the signer made is of the type that was asked for when it made it. */
+	return config->server_keys ? !line_run_takes_key(run, type)
+				   : type != (enum key_type)config->key_type;
+}
+
+size_t line_rework_begin(struct line_run *run)
+{
+	size_t i, other_type = 0, marked = 0;
 
 	for (i = 0; i < run->phones.listed; i++) {
 		struct line_phone *phone = &run->phones.items[i];
+		int is_other = has_key_of_other_type(run, phone);
 
-		phone->is_rework = phone->state != PHONE_NEW && !is_finished(run, phone);
+		phone->is_rework = is_other || (run->job->rework && phone->state != PHONE_NEW &&
+						   !is_finished(run, phone));
+		other_type += is_other != 0;
+		marked += phone->is_rework != 0;
 	}
+	if (other_type)
+		line_say(
+		    "%zu phones have a key of another type from a run before: new ones are made, "
+		    "the old ones are kept (MAC.before-1)",
+		    other_type);
+	return marked;
 }
 
 enum err rework_finish(const struct store *store, struct line_phone *phone, char why[STORE_WHY_LEN])

@@ -96,7 +96,7 @@ void line_refuse(
 
 int line_run_takes_key(const struct line_run *run, enum key_type type)
 {
-	return store_takes_key(&run->store, type);
+	return run->key_types == 0 || run->key_types & 1u << type;
 }
 
 /* --- threads -------------------------------------------------------------------------------- */
@@ -285,10 +285,8 @@ static int work(struct line_run *run)
 	if (run->before)
 		line_say("going on: %zu of %zu phones are done", run->before, run->phones.listed);
 	run->started_ms = run->last_answer_ms = clock_monotonic_ms();
-	if (run->job->rework) {
-		line_rework_begin(run);
+	if (line_rework_begin(run) > 0)
 		run_threads(run, line_rework_run);
-	}
 	/* New ones first: a run that is stopped again and again still comes to an end. */
 	run_threads(run, line_chunks_run);
 	run_threads(run, line_refresh_run);

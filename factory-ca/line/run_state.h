@@ -12,6 +12,7 @@
 struct line_run {
 	const struct line_job *job;
 	char model[65];
+	uint32_t key_types; /* that the order takes, as a set; 0: not told */
 	struct line_phones phones;
 	struct store store;
 	struct journal journal;
@@ -59,8 +60,8 @@ int line_check_order(struct line_run *run);
 /* Whether the order takes keys of that type, as far as it was told. */
 int line_run_takes_key(const struct line_run *run, enum key_type type);
 
-/* Marks the listed phones that are to get a new key. */
-void line_rework_begin(struct line_run *run);
+/* Marks the listed phones that are to get a new key; returns how many. */
+size_t line_rework_begin(struct line_run *run);
 
 /* Writes labels and the list of refused phones: an exit status, told. */
 int line_write_results(const struct line_run *run);

@@ -165,11 +165,6 @@ enum err store_put_key(const struct store *store, const struct line_phone *phone
 	return err;
 }
 
-int store_takes_key(const struct store *store, enum key_type type)
-{
-	return store->key_types == 0 || store->key_types & 1u << type;
-}
-
 static enum key_type type_of(const EVP_PKEY *key)
 {
 	int bits = EVP_PKEY_get_bits(key);
@@ -196,11 +191,6 @@ enum err store_find_key(const struct store *store, const struct line_phone *phon
 		return fail(ERR_DENIED, why, name,
 		    is_there ? "damaged, and a certificate may have been issued for it"
 			     : "gone, and a certificate may have been issued for it");
-	/* The terms of an order never change: it has no certificate. */
-	if (found && !store_takes_key(store, type_of(found))) {
-		EVP_PKEY_free(found);
-		found = NULL;
-	}
 	if (!found)
 		return ERR_NOT_FOUND;
 	*key = found;
@@ -366,6 +356,19 @@ int store_has_key_of(const struct store *store, const struct line_phone *phone, 
 	EVP_PKEY_free(key);
 	ERR_clear_error();
 	return is_its;
+}
+
+enum err store_key_type(
+    const struct store *store, const struct line_phone *phone, enum key_type *type)
+{
+	int is_there;
+	EVP_PKEY *key = read_key(store, phone, &is_there);
+
+	if (!key)
+		return ERR_NOT_FOUND;
+	*type = type_of(key);
+	EVP_PKEY_free(key);
+	return ERR_OK;
 }
 
 X509 *store_read_certificate(const struct store *store, const struct line_phone *phone)

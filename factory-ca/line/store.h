@@ -26,7 +26,6 @@ enum { STORE_WHY_LEN = 512 };
 struct store {
 	int fd; /* of the output folder */
 	STACK_OF(X509) * chain; /* issuing CAs, then the root; set once it is known */
-	uint32_t key_types; /* that the order takes, as a set; 0: not known */
 	const struct secret *pkcs12_password; /* NULL: no PKCS#12 */
 };
 
@@ -34,17 +33,14 @@ struct store {
 MUST_CHECK enum err store_open(const char *folder, struct store *store, char why[STORE_WHY_LEN]);
 void store_close(struct store *store);
 
-/* Whether the order takes keys of that type, as far as is known. */
-int store_takes_key(const struct store *store, enum key_type type);
 /*
  * The phone's key: the one in its folder, or a new one. A damaged one is ERR_DENIED where the phone
- * is PHONE_PREPARED, and is otherwise made again. So is one of a type that the order does not
- * take: it cannot have a certificate. ERR_IO with errno: the disk.
+ * is PHONE_PREPARED, and is otherwise made again. ERR_IO with errno: the disk.
  */
 MUST_CHECK enum err store_key(const struct store *store, const struct line_phone *phone,
     enum key_type type, EVP_PKEY **key, char why[STORE_WHY_LEN]);
 
-/* The key in the phone's folder; ERR_NOT_FOUND: none, or one that is to be made again as above. */
+/* The key in the phone's folder; ERR_NOT_FOUND: none, or a damaged one that was never used. */
 MUST_CHECK enum err store_find_key(const struct store *store, const struct line_phone *phone,
     EVP_PKEY **key, char why[STORE_WHY_LEN]);
 /* Puts a key there that was made elsewhere. ERR_IO with errno. */
@@ -64,6 +60,10 @@ MUST_CHECK enum err store_complete_pkcs12(const struct store *store, const struc
     X509 *certificate, char why[STORE_WHY_LEN]);
 /* Whether the key in the phone's folder is that of the certificate. */
 int store_has_key_of(const struct store *store, const struct line_phone *phone, X509 *certificate);
+/* Of the key in the phone's folder; KEY_TYPE_COUNT: none of ours. ERR_NOT_FOUND: none that can be
+ * read. */
+MUST_CHECK enum err store_key_type(
+    const struct store *store, const struct line_phone *phone, enum key_type *type);
 /* The folder of the rework, durable, takes the place of the phone's, which is kept. ERR_IO. */
 MUST_CHECK enum err rework_finish(
     const struct store *store, struct line_phone *phone, char why[STORE_WHY_LEN]);

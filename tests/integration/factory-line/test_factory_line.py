@@ -429,11 +429,39 @@ class Rework(Case):
         for mac in self.macs:
             self.check(mac)
 
-    def test_keys_that_the_signer_makes(self):
+    def test_another_key_that_the_signer_makes(self):
         self.grant(self.macs[0])
         status, said = factory_line(self.order, self.out, *span(self.macs[:1]), "--rework", "--server-keys")
         self.assertEqual(status, 0, said)
         self.check(self.macs[0])
+
+    def test_a_key_of_another_type_that_was_made_before(self):
+        macs = line.macs(3)
+        order, out = line.order(macs), self.out + "-2"
+        for mac in macs[:2]:
+            os.makedirs(f"{out}/{mac}", mode=0o700)
+            run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", f"{out}/{mac}/key.pem")
+        # Sent, and cut off before it was certified; and made, and not even sent.
+        write(f"{out}/journal", f"factory-line journal 1 {order}\nprepared {macs[0]}\n")
+        kept = read(out, macs[0], "key.pem")
+        status, said = factory_line(order, out, *span(macs), "--key-type", "rsa2048")
+        self.assertEqual(status, 0, said)
+        self.assertIn("2 phones have a key of another type", said)
+        for mac in macs:
+            text = run("openssl", "pkey", "-noout", "-text", "-in", f"{out}/{mac}/key.pem").stdout
+            self.assertIn(b"2048 bit", text)
+            self.assertEqual(public_key(f"{out}/{mac}", "key.pem"), public_key(f"{out}/{mac}", "certificate.pem"))
+        self.assertEqual(read(out, f"{macs[0]}.before-1", "key.pem"), kept)
+        # One that was certified stays, and that is told.
+        journal = read(out, "journal").decode().splitlines()
+        write(f"{out}/journal", "".join(f"{text}\n" for text in journal if not text.startswith(f"done {macs[1]}")))
+        kept = read(out, macs[1], "key.pem")
+        status, said = factory_line(order, out, *span(macs), "--key-type", "p256")
+        self.assertEqual(status, 65, said)
+        self.assertIn(f"{macs[1]} ({macs[1]}): no new key: mac_has_other_key", said)
+        self.assertEqual(read(out, macs[1], "key.pem"), kept)
+        self.assertIn("3 of 3 (100 %)", said)
+        self.assertEqual(read(out, "labels.zpl").count(b"^XA"), 3)
 
     def test_stopped_at_any_step(self):
         """What a kill leaves: before, between and after the two renames, and nothing told to the journal."""
