@@ -17,27 +17,26 @@ static const struct command {
 	const char *name;
 	command_run_fn *run;
 	const char *help;
-	int has_help; /* "--help" behind its name is its own */
 } commands[] = {
-    {"init", command_init, "make root, issuing and line-access CA: the key ceremony", 1},
+    {"init", command_init, "make root, issuing and line-access CA: the key ceremony"},
     {"ca", command_ca,
-	"request | sign | import | crl | renew | retire: issuing CAs, and a root kept offline", 1},
-    {"publish", command_publish, "put chain and CRLs into published_dir and the database", 0},
-    {"operator", command_operator, "add NAME [--out DIR] | remove NAME: who signs orders", 0},
-    {"station", command_station, "add NAME [--out DIR] | revoke NAME: stations of the line", 0},
-    {"key", command_key, "list | split | unlock | lock: the keys, and custodians who open them", 1},
+	"request | sign | import | crl | renew | retire: issuing CAs, and a root kept offline"},
+    {"publish", command_publish, "put chain and CRLs into published_dir and the database"},
+    {"operator", command_operator, "add NAME [--out DIR] | remove NAME: who signs orders"},
+    {"station", command_station, "add NAME [--out DIR] | revoke NAME: stations of the line"},
+    {"key", command_key, "list | split | unlock | lock: the keys, and custodians who open them"},
     {"order", command_order,
-	"open | extend | close | sign | show | report: production orders, signed by operators", 1},
-    {"rekey", command_rekey, "grant a phone one certificate for another key", 1},
-    {"revoke", command_revoke, "revoke a phone's certificate, with a reason", 1},
-    {"crl", command_crl, "publish the CRL with all that is revoked now", 1},
+	"open | extend | close | sign | show | report: production orders, signed by operators"},
+    {"rekey", command_rekey, "grant a phone one certificate for another key"},
+    {"revoke", command_revoke, "revoke a phone's certificate, with a reason"},
+    {"crl", command_crl, "publish the CRL with all that is revoked now"},
     {"code", command_code,
-	"the claim codes of phones, for labels to be printed again, or new ones (--rotate)", 1},
-    {"audit", command_audit, "verify: is the audit log whole, and what was done to it if not", 1},
-    {"ledger", command_ledger, "show | restore: the signer's ledger, and putting it back", 1},
-    {"signer", command_signer, "run the process that holds the keys", 0},
-    {"front", command_front, "run the network side: stations and operators connect here", 1},
-    {"serve", command_serve, "run signer and front together, for a trial", 1},
+	"the claim codes of phones, for labels to be printed again, or new ones (--rotate)"},
+    {"audit", command_audit, "verify: is the audit log whole, and what was done to it if not"},
+    {"ledger", command_ledger, "show | restore: the signer's ledger, and putting it back"},
+    {"signer", command_signer, "run the process that holds the keys"},
+    {"front", command_front, "run the network side: stations and operators connect here"},
+    {"serve", command_serve, "run signer and front together, for a trial"},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -63,13 +62,6 @@ static const struct command *find_command(const char *name)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
 	return NULL;
-}
-
-static int has_own_help(const char *name)
-{
-	const struct command *command = find_command(name);
-
-	return command && command->has_help;
 }
 
 /* --operator-cert and --operator-key, which other daemons do not have: how many words they took. */
@@ -116,7 +108,8 @@ static int read_options(int argc, char **argv, struct conf_options *options,
 			*command = at++;
 			continue;
 		}
-		if (*command && strcmp(argv[at], "--help") == 0 && has_own_help(argv[*command]))
+		/* Every command has a help of its own. */
+		if (*command && strcmp(argv[at], "--help") == 0 && find_command(argv[*command]))
 			break;
 		taken = take_operator_option(context, argv + at, argc - at);
 		if (!taken)
@@ -137,7 +130,7 @@ static int run_command(const struct command *command, struct command_context *co
 	struct conf_error error = {""};
 	int status = EX_OK;
 
-	if (command && command->has_help && argc > 1 && strcmp(argv[argc - 1], "--help") == 0) {
+	if (command && argc > 1 && strcmp(argv[argc - 1], "--help") == 0) {
 		/* Help needs no configuration. */
 		context->config = &config;
 		return command->run(context, argc, argv);

@@ -23,7 +23,7 @@ struct portal_config {
 	int64_t database_deadline_ms, database_queue;
 	int64_t workers;
 	char *user;
-	int64_t wrong_codes_per_hour, password_length;
+	int64_t wrong_codes_per_hour, password_length, open_jobs;
 	int webhooks_enabled, webhook_allow_loopback;
 	char *webhook_authorities;
 	int64_t webhooks_per_itsp, webhook_retry_ms, webhook_give_up_ms, webhook_timeout_ms;

@@ -40,6 +40,7 @@ struct operation {
 	enum operation_body body;
 	size_t body_max; /* bytes */
 	unsigned flags;
+	int heeds_if_match; /* what it changes has a version; elsewhere If-Match is refused */
 	const char *query; /* names of the query parameters, between spaces; NULL: none */
 	void (*handle)(struct request *request);
 	/*

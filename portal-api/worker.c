@@ -36,10 +36,12 @@ static void on_request(struct exchange *exchange, void *ctx)
 }
 
 /* What the HTTP server refuses by itself is a problem document like any other. */
-static void on_error(int status, const char *reason, struct server_answer *answer, void *ctx)
+static void on_error(int status, const char *reason, const struct http1_head *head,
+    struct server_answer *answer, void *ctx)
 {
 	static struct buf document;
 	struct problem problem = {0};
+	(void)head;
 	(void)ctx;
 	problem_set(&problem, problem_of_status(status), "The request was refused: %s.", reason);
 	buf_clear(&document);

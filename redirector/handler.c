@@ -464,9 +464,10 @@ static void on_request(struct exchange *exchange, void *ctx)
 }
 
 /* What the server itself answers is not kept by anybody either. */
-static void on_error(int status, const char *reason, struct server_answer *answer, void *ctx)
+static void on_error(int status, const char *reason, const struct http1_head *head,
+    struct server_answer *answer, void *ctx)
 {
-	(void)status, (void)reason, (void)ctx;
+	(void)status, (void)reason, (void)head, (void)ctx;
 	reply_add_common_fields(answer);
 }
 

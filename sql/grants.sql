@@ -79,7 +79,7 @@ grant execute on function order_insert, order_get, orders_open, order_close, ope
   station_by_fingerprint, certificates_existing, certificates_store, device_get,
   certificate_revoke, pki_object_put, security_events_insert, audit_append, audit_chain,
   audit_head_put, order_extend, rekey_grant_insert, phone_get, operators_by_name, order_report,
-  order_tally_add, line_certificates, claim_code_rotate to firstring_factory;
+  order_tally_add, line_certificates, claim_code_rotate, stations_unknown to firstring_factory;
 
 -- redirector: functions only, no table.
 grant execute on function device_lookup, events_insert, security_events_insert,
@@ -94,8 +94,9 @@ grant execute on function current_itsp, token_authenticate, token_create, token_
   claim_job_rows_done, claim_job_finish, audit_append, transfer_check, transfer_request,
   transfer_answer, transfer_withdraw, transfers_of_tenant, claim_timeline, webhook_create,
   webhook_update, webhook_delete, webhook_rotate, webhook_replay, webhook_test, token_rotate,
-  profile_dependents,
-  claims_release, claims_check, claims_take, claim_job_rows_take, claim_job_rows_prepare, claim_job_claim
+  profile_dependents, claim_compare,
+  claims_release, shipments_of_tenant, claims_check, claims_take, claim_job_rows_take, claim_job_rows_prepare,
+  claim_job_claim, claim_job_cancel, claim_job_give_back, security_events_of_tenant, claims_of_tenant
   to firstring_portal;
 grant select on claim_document, itsp, itsp_domain, provisioning_profile to firstring_portal;
 grant select (id, itsp_id, name, scopes, created_at, expires_at, revoked_at, last_used_at,
@@ -106,9 +107,9 @@ grant select (id, mac, itsp_id, profile_id, state, claimed_at, released_at, cont
   to firstring_portal;
 grant select (mac, serial_number, model) on device to firstring_portal;
 grant select (name, format, admin_user, password_alphabet) on device_model to firstring_portal;
-grant select (id, itsp_id, state, dry_run, atomic, total, prepared, done, failed, detail, created_at,
-  finished_at) on claim_job to firstring_portal;
-grant select (job_id, line, mac, status, code, detail) on claim_job_row to firstring_portal;
+grant select (id, itsp_id, state, dry_run, atomic, total, prepared, done, failed, detail, rows_kept,
+  cancelled_at, created_at, finished_at) on claim_job to firstring_portal;
+grant select (job_id, line, mac, status, code, detail, profile) on claim_job_row to firstring_portal;
 grant select (id, itsp_id, url, kinds, state, created_at, failing_since, next_attempt_at, version)
   on webhook to firstring_portal;
 grant select on webhook_attempt to firstring_portal;
@@ -148,12 +149,13 @@ create policy tenant_reads on portal_user for select to firstring_portal
 
 -- portal-api, the manufacturer's pool.
 grant execute on function admin_token_create, admin_token_revoke, itsp_create, itsp_patch,
-  itsp_domain_add, itsp_domain_remove, itsp_domain_dependents, model_create, shipment_create, devices_import,
+  itsp_domain_add, itsp_domain_remove, itsp_domain_dependents, model_create, model_update, shipment_create,
+  shipments_of_all, shipment_withdraw, device_claim_code_renew, device_credentials_renew, devices_import,
   device_document, idempotency_begin, idempotency_effect, idempotency_finish,
   idempotency_forget, idempotency_sweep, device_event_partitions, stage_tokens_sweep,
   passwords_purge, audit_append, transfer_decide, transfers_advance, transfers_of_all,
   device_history, admin_token_rotate,
-  sealed_elsewhere, sealed_replace to firstring_admin;
+  sealed_elsewhere, sealed_replace, claim_jobs_sweep, audit_state to firstring_admin;
 grant select on itsp, itsp_domain, device_model, production_order_count, security_event,
   audit_log to firstring_admin;
 grant select (id, kind, itsp_id, name, scopes, created_at, expires_at, revoked_at, last_used_at,
@@ -164,12 +166,14 @@ grant select (id, reference, model, certificate_profile, key_types, first_mac, q
   to firstring_admin;
 grant select (name, fingerprint, state, not_after, created_at, revoked_at) on station
   to firstring_admin;
+grant select (mac, serial_number) on device to firstring_admin;
 grant execute on function session_end, own_account, own_credentials, own_second_factor_propose,
   own_second_factor_confirm, own_password_change, admin_user_create, admin_user_patch,
   admin_user_remove, admin_user_link_create, people_sweep to firstring_admin;
 create policy admin_reads on portal_user for select to firstring_admin using (true);
 create policy admin_reads on itsp for select to firstring_admin using (true);
 create policy admin_reads on itsp_domain for select to firstring_admin using (true);
+create policy admin_reads on device for select to firstring_admin using (true);
 create policy admin_reads on device_model for select to firstring_admin using (true);
 create policy admin_reads on production_order for select to firstring_admin using (true);
 create policy admin_reads on production_order_count for select to firstring_admin using (true);

@@ -29,7 +29,7 @@ OBJECTS += $(call objects,$(INTEGRATION_SOURCES))
 .SECONDARY: $(call objects,$(INTEGRATION_SOURCES))
 
 INTEGRATION_TOOLS := $(BUILD)/bin/csrs $(BUILD)/bin/sealed \
-	$(addprefix $(BUILD)/tests/lib/,flaky_token.so die_at.so fail_at.so) $(INTEGRATION_PROGRAMS)
+	$(addprefix $(BUILD)/tests/lib/,flaky_token.so die_at.so fail_at.so interrupted.so) $(INTEGRATION_PROGRAMS)
 
 .PHONY: integration
 integration: all $(INTEGRATION_TOOLS)  ## one daemon or layer at a time, with its real neighbours
@@ -55,6 +55,12 @@ $(BUILD)/tests/lib/flaky_token.so: tests/lib/flaky_token.c
 
 # Kills its process at a system call that a test names.
 $(BUILD)/tests/lib/die_at.so: tests/lib/die_at.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
+
+# Takes a signal that breaks off what waits.
+$(BUILD)/tests/lib/interrupted.so: tests/lib/interrupted.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
@@ -88,6 +94,14 @@ HOSTILE_TESTS := $(wildcard tests/hostile/test_*.py)
 .PHONY: hostile
 hostile: all $(BENCH_PROGRAMS)  ## bad input and faults, on the real daemons
 	@BUILD=$(BUILD) tests/lib/run-tests hostile $(HOSTILE_TESTS)
+
+# One after the other: what they measure is memory, and who dies when.
+SOAK_TESTS := tests/integration/factory-ca-front/test_kill_points.py tests/integration/portal-api/test_jobs.py \
+	tests/hostile/test_soak.py
+.PHONY: soak
+soak: all $(INTEGRATION_TOOLS) $(BENCH_PROGRAMS)  ## kill points, endurance and large jobs at the sizes of a release: a quarter of an hour
+	@BUILD=$(BUILD) JOBS=1 LIMIT_S=7200 FIRSTRING_FAULT_STEPS=12 FIRSTRING_FAULT_POINTS=100 FIRSTRING_FAULT_ISSUANCES=2000 \
+	  HOSTILE_REQUESTS=200000 HOSTILE_FAILURES=50000 HOSTILE_RESETS=10000 ATOMIC_ROWS=100000 tests/lib/run-tests soak $(SOAK_TESTS)
 
 CHECKLIST_TESTS := tests/checklist/test_checklist.py
 .PHONY: checklist

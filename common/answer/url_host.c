@@ -125,6 +125,21 @@ static int is_this_host(const char *host, size_t len, const char *last, size_t l
 	       (len == 21 && strncasecmp(host, "localhost.localdomain", 21) == 0);
 }
 
+int url_host_is_special_use(const char *host, size_t len)
+{
+	static const char *const names[] = {
+	    "alt", "arpa", "internal", "invalid", "local", "localhost", "onion", "test"};
+	const char *dot = memrchr(host, '.', len);
+	const char *last = dot != NULL ? dot + 1 : host;
+	size_t last_len = len - (size_t)(last - host);
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strlen(names[i]) == last_len && strncasecmp(last, names[i], last_len) == 0)
+			return 1;
+	}
+	return 0;
+}
+
 enum url_problem url_host_check(const char *host, size_t len)
 {
 	if (len == 0)

@@ -21,4 +21,11 @@ enum { URL_HOST_MAX = 253 };
  */
 MUST_CHECK enum url_problem url_host_check(const char *host, size_t len);
 
+/*
+ * 1 for a name that the public DNS never resolves to a host of its own: special-use names (RFC
+ * 6761 and its registry) and ICANN's `internal`. Names under `example` are for documentation and
+ * trials, and pass. It knows no public suffixes: co.uk is a name like others.
+ */
+int url_host_is_special_use(const char *host, size_t len);
+
 #endif

@@ -75,7 +75,8 @@ void exchange_answer_error(struct connection *connection, int status, const char
 		    {"Retry-After", strlen("Retry-After")}, {retry_after, strlen(retry_after)}};
 	}
 	if (config->handler->on_error != NULL)
-		config->handler->on_error(status, reason, &answer, config->ctx);
+		config->handler->on_error(status, reason,
+		    exchange->head_seen ? &exchange->reader.head : NULL, &answer, config->ctx);
 	exchange->close = 1;
 	exchange->chunked = 0;
 	write_answer(exchange, &answer);

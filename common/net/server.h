@@ -94,8 +94,10 @@ struct server_handler {
 	 * that OpenSSL does not make. Whoever is not let in gets no HTTP. */
 	enum server_verdict (*on_handshake)(const struct server_peer *peer, void *ctx);
 	/* Optional: the document of an error that the server itself answers (400, 408, 413, ...).
-	 * Default: an empty body. Must not keep pointers. */
-	void (*on_error)(int status, const char *reason, struct server_answer *answer, void *ctx);
+	 * `head` is the request's, NULL where none was read whole. Default: an empty body. Must not
+	 * keep pointers. */
+	void (*on_error)(int status, const char *reason, const struct http1_head *head,
+	    struct server_answer *answer, void *ctx);
 	/* Optional: told of each connection that ended as `refusal`. The server logs it already
 	 * (rate-limited). */
 	void (*on_refusal)(enum server_refusal refusal, const char *detail,

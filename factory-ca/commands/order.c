@@ -29,8 +29,11 @@ static const char USAGE_OPEN[] =
     "--operator-key before \"order\". The identical order again is fine (exit 0); a reference "
     "that\n"
     "names another order, or a range that overlaps with one not closed, exits 65.\n"
+    "Stations must be on record: add them first.\n"
     "Profiles: device-1; device-1-compat, without otherNames; device-1-encrypt, for models whose\n"
-    "answers are encrypted to the phone: its key may be used for that, too.\n"
+    "answers are encrypted to the phone: its key may be used for that, too. None given: the one "
+    "that\n"
+    "the model needs.\n"
     "--out writes the signed statement to FILE, for a second operator: see order sign.\n";
 static const char USAGE_EXTEND[] =
     "usage: factory-ca [options] order extend --reference R [--quantity N] [--closes T|none]\n"
@@ -69,8 +72,27 @@ static void print_order(const json_t *order)
 	    front_api_text(order, "first_mac"), front_api_text(order, "model"));
 }
 
-/* The key types of an order are those of its model. */
-static int take_key_types(const struct front_api *api, struct statement_order *order)
+/* Of a model whose answers are encrypted to the phone the certificates must allow that, and of
+ * another they need not. */
+static int take_profile(
+    const json_t *model, const struct order_options *options, struct statement_order *order)
+{
+	int encrypts = json_is_true(json_object_get(model, "encrypt_answers"));
+
+	if (!options->has_profile)
+		order->profile = encrypts ? CERTIFICATE_DEVICE_1_ENCRYPT : CERTIFICATE_DEVICE_1;
+	if (encrypts == (order->profile == CERTIFICATE_DEVICE_1_ENCRYPT))
+		return EX_OK;
+	command_say("--profile %s: answers to phones of model %s are %sencrypted to their "
+		    "certificates, which need profile %s; leave --profile out",
+	    certificate_profile_name(order->profile), order->model, encrypts ? "" : "not ",
+	    encrypts ? "device-1-encrypt" : "device-1 or device-1-compat");
+	return EX_DATAERR;
+}
+
+/* The key types of an order are those of its model; so is the profile, where none is given. */
+static int take_model(
+    const struct front_api *api, const struct order_options *options, struct statement_order *order)
 {
 	char path[PATH_MAX_LEN];
 	json_t *model = NULL, *name;
@@ -93,12 +115,14 @@ static int take_key_types(const struct front_api *api, struct statement_order *o
 		if (text && key_type_parse(text, strlen(text), &type) == ERR_OK)
 			order->key_types |= 1u << type;
 	}
-	json_decref(model);
 	if (order->key_types == 0) {
 		command_say("model %s allows no key type", order->model);
-		return EX_DATAERR;
+		status = EX_DATAERR;
+	} else {
+		status = take_profile(model, options, order);
 	}
-	return EX_OK;
+	json_decref(model);
+	return status;
 }
 
 /* What the order has already stands for what was not given. */
@@ -135,7 +159,7 @@ static int run_statement(
 	int status = EX_OK;
 
 	if (verb == ORDER_OPEN)
-		status = take_key_types(api, &statement.order);
+		status = take_model(api, options, &statement.order);
 	else if (verb == ORDER_EXTEND)
 		status = fill_extension(api, options, &statement.order);
 	if (status == EX_OK)

@@ -103,6 +103,7 @@ static enum err take_quantity(struct parser *parser, const char *value)
 
 static enum err take_profile(struct parser *parser, const char *value)
 {
+	parser->options->has_profile = 1;
 	if (certificate_profile_parse(value, strlen(value), &parser->options->order.profile))
 		return refuse(parser, ERR_SYNTAX,
 		    "--profile %.80s: device-1, device-1-compat (without otherNames), or "

@@ -33,6 +33,7 @@ struct order_options {
 	/* Key types are the model's and stay empty here. Times that are not given are "none", so
 	 * that the same words always make the same statement. */
 	struct statement_order order;
+	int has_profile; /* --profile was given; else it is the model's, too */
 	int has_closes; /* --closes was given, perhaps as "none" */
 	int has_mac; /* --mac */
 	struct mac mac;

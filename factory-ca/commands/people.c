@@ -220,15 +220,50 @@ static int add_person(const struct factory_config *config, struct person *person
 	return command_status(err);
 }
 
+static const char *const usages[] = {
+    [PERSON_OPERATOR] =
+	"usage: factory-ca operator add NAME [--out DIR]\n"
+	"       factory-ca [options] operator remove NAME [--out FILE] [--url URL] [--server-ca "
+	"FILE]\n\n"
+	"add     make a key and a certificate for an operator, in DIR/NAME.key and DIR/NAME.pem "
+	"(the\n"
+	"        folder at hand without --out), and put the certificate on record. NAME is 1 to "
+	"64\n"
+	"        letters, digits, '.', '_' and '-', and not \"any\". Carry the key to its owner: "
+	"it "
+	"is\n"
+	"        kept nowhere else. Who has an operator already gets one more certificate\n"
+	"remove  another operator signs that he is none any more: needs --operator-cert and\n"
+	"        --operator-key before \"operator\". --out writes the signed statement to FILE, "
+	"for "
+	"a\n"
+	"        second operator: see order sign\n",
+    [PERSON_STATION] =
+	"usage: factory-ca station add NAME [--out DIR]\n"
+	"       factory-ca station revoke NAME\n\n"
+	"add     make a key and a certificate for a station of the line, in DIR/NAME.key and\n"
+	"        DIR/NAME.pem (the folder at hand without --out), and put the certificate on "
+	"record.\n"
+	"        NAME is 1 to 64 letters, digits, '.', '_' and '-', and not \"any\"; orders name\n"
+	"        stations by it. A name that is there gets one more certificate\n"
+	"revoke  all certificates of that name: the front refuses them from now on\n",
+};
+
 static int usage(enum person_kind kind)
 {
-	command_say("usage: factory-ca %s add NAME [--out DIR]%s; NAME is 1 to %d letters, digits, "
-		    "'.', '_' and '-', and not \"any\"",
-	    kind_names[kind],
-	    kind == PERSON_STATION ? " | revoke NAME"
-				   : " | remove NAME [--out FILE] [--url URL] [--server-ca FILE]",
-	    STATEMENT_NAME_MAX);
+	fputs(usages[kind], stderr);
 	return EX_USAGE;
+}
+
+static int tell_help(enum person_kind kind)
+{
+	fputs(usages[kind], stdout);
+	return EX_OK;
+}
+
+static int asks_for_help(int argc, char **argv)
+{
+	return argc > 1 && strcmp(argv[argc - 1], "--help") == 0;
 }
 
 static int name_is_valid(const char *name)
@@ -297,9 +332,8 @@ static int remove_operator(const struct command_context *context, int argc, char
 	json_t *person = NULL;
 	int status;
 
-	if (order_options_parse(ORDER_REMOVE, argc, argv, &options, why) || options.help) {
-		if (!options.help)
-			command_say("operator remove: %s", why);
+	if (order_options_parse(ORDER_REMOVE, argc, argv, &options, why)) {
+		command_say("operator remove: %s", why);
 		return usage(PERSON_OPERATOR);
 	}
 	api.url = options.url;
@@ -317,6 +351,8 @@ static int remove_operator(const struct command_context *context, int argc, char
 
 int command_operator(const struct command_context *context, int argc, char **argv)
 {
+	if (asks_for_help(argc, argv))
+		return tell_help(PERSON_OPERATOR);
 	if (argc > 2 && strcmp(argv[1], "remove") == 0 && name_is_valid(argv[2]))
 		return remove_operator(context, argc - 2, argv + 2);
 	if (argc < 2 || strcmp(argv[1], "add") != 0)
@@ -347,6 +383,8 @@ static int revoke_station(const struct factory_config *config, const char *name)
 
 int command_station(const struct command_context *context, int argc, char **argv)
 {
+	if (asks_for_help(argc, argv))
+		return tell_help(PERSON_STATION);
 	if (argc == 3 && strcmp(argv[1], "revoke") == 0 && name_is_valid(argv[2]))
 		return revoke_station(context->config, argv[2]);
 	if (argc < 2 || strcmp(argv[1], "add") != 0)

@@ -253,6 +253,14 @@ static enum err put_objects(const struct factory_config *config, const struct ob
 	return err;
 }
 
+static const char USAGE[] =
+    "usage: factory-ca [--config FILE] publish\n\n"
+    "Puts the chain and the CRLs that are in pki.state_dir into pki.published_dir and the "
+    "database, from\n"
+    "which the portal's status worker serves them: after init, and after ca import, renew and "
+    "retire.\n"
+    "Again is fine.\n";
+
 int command_publish(const struct command_context *context, int argc, char **argv)
 {
 	struct objects objects = {0};
@@ -260,6 +268,10 @@ int command_publish(const struct command_context *context, int argc, char **argv
 	int status;
 	enum err err;
 
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(USAGE, stdout);
+		return EX_OK;
+	}
 	if (argc > 1) {
 		command_say("publish: %s: publish takes nothing", argv[1]);
 		return EX_USAGE;

@@ -63,8 +63,7 @@ static void look_inside(struct enrolment *enrolment)
 	enum err err = csr_parse(enrolment->csr.bytes, enrolment->csr.len, &csr, why);
 
 	if (err != ERR_OK) {
-		enrolment_refuse(enrolment,
-		    err == ERR_WEAK_KEY ? ENROLMENT_WEAK_KEY : ENROLMENT_BAD_CSR, "csr: %s", why);
+		enrolment_refuse_csr(enrolment, err, why);
 		return;
 	}
 	if (!mac_equal(&csr.mac, &enrolment->mac)) {
@@ -73,6 +72,7 @@ static void look_inside(struct enrolment *enrolment)
 		    "csr: its CN is %s, another phone than the row's", mac);
 		return;
 	}
+	enrolment->key_type = csr.key_type;
 	memcpy(enrolment->spki_sha256, csr.spki_sha256, sizeof(csr.spki_sha256));
 }
 
@@ -80,6 +80,7 @@ static void read_csr(const json_t *value, struct enrolment *enrolment)
 {
 	enum err err;
 
+	enrolment->key_type = KEY_TYPE_COUNT;
 	enrolment->csr.max = ENROLMENT_CSR_MAX;
 	err = armor_read_csr(json_string_value(value), json_string_length(value), &enrolment->csr);
 	if (err == ERR_TOO_LONG)

@@ -122,11 +122,28 @@ static const char *title_of(int status)
 	}
 }
 
+static const char EST_REASON_TYPE[] = "text/plain; charset=utf-8";
+static const char PROBLEM_TYPE[] = "application/problem+json";
+
+static int is_below_est(const struct http1_head *head)
+{
+	static const char root[] = "/.well-known/est/";
+
+	return head && head->path.len >= sizeof(root) - 1 &&
+	       memcmp(head->path.text, root, sizeof(root) - 1) == 0;
+}
+
+/* Who asks in EST's words is answered so, where there is nothing, too. */
+static int speaks_est(const struct call *call)
+{
+	return call->target ? call->target->is_est : is_below_est(exchange_head(call->exchange));
+}
+
 /* RFC 9457, or EST's short text (RFC 7030 section 4.2.3). */
 static void write_reason(
     const struct call *call, int status, const char *code, const char *detail, struct buf *body)
 {
-	if (call->target && call->target->is_est) {
+	if (speaks_est(call)) {
 		buf_printf(body, "%s: %s\n", code, detail);
 		return;
 	}
@@ -154,8 +171,7 @@ static void refuse_with(struct call *call, int status, const char *code, const c
 	    log_str("caller", call->caller.name), log_int("status", status),
 	    log_str("reason", code), log_str("detail", detail));
 	write_reason(call, status, code, detail, &body);
-	answer.content_type = call->target && call->target->is_est ? "text/plain; charset=utf-8"
-								   : "application/problem+json";
+	answer.content_type = speaks_est(call) ? EST_REASON_TYPE : PROBLEM_TYPE;
 	answer.body = body.bytes;
 	answer.body_len = body.len;
 	/* A body that nobody will read is not worth waiting for. */
@@ -302,6 +318,10 @@ static void refuse_route(struct call *call, enum router_result result)
 	if (result == ROUTER_METHOD)
 		refuse_with(call, 405, "method_not_allowed", "this path does not know this method",
 		    "Allow", call->match.allow);
+	else if (speaks_est(call))
+		call_refuse(call, 404, "no_such_path",
+		    "there is nothing at this path; set the client's EST label to the order's "
+		    "reference: /.well-known/est/REFERENCE/simpleenroll");
 	else
 		call_refuse(call, 404, "no_such_path", "there is nothing at this path");
 }
@@ -329,16 +349,22 @@ static void on_request(struct exchange *exchange, void *ctx)
 }
 
 /* What the server itself answers: a head that is no HTTP, a body that is too large, a deadline. */
-static void on_error(int status, const char *reason, struct server_answer *answer, void *ctx)
+static void on_error(int status, const char *reason, const struct http1_head *head,
+    struct server_answer *answer, void *ctx)
 {
 	static char body[256];
-	int len = snprintf(body, sizeof(body),
-	    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\"}\n",
-	    title_of(status), status, reason);
+	int is_est = is_below_est(head), len;
 
 	(void)ctx;
+	if (is_est)
+		len = snprintf(body, sizeof(body), "%s: %s\n", reason, title_of(status));
+	else
+		len = snprintf(body, sizeof(body),
+		    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\"}"
+		    "\n",
+		    title_of(status), status, reason);
 	metrics_add(FRONT_ANSWERS, front_metric_status_label(status), 1);
-	answer->content_type = "application/problem+json";
+	answer->content_type = is_est ? EST_REASON_TYPE : PROBLEM_TYPE;
 	answer->body = body;
 	answer->body_len = (size_t)len;
 }

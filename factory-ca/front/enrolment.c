@@ -48,6 +48,25 @@ void enrolment_refuse(
 	va_end(arguments);
 }
 
+void enrolment_refuse_csr(struct enrolment *enrolment, enum err err, const char *why)
+{
+	enrolment->has_odd_key = err == ERR_RANGE;
+	enrolment_refuse(enrolment,
+	    err == ERR_WEAK_KEY || err == ERR_RANGE ? ENROLMENT_WEAK_KEY : ENROLMENT_BAD_CSR,
+	    "csr: %s", why);
+}
+
+int enrolment_is_suspicious(const struct enrolment *enrolment, uint32_t order_key_types)
+{
+	int is_other_type =
+	    enrolment->key_type < KEY_TYPE_COUNT && !(order_key_types & 1u << enrolment->key_type);
+
+	if (enrolment->status != ENROLMENT_ERROR)
+		return 0;
+	return enrolment->code == ENROLMENT_KEY_REUSED ||
+	       (enrolment->code == ENROLMENT_WEAK_KEY && !enrolment->has_odd_key && !is_other_type);
+}
+
 void enrolment_free(struct enrolment *enrolment)
 {
 	buf_free(&enrolment->csr);

@@ -50,13 +50,16 @@ struct enrolment {
 		      1]; /* what stood there, where it is no MAC; "" else */
 	char serial_number[CSR_SERIAL_NUMBER_MAX + 1];
 	int server_key; /* the signer makes the key; there is no CSR then */
-	unsigned
-	    key_type; /* of a server key: enum key_type, or KEY_TYPE_COUNT: the order's first */
+	/* enum key_type. Of a server key KEY_TYPE_COUNT is the order's first, of a CSR none that is
+	 * taken. */
+	unsigned key_type;
 	struct buf csr; /* DER */
 	uint8_t spki_sha256[SHA256_LEN];
 
 	enum enrolment_status status;
 	enum enrolment_code code;
+	int has_odd_key; /* refused for its kind or size alone: no weak key, though the code says so
+			  */
 	char detail[ENROLMENT_DETAIL_MAX];
 	uint8_t serial[SIGNER_SERIAL_LEN];
 	struct buf certificate; /* DER */
@@ -74,6 +77,11 @@ const char *enrolment_code_name(enum enrolment_code code);
 /* Makes it an error with a sentence for the engineer at the line. */
 void enrolment_refuse(struct enrolment *enrolment, enum enrolment_code code, const char *format,
     ...) __attribute__((format(printf, 3, 4)));
+/* Refuses what csr_parse() did not take: its error, and a sentence. */
+void enrolment_refuse_csr(struct enrolment *enrolment, enum err err, const char *why);
+/* 1 when somebody should look at who sent it: a weak key, or one that two phones have; not a good
+ * key of a kind that the order does not take. */
+int enrolment_is_suspicious(const struct enrolment *enrolment, uint32_t order_key_types);
 /* Wipes and frees what it holds; the struct itself is the caller's. */
 void enrolment_free(struct enrolment *enrolment);
 

@@ -62,14 +62,16 @@ void est_read_enroll(const char *body, size_t len, struct enrolment *enrolment)
 	struct csr csr;
 	enum err err;
 
+	enrolment->key_type = KEY_TYPE_COUNT;
 	if (!take_body(body, len, enrolment))
 		return;
 	err = csr_parse(enrolment->csr.bytes, enrolment->csr.len, &csr, why);
-	if (err != ERR_OK)
-		enrolment_refuse(enrolment,
-		    err == ERR_WEAK_KEY ? ENROLMENT_WEAK_KEY : ENROLMENT_BAD_CSR, "%s", why);
-	else if (take_subject(enrolment, &csr))
+	if (err != ERR_OK) {
+		enrolment_refuse_csr(enrolment, err, why);
+	} else if (take_subject(enrolment, &csr)) {
+		enrolment->key_type = csr.key_type;
 		memcpy(enrolment->spki_sha256, csr.spki_sha256, sizeof(csr.spki_sha256));
+	}
 }
 
 void est_read_keygen(

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,6 +17,7 @@
 #include "common/db/row.h"
 #include "factory-ca/crl_files.h"
 #include "factory-ca/front/metrics.h"
+#include "factory-ca/signer/x509_write.h"
 #include "queries_factory-ca.h"
 
 enum { EVERY_S = 60 * 60, RETRY_S = 30, DAY_S = 24 * 60 * 60 };
@@ -26,7 +28,8 @@ static const char *const kind_names[EXPIRY_KIND_COUNT] = {[EXPIRY_STATION] = "st
     [EXPIRY_ISSUING_CA] = "issuing CA",
     [EXPIRY_LINE_ACCESS_CA] = "line-access CA",
     [EXPIRY_ROOT_CRL] = "root CRL",
-    [EXPIRY_ISSUING_CRL] = "issuing CRL"};
+    [EXPIRY_ISSUING_CRL] = "issuing CRL",
+    [EXPIRY_OCSP] = "OCSP responder"};
 
 /* What to do about it, in the order of the kinds. */
 static const char *const advice[EXPIRY_KIND_COUNT] = {
@@ -36,7 +39,8 @@ static const char *const advice[EXPIRY_KIND_COUNT] = {
     [EXPIRY_ISSUING_CA] = "factory-ca ca renew",
     [EXPIRY_LINE_ACCESS_CA] = "make a new line-access CA",
     [EXPIRY_ROOT_CRL] = "factory-ca ca crl at the root, ca import --crl and publish here",
-    [EXPIRY_ISSUING_CRL] = "it should be renewed by itself every day: is the signer unlocked?"};
+    [EXPIRY_ISSUING_CRL] = "it should be renewed by itself every day: is the signer unlocked?",
+    [EXPIRY_OCSP] = "it should be renewed by itself: has the signer pki.ocsp_public_key?"};
 
 struct expiry_watch {
 	struct pg *pg;
@@ -44,6 +48,7 @@ struct expiry_watch {
 	struct event *timer;
 	int64_t now_unix_s;
 	int64_t earliest[EXPIRY_KIND_COUNT]; /* 0: there is none */
+	int is_retired[GENERATION_MAX + 1]; /* issuing CAs, whose responders may end */
 };
 
 static void note(
@@ -88,7 +93,8 @@ static void note_file(struct expiry_watch *watch, enum expiry_kind kind, const c
 	X509_free(certificate);
 }
 
-static void note_crl(struct expiry_watch *watch, enum expiry_kind kind, const char *path)
+/* Returns when it ends; 0: that is not known. */
+static int64_t note_crl(struct expiry_watch *watch, enum expiry_kind kind, const char *path)
 {
 	struct crl_info info = {0};
 	struct buf der = {0};
@@ -99,6 +105,7 @@ static void note_crl(struct expiry_watch *watch, enum expiry_kind kind, const ch
 		LOG_WARN(
 		    "expiry_not_known", log_str("what", kind_names[kind]), log_str("name", path));
 	buf_free(&der);
+	return info.next_update_unix_s;
 }
 
 static void look_at_files(struct expiry_watch *watch)
@@ -115,8 +122,10 @@ static void look_at_files(struct expiry_watch *watch)
 	note_crl(watch, EXPIRY_ROOT_CRL, path);
 	for (g = GENERATION_FIRST; g <= GENERATION_MAX; g++) {
 		factory_crl_path(watch->config, g, path);
+		/* A CA that is retired left a last CRL, which never ends. */
 		if (g == GENERATION_FIRST || access(path, F_OK) == 0)
-			note_crl(watch, EXPIRY_ISSUING_CRL, path);
+			watch->is_retired[g] =
+			    note_crl(watch, EXPIRY_ISSUING_CRL, path) == X509_NO_END;
 	}
 }
 
@@ -128,26 +137,47 @@ static void publish(const struct expiry_watch *watch)
 		metrics_set(FRONT_EXPIRES, i, watch->earliest[i]);
 }
 
+static void note_der(struct expiry_watch *watch, enum expiry_kind kind, const char *name,
+    const struct pg_rows *rows, size_t row, int column)
+{
+	struct buf der = {0};
+	const unsigned char *next;
+	X509 *certificate;
+
+	row_bytes(rows, row, column, &der);
+	next = der.bytes;
+	certificate = d2i_X509(NULL, &next, (long)der.len);
+	note_certificate(watch, kind, name, certificate);
+	X509_free(certificate);
+	buf_free(&der);
+}
+
 static void look_at_rows(struct expiry_watch *watch, const struct pg_rows *rows)
 {
 	int kind = row_column(rows, "kind"), name = row_column(rows, "name"),
 	    content = row_column(rows, "certificate");
 	size_t i;
 
-	for (i = 0; i < row_count(rows); i++) {
-		struct buf der = {0};
-		const unsigned char *next;
-		X509 *certificate;
-
-		row_bytes(rows, i, content, &der);
-		next = der.bytes;
-		certificate = d2i_X509(NULL, &next, (long)der.len);
-		note_certificate(watch,
+	for (i = 0; i < row_count(rows); i++)
+		note_der(watch,
 		    strcmp(row_text(rows, i, kind), "station") == 0 ? EXPIRY_STATION
 								    : EXPIRY_OPERATOR,
-		    row_text(rows, i, name), certificate);
-		X509_free(certificate);
-		buf_free(&der);
+		    row_text(rows, i, name), rows, i, content);
+}
+
+static void look_at_responders(struct expiry_watch *watch, const struct pg_rows *rows)
+{
+	char name[32];
+	unsigned g;
+	size_t i;
+
+	for (i = 0; i < row_count(rows); i++) {
+		for (g = GENERATION_FIRST; g < GENERATION_MAX; g++)
+			if (generation_shard(g) == row_int(rows, i, row_column(rows, "shard")))
+				break;
+		snprintf(name, sizeof(name), "of generation %u", g);
+		if (!watch->is_retired[g])
+			note_der(watch, EXPIRY_OCSP, name, rows, i, row_column(rows, "content"));
 	}
 }
 
@@ -158,13 +188,17 @@ static void on_rows(
 	const struct timeval retry = {.tv_sec = RETRY_S};
 	struct expiry_watch *watch = ctx;
 
-	if (!error && count == 1) {
+	(void)count;
+	if (!error) {
 		look_at_rows(watch, rows[0]);
-	} else if (error) {
+		if (*watch->config->ocsp_public_key)
+			look_at_responders(watch, rows[1]);
+	} else {
 		/* What the files say is told again with the next look. */
 		CHECK(evtimer_add(watch->timer, &retry) == 0);
 		if (log_gate_open(&gate))
-			LOG_WARN("expiry_not_known", log_str("what", "stations and operators"),
+			LOG_WARN("expiry_not_known",
+			    log_str("what", "stations, operators and responders"),
 			    log_str("detail", error->message));
 	}
 	publish(watch);
@@ -174,16 +208,18 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	struct expiry_watch *watch = ctx;
 	const struct timeval again = {.tv_sec = EVERY_S};
-	const struct pg_call query = {
-	    .statement = &query_line_certificates, .params = pg_params_new()};
+	const struct pg_call queries[2] = {
+	    {.statement = &query_line_certificates, .params = pg_params_new()},
+	    {.statement = &query_ocsp_certificates, .params = pg_params_new()}};
 
 	(void)fd;
 	(void)what;
 	CHECK(evtimer_add(watch->timer, &again) == 0);
 	watch->now_unix_s = clock_unix_s();
 	memset(watch->earliest, 0, sizeof(watch->earliest));
+	memset(watch->is_retired, 0, sizeof(watch->is_retired));
 	look_at_files(watch);
-	pg_submit(watch->pg, &query, 1, on_rows, watch);
+	pg_submit(watch->pg, queries, 2, on_rows, watch);
 }
 
 struct expiry_watch *expiry_watch_new(

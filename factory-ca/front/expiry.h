@@ -1,6 +1,6 @@
 /*
- * Warns before something ends: certificates of stations, operators, server and CAs, and the two
- * CRLs. Once at the start and every hour: a line in the log for each that ends within
+ * Warns before something ends: certificates of stations, operators, server, CAs and OCSP responder,
+ * and the two CRLs. Once at the start and every hour: a line in the log for each that ends within
  * front.expiry_warning, and a metric for the earliest of each kind. Runs in the publisher; reads
  * files of published_dir and the database, and changes nothing.
  */
@@ -21,6 +21,7 @@ enum expiry_kind {
 	EXPIRY_LINE_ACCESS_CA,
 	EXPIRY_ROOT_CRL,
 	EXPIRY_ISSUING_CRL,
+	EXPIRY_OCSP,
 	EXPIRY_KIND_COUNT,
 };
 

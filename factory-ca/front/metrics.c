@@ -34,7 +34,7 @@ _Static_assert(sizeof(HEAD_LABELS) / sizeof(HEAD_LABELS[0]) == AUDIT_HEAD_OUTCOM
     "a label for each outcome, for no answer, and for a head that could not be kept");
 
 static const char *const EXPIRY_LABELS[] = {"station", "operator", "server", "issuing_ca",
-    "line_access_ca", "root_crl", "issuing_crl", NULL};
+    "line_access_ca", "root_crl", "issuing_crl", "ocsp_responder", NULL};
 _Static_assert(sizeof(EXPIRY_LABELS) / sizeof(EXPIRY_LABELS[0]) == EXPIRY_KIND_COUNT + 1,
     "a label for each kind");
 

@@ -64,7 +64,8 @@ static void on_model(
 	buf_put_str(&body, "],");
 	json_put_string(
 	    &body, "authentication", row_text(rows[0], 0, row_column(rows[0], "authentication")));
-	buf_put_str(&body, "}\n");
+	buf_printf(&body, ",\"encrypt_answers\":%s}\n",
+	    row_bool(rows[0], 0, row_column(rows[0], "encrypt_answers")) ? "true" : "false");
 	call_answer_json(call, 200, &body);
 	buf_free(&body);
 }

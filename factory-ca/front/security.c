@@ -7,12 +7,6 @@
 #include "factory-ca/front/json_text.h"
 #include "queries_factory-ca.h"
 
-static int is_suspicious(const struct enrolment *row)
-{
-	return row->status == ENROLMENT_ERROR &&
-	       (row->code == ENROLMENT_KEY_REUSED || row->code == ENROLMENT_WEAK_KEY);
-}
-
 static void on_noted(
     const struct pg_error *error, const struct pg_rows *const *rows, size_t count, void *ctx)
 {
@@ -95,18 +89,19 @@ static void put_column(struct pg_params *params, enum column column, const struc
 void security_note(const struct call *call, const struct enrolment *rows, size_t count)
 {
 	struct pg_call query = {.statement = &query_factory_security_events_insert};
+	uint32_t key_types = call->order.terms.key_types;
 	size_t i, suspicious = 0;
 	unsigned column;
 
 	for (i = 0; i < count; i++)
-		suspicious += (size_t)is_suspicious(&rows[i]);
+		suspicious += (size_t)enrolment_is_suspicious(&rows[i], key_types);
 	if (suspicious == 0)
 		return;
 	query.params = pg_params_new();
 	for (column = 0; column < COLUMN_COUNT; column++) {
 		pg_param_array_begin(query.params, COLUMN_TYPES[column]);
 		for (i = 0; i < count; i++)
-			if (is_suspicious(&rows[i]))
+			if (enrolment_is_suspicious(&rows[i], key_types))
 				put_column(query.params, (enum column)column, call, &rows[i]);
 		pg_param_array_end(query.params);
 	}

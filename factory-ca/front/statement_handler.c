@@ -8,6 +8,7 @@
  * statement; last it is put on record (statement_record.c), where stations find it. A crash in
  * between is repaired by repeating: the signer says "existing", and the record is made.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,12 +105,58 @@ static int same_statement(const struct pg_rows *order, const struct statement_wo
 	return same;
 }
 
+static void refuse_station(struct call *call, const struct pg_rows *unknown)
+{
+	char detail[2 * STATEMENT_NAME_MAX + 128];
+	const char *name = row_text(unknown, 0, row_column(unknown, "name"));
+
+	snprintf(detail, sizeof(detail),
+	    "there is no station %s: add it first (factory-ca station add %s), or leave the order "
+	    "to any",
+	    name, name);
+	statement_refuse(call, 422, "unknown_station", detail);
+}
+
+/* An order that is not on record yet; 0 when it was refused. */
+static int check_new_order(
+    struct call *call, const struct pg_rows *model, const struct pg_rows *unknown_stations)
+{
+	const struct statement_work *work = call->work;
+	uint32_t allowed = 0;
+	int encrypts;
+
+	if (row_count(model) == 0) {
+		statement_refuse(call, 422, "unknown_model", "there is no model of this name");
+		return 0;
+	}
+	row_strings(model, 0, row_column(model, "key_types"), note_key_type, &allowed);
+	if (work->statement.order.key_types & ~allowed) {
+		statement_refuse(call, 422, "key_types",
+		    "the model does not allow one of the order's key types");
+		return 0;
+	}
+	/* What answers are encrypted to must be a key that may be used so. */
+	encrypts = row_bool(model, 0, row_column(model, "encrypt_answers"));
+	if (encrypts != (work->statement.order.profile == CERTIFICATE_DEVICE_1_ENCRYPT)) {
+		statement_refuse(call, 422, "certificate_profile",
+		    encrypts ? "answers to phones of this model are encrypted to their"
+			       " certificates: the order's profile must be device-1-encrypt"
+			     : "answers to phones of this model are not encrypted: the order's"
+			       " profile must be device-1 or device-1-compat");
+		return 0;
+	}
+	if (row_count(unknown_stations) > 0) {
+		refuse_station(call, unknown_stations);
+		return 0;
+	}
+	return 1;
+}
+
 static void on_precheck(
     const struct pg_error *error, const struct pg_rows *const *rows, size_t count, void *ctx)
 {
 	struct call *call = ctx;
 	const struct statement_work *work = call->work;
-	uint32_t allowed = 0;
 
 	(void)count;
 	if (error) {
@@ -127,16 +174,8 @@ static void on_precheck(
 		/* It may have been extended since. */
 		call->order.terms.quantity =
 		    (uint32_t)row_int(rows[0], 0, row_column(rows[0], "quantity"));
-	} else if (row_count(rows[1]) == 0) {
-		statement_refuse(call, 422, "unknown_model", "there is no model of this name");
+	} else if (!check_new_order(call, rows[1], rows[2])) {
 		return;
-	} else {
-		row_strings(rows[1], 0, row_column(rows[1], "key_types"), note_key_type, &allowed);
-		if (work->statement.order.key_types & ~allowed) {
-			statement_refuse(call, 422, "key_types",
-			    "the model does not allow one of the order's key types");
-			return;
-		}
 	}
 	ask_signer(call);
 }
@@ -144,15 +183,23 @@ static void on_precheck(
 static void precheck_open(struct call *call)
 {
 	const struct statement_work *work = call->work;
-	struct pg_call queries[2] = {
+	const struct statement_order *order = &work->statement.order;
+	struct pg_call queries[] = {
 	    {.statement = &query_order_get, .params = pg_params_new()},
 	    {.statement = &query_model_get, .params = pg_params_new()},
+	    {.statement = &query_stations_unknown, .params = pg_params_new()},
 	};
+	size_t i;
 
-	call->order.terms = work->statement.order;
-	pg_param_text(queries[0].params, work->statement.order.reference);
-	pg_param_text(queries[1].params, work->statement.order.model);
-	pg_submit(call->front->pg, queries, 2, on_precheck, call);
+	call->order.terms = *order;
+	pg_param_text(queries[0].params, order->reference);
+	pg_param_text(queries[1].params, order->model);
+	pg_param_array_begin(queries[2].params, PG_ARRAY_TEXT);
+	for (i = 0; i < order->station_count; i++)
+		pg_param_text(queries[2].params, order->stations[i]);
+	pg_param_array_end(queries[2].params);
+	pg_submit(
+	    call->front->pg, queries, sizeof(queries) / sizeof(queries[0]), on_precheck, call);
 }
 
 /* --- the phone, or the person, that it is about --------------------------------------------- */

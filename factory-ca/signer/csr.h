@@ -31,8 +31,9 @@ struct csr {
 
 /*
  * Parses without checking the signature: enough to learn who asks. ERR_SYNTAX: it is no CSR, or
- * its subject is not one CN that is a MAC and at most one serialNumber; ERR_WEAK_KEY: the key is
- * of no accepted type, or a known-weak one. `why` (CSR_WHY_LEN) gets a sentence.
+ * its subject is not one CN that is a MAC and at most one serialNumber; ERR_RANGE: the key is of no
+ * accepted type; ERR_WEAK_KEY: it is too short, or a known-weak one. `why` (CSR_WHY_LEN) gets a
+ * sentence.
  */
 MUST_CHECK enum err csr_parse(const void *der, size_t len, struct csr *csr, char *why);
 /* The same, and the proof of possession: ERR_SIGNATURE when it does not verify. */

@@ -221,6 +221,18 @@ static enum err put_row(const struct generator *generator, const struct signer_g
 	return err;
 }
 
+/* No key of a request that failed has left: asked for again they are no repetitions. */
+static void mark_unsent(const struct generator *generator, const struct signer_generate *request,
+    const struct made_key made[])
+{
+	size_t i;
+
+	for (i = 0; i < request->row_count; i++)
+		if (issue_outcome_is_success(made[i].outcome))
+			ledger_mark_unsent(
+			    generator->issuer->ledger, &request->rows[i].mac, made[i].grant.serial);
+}
+
 /* All rows, with one commit between making and certifying. */
 static enum err run_rows(const struct generator *generator, const struct signer_generate *request,
     X509 *recipient, int64_t now_unix_s, struct buf *out, struct signer_failed *failed)
@@ -241,6 +253,7 @@ static enum err run_rows(const struct generator *generator, const struct signer_
 	}
 	if (!err)
 		return ERR_OK;
+	mark_unsent(generator, request, made);
 	LOG_ERROR("generating_failed", log_str("order", request->order), log_err(err));
 	return fail(failed, SIGNER_FAILURE_UNAVAILABLE,
 	    "the signer's ledger or key store failed; ask again");
@@ -266,7 +279,12 @@ enum err generate_run(const struct generator *generator, const struct signer_gen
 	recipient = read_recipient(generator, request, now_unix_s, failed);
 	if (!recipient)
 		return ERR_REFUSED;
-	err = run_rows(generator, request, recipient, now_unix_s, out, failed);
+	/* Before keys are made and serials reserved that nothing could sign. */
+	if (keystore_check(generator->issuer->store))
+		err = fail(failed, SIGNER_FAILURE_UNAVAILABLE,
+		    "the signer's key store is out of reach; no key was made");
+	else
+		err = run_rows(generator, request, recipient, now_unix_s, out, failed);
 	X509_free(recipient);
 	return err;
 }

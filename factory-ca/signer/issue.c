@@ -159,8 +159,10 @@ static int take_csr(
 	char mac[MAC_TEXT_LEN + 1];
 
 	if (verified->err) {
-		refuse(row, verified->err == ERR_WEAK_KEY ? ISSUE_WEAK_KEY : ISSUE_BAD_CSR, "%s",
-		    verified->why);
+		refuse(row,
+		    verified->err == ERR_WEAK_KEY || verified->err == ERR_RANGE ? ISSUE_WEAK_KEY
+										: ISSUE_BAD_CSR,
+		    "%s", verified->why);
 		return 0;
 	}
 	row->csr = verified->csr;

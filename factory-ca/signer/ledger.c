@@ -123,7 +123,7 @@ static void take_place(struct ledger *ledger, const struct ledger_entry *entry)
 /* A key beyond those that the order itself allows was made under a grant. */
 static int used_a_grant(const struct ledger_entry *entry)
 {
-	return has_serial(entry->replaces) && entry->server_keys <= 1;
+	return has_serial(entry->replaces) && entry->server_keys <= 1 && !entry->after_unsent;
 }
 
 int ledger_is_of_interest(struct ledger *ledger, const struct mac *mac)
@@ -299,7 +299,9 @@ static enum issue_outcome check_server_key(const struct ledger_claim *claim,
     const struct ledger_order *order, const struct ledger_entry *entry, int64_t now_unix_s,
     struct ledger_entry *fresh, char *detail)
 {
-	enum issue_outcome outcome = check_window(order, now_unix_s, detail);
+	/* What was granted and never left is asked for again: no more is granted than was. */
+	enum issue_outcome outcome =
+	    entry->is_unsent ? ISSUE_ISSUED : check_window(order, now_unix_s, detail);
 
 	if (outcome != ISSUE_ISSUED)
 		return outcome;
@@ -307,11 +309,12 @@ static enum issue_outcome check_server_key(const struct ledger_claim *claim,
 		return refuse(ISSUE_MAC_HAS_OTHER_KEY, detail,
 		    "another station than %s has this phone's key; a new one needs a re-key grant",
 		    claim->server_key_for);
-	if (entry->server_keys >= LEDGER_SERVER_KEYS_MAX)
+	if (!entry->is_unsent && entry->server_keys >= LEDGER_SERVER_KEYS_MAX)
 		return refuse(ISSUE_MAC_HAS_OTHER_KEY, detail,
 		    "%d keys were made for this phone; one more needs a re-key grant",
 		    entry->server_keys);
-	fresh->server_keys = (uint8_t)(entry->server_keys + 1);
+	fresh->server_keys = (uint8_t)(entry->server_keys + !entry->is_unsent);
+	fresh->after_unsent = entry->is_unsent;
 	return ISSUE_ISSUED;
 }
 
@@ -450,6 +453,12 @@ enum err ledger_commit(struct ledger *ledger)
 		ledger_index_cut(&ledger->index, ledger->durable);
 	ledger->durable = ledger->index.count;
 	return err;
+}
+
+void ledger_mark_unsent(
+    struct ledger *ledger, const struct mac *mac, const uint8_t serial[SIGNER_SERIAL_LEN])
+{
+	ledger_index_mark_unsent(&ledger->index, mac, serial);
 }
 
 const struct crl_entry *ledger_revocations(const struct ledger *ledger, size_t *count)

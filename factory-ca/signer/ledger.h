@@ -92,6 +92,11 @@ enum { LEDGER_SERVER_KEYS_MAX = 1 + 3 };
  */
 enum issue_outcome ledger_reserve(struct ledger *ledger, const struct ledger_claim *claim,
     int64_t now_unix_s, struct ledger_grant *grant, char detail[SIGNER_DETAIL_MAX + 1]);
+/* The key that was made here for a reservation never left the signer, and nobody has the
+ * certificate: the next key of that MAC, for the same station, is no repetition. Known until the
+ * signer ends; after that such a key counts like one that was sent, for it may have been. */
+void ledger_mark_unsent(
+    struct ledger *ledger, const struct mac *mac, const uint8_t serial[SIGNER_SERIAL_LEN]);
 /* Every certificate revoked or replaced so far, of all generations, for CRLs; borrowed until the
  * next statement or commit. */
 const struct crl_entry *ledger_revocations(const struct ledger *ledger, size_t *count);

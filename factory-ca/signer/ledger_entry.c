@@ -45,7 +45,8 @@ enum {
 	AT_REPLACES = AT_TEXT + SIGNER_SERIAL_NUMBER_MAX,
 	AT_SERVER_KEYS = AT_REPLACES + SIGNER_SERIAL_LEN,
 	AT_STATION = AT_SERVER_KEYS + 1,
-	AT_END = AT_STATION + LEDGER_STATION_ID_LEN,
+	AT_AFTER_UNSENT = AT_STATION + LEDGER_STATION_ID_LEN,
+	AT_END = AT_AFTER_UNSENT + 1,
 };
 _Static_assert((int)AT_END <= (int)RECORD_BODY_LEN, "a record has room for its fields");
 
@@ -68,6 +69,7 @@ void ledger_entry_encode(const struct ledger_entry *entry, uint64_t sequence,
 	memcpy(record + AT_REPLACES, entry->replaces, SIGNER_SERIAL_LEN);
 	record[AT_SERVER_KEYS] = entry->server_keys;
 	memcpy(record + AT_STATION, entry->station_id, LEDGER_STATION_ID_LEN);
+	record[AT_AFTER_UNSENT] = entry->after_unsent;
 	chain_record(chain, record);
 	memcpy(record + RECORD_BODY_LEN, chain, SHA256_LEN);
 }
@@ -110,6 +112,7 @@ enum err ledger_entry_decode(const uint8_t record[LEDGER_RECORD_LEN], uint64_t s
 	copy_out(&in, found.replaces, SIGNER_SERIAL_LEN);
 	found.server_keys = cursor_u8(&in);
 	copy_out(&in, found.station_id, LEDGER_STATION_ID_LEN);
+	found.after_unsent = cursor_u8(&in);
 	memcpy(chain, next, SHA256_LEN);
 	*entry = found;
 	return ERR_OK;

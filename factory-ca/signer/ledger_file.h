@@ -45,6 +45,11 @@ struct ledger_entry {
 	 * name of the station that asked; 0: the phone made its key. */
 	uint8_t server_keys;
 	uint8_t station_id[LEDGER_STATION_ID_LEN];
+	/* 1: the key of the record whose place it takes never left the signer, and is not among
+	 * server_keys. */
+	uint8_t after_unsent;
+	/* In memory alone: this record's own key never left. Whoever restarts does not know. */
+	uint8_t is_unsent;
 };
 
 /* Pure: the record with that sequence number (from 1) and the chain up to it. `chain` is the hash

@@ -118,6 +118,15 @@ const struct ledger_entry *ledger_index_find_key(
 	return NULL;
 }
 
+void ledger_index_mark_unsent(
+    struct ledger_index *index, const struct mac *mac, const uint8_t serial[SIGNER_SERIAL_LEN])
+{
+	const struct ledger_entry *found = ledger_index_find_mac(index, mac);
+
+	if (found && memcmp(found->serial, serial, SIGNER_SERIAL_LEN) == 0)
+		index->entries[found - index->entries].is_unsent = 1;
+}
+
 void ledger_index_cut(struct ledger_index *index, size_t count)
 {
 	if (count >= index->count)

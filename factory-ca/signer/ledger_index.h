@@ -28,6 +28,9 @@ const struct ledger_entry *ledger_index_find_mac(
     const struct ledger_index *index, const struct mac *mac);
 const struct ledger_entry *ledger_index_find_key(
     const struct ledger_index *index, const uint8_t spki_sha256[SHA256_LEN]);
+/* Marks the latest entry of the MAC, if it has that serial: its key never left the signer. */
+void ledger_index_mark_unsent(
+    struct ledger_index *index, const struct mac *mac, const uint8_t serial[SIGNER_SERIAL_LEN]);
 /* Keeps the entries that are wanted, in their order; the room of the others is given back. */
 void ledger_index_keep(struct ledger_index *index,
     int (*is_wanted)(const struct ledger_entry *entry, void *ctx), void *ctx);

@@ -128,7 +128,7 @@ static enum err parse_rsa(struct public_key *key, const char **why)
 		key->type = KEY_RSA3072;
 	} else {
 		*why = "an RSA key must have 2048 or 3072 bits";
-		return ERR_WEAK_KEY;
+		return key->modulus_len < 2048 / 8 ? ERR_WEAK_KEY : ERR_RANGE;
 	}
 	if (check_exponent(key, why))
 		return ERR_WEAK_KEY;
@@ -154,7 +154,7 @@ static enum err parse_ec(struct public_key *key, const struct der_element *curve
 		coordinate = 48;
 	} else {
 		*why = "the curve is neither P-256 nor P-384";
-		return ERR_WEAK_KEY;
+		return ERR_RANGE;
 	}
 	*why = "the EC key is not an uncompressed point";
 	if (key->bits_len != 1 + 2 * coordinate || key->bits[0] != 0x04)
@@ -184,14 +184,15 @@ enum err public_key_parse(const void *spki, size_t len, struct public_key *key, 
 	found.bits_len = bits.content_len - 1;
 	*why = "the key is neither EC nor RSA";
 	if (algorithm.err || cursor_left(&algorithm))
-		return ERR_WEAK_KEY;
+		return ERR_RANGE;
+	/* Parameters that are spelt out may be anything (RFC 5480 section 2.1.1 forbids them). */
 	if (element_is(&oid, oid_ec_public_key, sizeof(oid_ec_public_key)))
 		err = parameters.tag == DER_OID ? parse_ec(&found, &parameters, why) : ERR_WEAK_KEY;
 	else if (element_is(&oid, oid_rsa_encryption, sizeof(oid_rsa_encryption)) &&
 		 parameters.tag == DER_NULL && parameters.content_len == 0)
 		err = parse_rsa(&found, why);
 	else
-		err = ERR_WEAK_KEY;
+		err = ERR_RANGE;
 	if (err)
 		return err;
 	*key = found;

@@ -24,7 +24,8 @@ struct public_key {
 };
 
 /* Reads one SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7), all borrowed. ERR_SYNTAX: it is none;
- * ERR_WEAK_KEY: of another kind or size, or known to be weak. `why` gets a literal sentence. */
+ * ERR_RANGE: of a kind or size that is not taken; ERR_WEAK_KEY: too short, or known to be weak.
+ * `why` gets a literal sentence. */
 MUST_CHECK enum err public_key_parse(
     const void *spki, size_t len, struct public_key *key, const char **why);
 

@@ -17,6 +17,7 @@ struct carry {
 	const char *serial_number, *model;
 	const char *admin_user; /* NULL: the format's default */
 	const char *password_alphabet; /* what the model can type; NULL or "": letters and digits */
+	size_t password_length; /* of those that are made, as the profile says; 0: the portal's */
 	const char *provisioning_url; /* the profile's template */
 	const char *fallback_urls[CARRY_FALLBACKS_MAX];
 	size_t fallback_count;

@@ -93,6 +93,9 @@ void carry_take_profile(struct carry *carry, const struct pg_rows *profile, size
 	row_strings(profile, row, row_column(profile, "fallback_urls"), add_fallback, carry);
 	carry->is_staged =
 	    strcmp(row_text(profile, row, row_column(profile, "delivery")), "staged") == 0;
+	int length = row_column(profile, "password_length");
+	carry->password_length =
+	    row_is_null(profile, row, length) ? 0 : (size_t)row_int(profile, row, length);
 }
 
 static enum err take_supplied(const struct carry *carry, const char *supplied,
@@ -132,6 +135,11 @@ static enum err make_password(
 	return err;
 }
 
+static int blames_password(const struct field_errors *errors)
+{
+	return errors->count > 0 && strcmp(errors->items[0].field, "admin_password") == 0;
+}
+
 enum err claim_password(const struct portal *portal, const struct carry *carry,
     const char *format_name, const char *supplied, struct secret *password,
     struct field_errors *errors)
@@ -152,13 +160,22 @@ enum err claim_password(const struct portal *portal, const struct carry *carry,
 		whole.admin_password = (const char *)password->bytes;
 		return carry_check(format, &whole, errors);
 	}
-	if (make_password(carry, (size_t)portal->config->password_length, password, errors) !=
-	    ERR_OK)
+	size_t length = carry->password_length ? carry->password_length
+					       : (size_t)portal->config->password_length;
+	if (make_password(carry, length, password, errors) != ERR_OK)
 		return ERR_REFUSED;
 	whole.admin_password = (const char *)password->bytes;
 	if (carry_check(format, &whole, &first) == ERR_OK)
 		return ERR_OK;
-	/* Some models keep shorter passwords than the configured length. */
+	/* Some models keep shorter passwords than the portal's length; a profile's own is kept to.
+	 */
+	if (carry->password_length && blames_password(&first)) {
+		field_error_add(errors, "profile_id", "password_length",
+		    "Phones of model %s cannot keep a password of %zu characters, as the profile "
+		    "asks for.",
+		    carry->model, length);
+		return ERR_REFUSED;
+	}
 	secret_free(password);
 	if (make_password(carry, PASSWORD_LEN_MIN, password, errors) != ERR_OK)
 		return ERR_REFUSED;

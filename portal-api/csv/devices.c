@@ -47,8 +47,7 @@ static void read_row(const struct csv *csv, struct device_row *row, struct field
 	memset(row, 0, sizeof(*row));
 	row->line = csv->line;
 	if (csv->field_count != COLUMNS) {
-		field_error_add(errors, place, "bad_row", "A row has %d fields; this one has %zu.",
-		    COLUMNS, csv->field_count);
+		field_error_add(errors, place, "bad_row", "%s", csv->why);
 		return;
 	}
 	const char *const *fields = csv->fields;
@@ -78,7 +77,7 @@ enum err devices_csv_read(const char *text, size_t len, struct device_row **rows
 	why[0] = '\0';
 	csv_init(&csv, text, len);
 	enum err err = csv_header(&csv, header, COLUMNS);
-	while (!err && (err = csv_next(&csv)) == ERR_OK) {
+	while (!err && (err = csv_next_by_names(&csv)) == ERR_OK) {
 		if (used == DEVICE_ROWS_MAX) {
 			csv.why = "One import takes up to 10,000 rows.";
 			err = ERR_SYNTAX;

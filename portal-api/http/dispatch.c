@@ -87,7 +87,7 @@ static void read_body(struct request *request)
 	const struct operation *operation = request->operation;
 	const struct http1_head *head = exchange_head(request->exchange);
 	int has_body = head->has_body && (head->chunked || head->content_length > 0);
-	if (request_check_query(request))
+	if (request_check_query(request) || request_check_conditions(request))
 		return;
 	if (operation->body == BODY_NONE && !has_body) {
 		run_handler(request);

@@ -46,6 +46,15 @@ static const struct outcome outcomes[] = {
     {"unknown_itsp", PROBLEM_INVALID, "itsp_id", "unknown_itsp", "There is no such ITSP."},
     {"unknown_format", PROBLEM_INVALID, "format", "unknown_format", "There is no such format."},
     {"bad_key_type", PROBLEM_INVALID, "key_types", "bad_key_type", "A key type is not known."},
+    {"model_claimed", PROBLEM_IN_USE, NULL, NULL,
+	"Phones of this model are claimed: its format and its admin user stay until the last one "
+	"is released."},
+    {"needs_certificate", PROBLEM_INVALID, "encrypt_answers", "needs_certificate",
+	"Answers can be encrypted to phones with a certificate only."},
+    {"not_imported", PROBLEM_NOT_IMPORTED, NULL, NULL,
+	"Its claim code is made by the factory's signer: factory-ca code --rotate."},
+    {"no_credentials", PROBLEM_NO_CREDENTIALS, NULL, NULL,
+	"This phone shows a certificate: it has no password."},
     {"bad_scope", PROBLEM_INVALID, "scopes", "bad_scope", "A scope is not one for this token."},
     {"email_taken", PROBLEM_EMAIL_TAKEN, NULL, NULL,
 	"Somebody signs in with this address already."},
@@ -61,6 +70,11 @@ static const struct outcome outcomes[] = {
 	"No second factor waits to be confirmed: begin again."},
     {"url_not_approved", PROBLEM_INVALID, "provisioning_url", "host_not_approved",
 	"The host is not under a domain that the manufacturer approved for you."},
+    {"too_many_jobs", PROBLEM_TOO_MANY_JOBS, NULL, NULL,
+	"You have as many jobs that wait or run as are taken: wait for one to end, or cancel it."},
+    {"job_ended", PROBLEM_JOB_ENDED, NULL, NULL, "There is nothing left to cancel."},
+    {"being_claimed", PROBLEM_NOT_READY, NULL, NULL,
+	"All its rows are being claimed in this moment: look again."},
     {"not_receiving", PROBLEM_NOT_READY, NULL, NULL, "The job was already handed in."},
 };
 

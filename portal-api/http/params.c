@@ -52,6 +52,28 @@ int request_if_match(struct request *request, int *version)
 	return -1;
 }
 
+static int has_field(const struct request *request, const char *name)
+{
+	struct span value;
+	return http1_field(exchange_head(request->exchange), name, &value) != ERR_NOT_FOUND;
+}
+
+int request_check_conditions(struct request *request)
+{
+	const struct operation *operation = request->operation;
+	const char *name = NULL;
+	if (has_field(request, "if-match") && !operation->heeds_if_match)
+		name = "If-Match";
+	/* With what only reads it is a matter of caches, and nothing of ours is kept in one. */
+	else if (has_field(request, "if-none-match") && operation->flags & OPERATION_MUTATES)
+		name = "If-None-Match";
+	if (!name)
+		return 0;
+	request_fail(request, PROBLEM_PRECONDITION_NOT_SUPPORTED,
+	    "This operation does not heed %s, so nothing was done: send it without.", name);
+	return -1;
+}
+
 void request_param_version(struct pg_params *params, int version)
 {
 	if (version == ETAG_ANY)
@@ -72,6 +94,22 @@ int request_query_text(struct request *request, const char *name, char *value, s
 	request_fail_field(request, name, "bad_parameter",
 	    err == ERR_TOO_LONG ? "This query parameter is too long."
 				: "This query parameter is given twice or badly encoded.");
+	return -1;
+}
+
+int request_query_word(struct request *request, const char *name, const char *const *words,
+    char *value, size_t value_max)
+{
+	char all[128] = "";
+	if (request_query_text(request, name, value, value_max))
+		return -1;
+	for (size_t i = 0; words[i]; i++) {
+		if (!value[0] || strcmp(value, words[i]) == 0)
+			return 0;
+		size_t len = strlen(all);
+		snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "", words[i]);
+	}
+	request_fail_field(request, name, "not_one_of", "This must be one of: %s.", all);
 	return -1;
 }
 

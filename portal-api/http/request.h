@@ -113,9 +113,17 @@ MUST_CHECK int request_page(struct request *request, const char *list, struct pa
  * refused: a dry run that is misspelt must not claim.
  */
 MUST_CHECK int request_check_query(struct request *request);
+/*
+ * Whether a condition is one that the operation heeds: who sends If-Match does not want the effect
+ * where it would be ignored.
+ */
+MUST_CHECK int request_check_conditions(struct request *request);
 /* An optional query parameter; `value` is "" when absent. */
 MUST_CHECK int request_query_text(
     struct request *request, const char *name, char *value, size_t value_max);
+/* The same, of one of some words (NULL-terminated). */
+MUST_CHECK int request_query_word(struct request *request, const char *name,
+    const char *const *words, char *value, size_t value_max);
 MUST_CHECK int request_query_bool(struct request *request, const char *name, int *value);
 /* Adds "..., $n expected_version": NULL for -1. */
 void request_param_version(struct pg_params *params, int version);

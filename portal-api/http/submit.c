@@ -13,6 +13,8 @@
 #include "queries_portal-api.h"
 
 enum { RETRY_AFTER_MAX_S = 5 };
+/* What limit_of_itsp raises: the message is for the client. */
+static const char LIMIT_REACHED[] = "P0409";
 
 static struct pg *pool_of(const struct request *request)
 {
@@ -51,6 +53,10 @@ static void fail_unavailable(struct request *request, int outcome_unknown)
 static void fail_database(struct request *request, const struct pg_error *error)
 {
 	static struct log_gate gate;
+	if (strcmp(error->sqlstate, LIMIT_REACHED) == 0) {
+		request_fail(request, PROBLEM_LIMIT_REACHED, "%s", error->message);
+		return;
+	}
 	int is_ours =
 	    error->err == ERR_REFUSED || error->err == ERR_DENIED || error->err == ERR_EXISTS;
 	if (is_ours || log_gate_open(&gate))

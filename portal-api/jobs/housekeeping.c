@@ -1,7 +1,7 @@
 /*
  * Housekeeping: idempotency keys, stage tokens, sessions and links past their time go, passwords
  * that are delivered for good are let go of where their profile says so (ITSPA rule R13), the
- * partitions of coming months are made.
+ * partitions of coming months are made, rows of old claim jobs go.
  *
  * Runs in the job worker, with the role firstring_admin; what is done is a function of the
  * database. Doing it twice, or in two processes at once, is harmless.
@@ -36,14 +36,15 @@ static void on_done(
 	int64_t made = row_int(results[0], 0, row_column(results[0], "partitions_made"));
 	int64_t tokens = row_int(results[0], 0, row_column(results[0], "tokens_swept"));
 	int64_t purged = row_int(results[0], 0, row_column(results[0], "passwords_purged"));
+	int64_t job_rows = row_int(results[0], 0, row_column(results[0], "job_rows_swept"));
 	int64_t people = row_int(results[1], 0, row_column(results[1], "swept"));
-	if (swept > 0 || made > 0 || tokens > 0 || purged > 0 || people > 0)
+	if (swept > 0 || made > 0 || tokens > 0 || purged > 0 || people > 0 || job_rows > 0)
 		LOG_INFO("house_kept", log_int("keys_swept", swept),
 		    log_int("partitions_made", made), log_int("tokens_swept", tokens),
-		    log_int("passwords_purged", purged),
+		    log_int("passwords_purged", purged), log_int("job_rows_swept", job_rows),
 		    log_int("sessions_and_links_swept", people));
 	if (swept == ROWS_AT_ONCE || tokens == ROWS_AT_ONCE || purged == ROWS_AT_ONCE ||
-	    people == ROWS_AT_ONCE)
+	    people == ROWS_AT_ONCE || job_rows == ROWS_AT_ONCE)
 		event_add(housekeeping->timer, &(struct timeval){SOON_S, 0});
 }
 

@@ -65,14 +65,10 @@ static enum err read_csv(
 	struct csv csv;
 	csv_init(&csv, text, len);
 	enum err err = csv_header(&csv, header, COLUMNS);
-	while (!err && (err = csv_next(&csv)) == ERR_OK) {
-		if (csv.field_count != COLUMNS) {
-			csv.why = "A row has three fields: mac, claim_code, profile.";
-			err = ERR_SYNTAX;
-		} else {
-			err = add(rows, csv.line, csv.fields[0], csv.fields[1], csv.fields[2], why,
-			    why_len);
-		}
+	while (!err && (err = csv_next_by_names(&csv)) == ERR_OK) {
+		err = csv.field_count != COLUMNS ? ERR_SYNTAX
+						 : add(rows, csv.line, csv.fields[0], csv.fields[1],
+						       csv.fields[2], why, why_len);
 	}
 	if (err == ERR_SYNTAX && csv.why)
 		snprintf(why, why_len, "Line %zu: %s", csv.line, csv.why);

@@ -52,12 +52,32 @@ static void wait_ms(struct runner *runner, unsigned ms)
 	event_add(runner->timer, &delay);
 }
 
+static void on_given_back(
+    const struct pg_error *error, const struct pg_rows *const *rows, size_t count, void *ctx)
+{
+	struct runner *runner = ctx;
+	(void)rows;
+	(void)count;
+	if (error)
+		job_complain(NULL, "give back a job", error);
+	event_base_loopbreak(runner->base);
+}
+
+/* The last thing that it does: what it may still hold is for the next worker. */
+static void give_back(struct runner *runner)
+{
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, runner->name);
+	pg_submit(runner->portal.tenant, &(struct pg_call){&query_claim_job_give_back, params}, 1,
+	    on_given_back, runner);
+}
+
 /* Lets go of the job: it is finished, another worker's, or its lease is left to run out. */
 static void leave_job(struct runner *runner, unsigned delay_ms)
 {
 	runner->busy = 0;
 	if (runner->draining)
-		event_base_loopbreak(runner->base);
+		give_back(runner);
 	else
 		wait_ms(runner, runner->rung ? 0 : delay_ms);
 	runner->rung = 0;
@@ -197,8 +217,7 @@ static void on_bell(void *ctx)
 
 /* --- The worker's life --- */
 
-/* The batches in hand are brought to their end; what is left is another worker's, past the lease.
- */
+/* The batches in hand are brought to their end; what is left is another worker's. */
 static void on_drain(void *ctx)
 {
 	struct runner *runner = ctx;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/answer/password.h"
 #include "common/answer/url_policy.h"
 #include "portal-api/json/bind.h"
 
@@ -61,6 +62,12 @@ static const struct bind_field fields[] = {
 	.type = BIND_BOOL,
 	.flags = BIND_NULLABLE,
 	.offset = OFFSET(purge_after_delivery)},
+    {.name = "password_length",
+	.type = BIND_INT,
+	.flags = BIND_NULLABLE,
+	.offset = OFFSET(password_length),
+	.min = PASSWORD_LEN_MIN,
+	.max = PASSWORD_LEN_MAX},
 };
 
 /* 1 to TRUST_ANCHORS_MAX certificates and nothing between them but white space. */

@@ -21,6 +21,7 @@ struct profile {
 	const char *delivery, *redelivery;
 	int64_t window_hours; /* 0: none */
 	int purge_after_delivery;
+	int64_t password_length; /* 0: the portal's */
 };
 
 /* Binds and checks what needs nothing but the document. */

@@ -1,4 +1,5 @@
-/* What the manufacturer only looks at: audit log, security events, orders, stations. */
+/* What is only looked at: audit log and security events, of which an ITSP sees its own; orders and
+ * stations, which are the manufacturer's. */
 #include <stdio.h>
 #include <string.h>
 
@@ -64,6 +65,11 @@ static const struct list security_events = {.name = "security_events",
     .place_column = "id",
     .fields = security_fields,
     .field_count = COUNT(security_fields)};
+static const struct list own_security_events = {.name = "security_events",
+    .statement = &query_security_events_of_tenant,
+    .place_column = "id",
+    .fields = security_fields,
+    .field_count = COUNT(security_fields)};
 
 static const struct row_field order_fields[] = {
     {"reference", "reference", ROW_TEXT},
@@ -97,6 +103,11 @@ static void add_filter(struct pg_params *params, const char *text)
 	pg_param_text(params, text[0] ? text : NULL);
 }
 
+static int is_own(const struct request *request)
+{
+	return request->operation->audience == OPERATION_ITSP;
+}
+
 /* The filters of the list and of the export. */
 struct audit_filter {
 	char kind[64], id[256 + 1];
@@ -116,8 +127,7 @@ static void add_audit_filter(struct pg_params *params, const struct audit_filter
 
 void audit_list(struct request *request)
 {
-	const struct list *list =
-	    request->operation->audience == OPERATION_ITSP ? &own_audit : &audit;
+	const struct list *list = is_own(request) ? &own_audit : &audit;
 	struct audit_filter filter;
 	if (read_audit_filter(request, &filter))
 		return;
@@ -148,13 +158,49 @@ static void audit_place(const struct pg_rows *rows, size_t row, char place[CURSO
 
 void audit_export(struct request *request)
 {
-	static const struct export export = {.name = "audit",
+	static const struct export all = {.name = "audit",
 	    .statement = &query_audit_list,
 	    .fields = audit_fields,
 	    .field_count = COUNT(audit_fields),
 	    .params = audit_export_params,
 	    .place_of = audit_place};
-	export_run(request, &export);
+	static const struct export own = {.name = "audit",
+	    .statement = &query_audit_of_tenant,
+	    .fields = own_fields,
+	    .field_count = COUNT(own_fields),
+	    .params = audit_export_params,
+	    .place_of = audit_place};
+	export_run(request, is_own(request) ? &own : &all);
+}
+
+static void on_state(struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	static const struct row_field state_fields[] = {
+	    {"chained_to", "chained_to", ROW_INT},
+	    {"unchained", "unchained", ROW_INT},
+	    {"oldest_unchained_at", "oldest_unchained_at", ROW_TIME},
+	};
+	static const struct row_field head_fields[] = {
+	    {"seq", "head_seq", ROW_INT},
+	    {"signed_at", "head_signed_at", ROW_TIME},
+	    {"key", "head_key", ROW_TEXT},
+	    {"stored_at", "head_stored_at", ROW_TIME},
+	    {"text", "head_text", ROW_TEXT},
+	    {"signature", "head_signature", ROW_HEX},
+	};
+	const struct pg_rows *rows = results[0];
+	CHECK(count == 1);
+	json_t *state = row_object(rows, 0, state_fields, COUNT(state_fields));
+	json_t *head = row_is_null(rows, 0, row_column(rows, "head_seq"))
+			   ? json_null()
+			   : row_object(rows, 0, head_fields, COUNT(head_fields));
+	CHECK(json_object_set_new(state, "head", head) == 0);
+	request_reply_json(request, 200, state);
+}
+
+void audit_state(struct request *request)
+{
+	request_query(request, &(struct pg_call){&query_audit_state, pg_params_new()}, 1, on_state);
 }
 
 void security_event_list(struct request *request)
@@ -168,7 +214,8 @@ void security_event_list(struct request *request)
 		request_fail_field(request, "mac", "bad_mac", "This must be a phone's MAC.");
 		return;
 	}
-	struct pg_params *params = list_params(request, &security_events);
+	const struct list *list = is_own(request) ? &own_security_events : &security_events;
+	struct pg_params *params = list_params(request, list);
 	if (!params)
 		return;
 	add_filter(params, kind);
@@ -176,7 +223,7 @@ void security_event_list(struct request *request)
 		pg_param_mac(params, &mac);
 	else
 		pg_param_null(params);
-	list_run(request, &security_events, params);
+	list_run(request, list, params);
 }
 
 void order_list(struct request *request)

@@ -14,7 +14,7 @@
 #include "portal-api/resources/resources.h"
 #include "queries_portal-api.h"
 
-enum { ROWS_PER_CALL = 25000, RESULTS_PER_PAGE = 5000 };
+enum { ROWS_PER_CALL = 25000, RESULTS_PER_PAGE = 5000, TOO_MANY_RETRY_S = 5 };
 _Static_assert(JOB_ROWS_MAX / ROWS_PER_CALL + 2 <= REQUEST_CALLS_MAX, "a job is one transaction");
 
 static const struct row_field fields[] = {
@@ -27,6 +27,8 @@ static const struct row_field fields[] = {
     {"done", "done", ROW_INT},
     {"failed", "failed", ROW_INT},
     {"detail", "detail", ROW_TEXT},
+    {"rows_kept", "rows_kept", ROW_TEXT},
+    {"cancelled_at", "cancelled_at", ROW_TIME},
     {"created_at", "created_at", ROW_TIME},
     {"finished_at", "finished_at", ROW_TIME},
 };
@@ -69,11 +71,13 @@ static void reply_queued(struct request *request, const char *id, int64_t total)
 static void on_queued(struct request *request, const struct pg_rows *const *results, size_t count)
 {
 	const struct submitted *job = request->state;
-	const char *outcome =
+	const char *created = row_text(results[0], 0, row_column(results[0], "outcome"));
+	const char *queued =
 	    row_text(results[count - 1], 0, row_column(results[count - 1], "outcome"));
 	char id[UUID_TEXT_LEN + 1];
-	if (strcmp(outcome, "queued") != 0) {
-		request_fail_outcome(request, outcome);
+	if (strcmp(queued, "queued") != 0) {
+		request->retry_after_s = TOO_MANY_RETRY_S;
+		request_fail_outcome(request, strcmp(created, "created") == 0 ? queued : created);
 		return;
 	}
 	bell_ring(request->portal->job_bell);
@@ -88,6 +92,7 @@ static struct pg_call create_call(const struct request *request, const struct su
 	pg_param_bool(params, job->dry_run);
 	pg_param_bool(params, job->atomic);
 	request_param_actor(request, params);
+	pg_param_int(params, request->portal->config->open_jobs);
 	return (struct pg_call){&query_claim_job_create, params};
 }
 
@@ -119,10 +124,11 @@ static struct pg_call add_call(const struct submitted *job, size_t first)
 	return (struct pg_call){&query_claim_job_rows_add, params};
 }
 
-static struct pg_call queue_call(const struct submitted *job)
+static struct pg_call queue_call(const struct request *request, const struct submitted *job)
 {
 	struct pg_params *params = pg_params_new();
 	pg_param_uuid(params, job->id.bytes);
+	pg_param_int(params, request->portal->config->open_jobs);
 	return (struct pg_call){&query_claim_job_queue, params};
 }
 
@@ -159,7 +165,7 @@ void claim_job_create(struct request *request)
 	calls[count++] = create_call(request, job);
 	for (size_t first = 0; first < job->rows.count; first += ROWS_PER_CALL)
 		calls[count++] = add_call(job, first);
-	calls[count++] = queue_call(job);
+	calls[count++] = queue_call(request, job);
 	request_effect(request, calls, count, on_queued);
 }
 
@@ -210,6 +216,35 @@ void claim_job_rebuild(struct request *request)
 	request_query(request, &call, 1, on_rebuilt);
 }
 
+/* --- Ending one early --- */
+
+static void on_cancelled(
+    struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	const char *outcome = row_text(results[0], 0, row_column(results[0], "outcome"));
+	CHECK(count == 1);
+	if (strcmp(outcome, "cancelled") == 0 || strcmp(outcome, "same") == 0) {
+		request_reply_empty(request);
+		return;
+	}
+	if (strcmp(outcome, "being_claimed") == 0)
+		request->retry_after_s = 1;
+	request_fail_outcome(request, outcome);
+}
+
+void claim_job_cancel(struct request *request)
+{
+	struct uuid id;
+	if (request_uuid(request, 0, &id))
+		return;
+	struct pg_params *params = pg_params_new();
+	pg_param_uuid(params, id.bytes);
+	pg_param_text(params, "It was cancelled: rows that were done stay done.");
+	request_param_actor(request, params);
+	request_effect(
+	    request, &(struct pg_call){&query_claim_job_cancel, params}, 1, on_cancelled);
+}
+
 /* --- Its results, collected page by page and answered as NDJSON --- */
 
 struct results {
@@ -248,6 +283,7 @@ static void add_results(struct results *collected, const struct pg_rows *rows)
 	    {"status", "status", ROW_TEXT},
 	    {"code", "code", ROW_TEXT},
 	    {"detail", "detail", ROW_TEXT},
+	    {"profile", "profile", ROW_TEXT},
 	};
 	for (size_t i = 0; i < row_count(rows); i++) {
 		json_t *item = row_object(
@@ -265,6 +301,12 @@ static void on_page(struct request *request, const struct pg_rows *const *result
 	const struct pg_rows *rows = results[count - 1];
 	if (count == 2 && row_count(results[0]) == 0) {
 		request_fail_outcome(request, "not_found");
+		return;
+	}
+	if (count == 2 &&
+	    strcmp(row_text(results[0], 0, row_column(results[0], "rows_kept")), "none") == 0) {
+		request_fail(request, PROBLEM_RESULTS_GONE,
+		    "The results of a job are kept for 30 days; its totals are kept longer.");
 		return;
 	}
 	add_results(collected, rows);

@@ -144,7 +144,7 @@ static void answer_same(struct request *request)
 	struct pg_params *params = pg_params_new();
 	pg_param_mac(params, &claiming->mac);
 	request_param_actor(request, params);
-	const struct pg_call calls[] = {{&query_claim_reveal, params}, read};
+	const struct pg_call calls[] = {{&query_claim_compare, params}, read};
 	request_effect(request, calls, 2, on_compared);
 }
 

@@ -23,23 +23,6 @@ static const struct list claims_by_serial = {.name = "claims",
     .fields = claim_fields,
     .field_count = CLAIM_FIELD_COUNT};
 
-/* An optional query parameter that is one of some words. */
-static int take_word(struct request *request, const char *name, const char *const *words,
-    char *value, size_t value_max)
-{
-	char all[128] = "";
-	if (request_query_text(request, name, value, value_max))
-		return -1;
-	for (size_t i = 0; words[i]; i++) {
-		if (!value[0] || strcmp(value, words[i]) == 0)
-			return 0;
-		size_t len = strlen(all);
-		snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "", words[i]);
-	}
-	request_fail_field(request, name, "not_one_of", "This must be one of: %s.", all);
-	return -1;
-}
-
 /* What a page of claims is narrowed down to. */
 struct claim_filter {
 	char state[16], progress[16], profile_id[UUID_TEXT_LEN + 2], serial_number[65];
@@ -71,8 +54,9 @@ static int take_filter(struct request *request, struct claim_filter *filter)
 	static const char *const states[] = {"live", "suspended", NULL};
 	static const char *const progress[] = {"waiting", "contacted", "delivered", NULL};
 	struct uuid id;
-	if (take_word(request, "state", states, filter->state, sizeof(filter->state)) ||
-	    take_word(request, "progress", progress, filter->progress, sizeof(filter->progress)) ||
+	if (request_query_word(request, "state", states, filter->state, sizeof(filter->state)) ||
+	    request_query_word(
+		request, "progress", progress, filter->progress, sizeof(filter->progress)) ||
 	    take_mac_prefix(request, filter) ||
 	    request_query_text(
 		request, "profile_id", filter->profile_id, sizeof(filter->profile_id)) ||

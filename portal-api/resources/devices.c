@@ -1,5 +1,6 @@
 /*
- * Phones as the manufacturer sees them: one to look at, and the import of those made elsewhere.
+ * Phones as the manufacturer sees them: one to look at, those of a serial number, and the import of
+ * those made elsewhere.
  *
  * Phones without a factory certificate get a user name and a password of their own here (ITSPA rule
  * R3), and every one a claim code for its label; they are shown once and stored as SHA-256 (they
@@ -13,6 +14,7 @@
 #include "common/base/text.h"
 #include "common/pki/claim_hash.h"
 #include "portal-api/csv/devices.h"
+#include "portal-api/http/list.h"
 #include "portal-api/http/request.h"
 #include "portal-api/json/rows.h"
 #include "portal-api/resources/resources.h"
@@ -59,7 +61,28 @@ void device_get(struct request *request)
 	request_query(request, &(struct pg_call){&query_admin_device_get, params}, 1, on_device);
 }
 
-enum { CREDENTIAL_LEN = 24 };
+static const struct list by_serial = {.name = "devices",
+    .statement = &query_admin_device_list_by_serial,
+    .place_column = "mac",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0])};
+
+void device_list(struct request *request)
+{
+	char serial_number[DEVICE_TEXT_MAX + 1] = "";
+	if (request_query_text(request, "serial_number", serial_number, sizeof(serial_number)))
+		return;
+	if (!serial_number[0]) {
+		request_fail_field(request, "serial_number", "required",
+		    "Say which: a phone is looked for by its serial number, or read by its MAC.");
+		return;
+	}
+	struct pg_params *params = list_params(request, &by_serial);
+	if (!params)
+		return;
+	pg_param_text(params, serial_number);
+	list_run(request, &by_serial, params);
+}
 
 struct import {
 	struct device_row *rows;
@@ -207,7 +230,8 @@ void device_import(struct request *request)
 	CHECK(import->passwords);
 	for (size_t i = 0; i < import->count; i++)
 		if (!import->rows[i].has_fingerprint)
-			CHECK(password_generate(CREDENTIAL_LEN, &import->passwords[i]) == ERR_OK);
+			CHECK(password_generate(DEVICE_PASSWORD_LEN, &import->passwords[i]) ==
+			      ERR_OK);
 	make_codes(import);
 	struct pg_params *params = pg_params_new();
 	add_columns(params, import);

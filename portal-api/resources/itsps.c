@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/answer/url_host.h"
 #include "common/answer/url_policy.h"
 #include "portal-api/http/list.h"
 #include "portal-api/json/bind.h"
@@ -216,6 +217,11 @@ void itsp_domain_add(struct request *request)
 	if (url_domain_normalise(given, strlen(given), domain) != ERR_OK) {
 		request_fail_field(request, "domain", "bad_domain",
 		    "This must be a domain of two labels or more, such as example.net.");
+		return;
+	}
+	if (url_host_is_special_use(domain, strlen(domain))) {
+		request_fail_field(request, "domain", "special_use",
+		    "Names under local, internal, home.arpa, test and the like are nobody's.");
 		return;
 	}
 	struct pg_params *params = pg_params_new();

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/answer/anchors.h"
+#include "common/answer/password.h"
 #include "common/answer/url_policy.h"
 #include "portal-api/claims/claims.h"
 #include "portal-api/json/bind.h"
@@ -16,7 +17,12 @@
 #include "portal-api/resources/resources.h"
 #include "queries_portal-api.h"
 
-static const char MADE_UP_PASSWORD[] = "MadeUp4ThisPreview", MADE_UP_OTHER[] = "Aa0Bb1Cc2Dd3Ee4F",
+/* As long as the longest; cut to how long one would be. */
+static const char MADE_UP_PASSWORD[] =
+    "MadeUp4ThisPreviewMadeUp4ThisPreviewMadeUp4ThisPreviewMadeUp4Thi";
+_Static_assert(sizeof MADE_UP_PASSWORD == PASSWORD_LEN_MAX + 1, "any length can be shown");
+
+static const char MADE_UP_OTHER[] = "Aa0Bb1Cc2Dd3Ee4F",
 		  MADE_UP_STAGE_URL[] = "https://redirector.invalid/s/TOKEN/",
 		  MADE_UP_SERIAL[] = "SN00000001";
 static const struct mac MADE_UP_MAC = {{0x00, 0x15, 0x65, 0xaa, 0xbb, 0xcc}};
@@ -43,6 +49,7 @@ struct preview {
 	json_t *document; /* of the profile, where it is a stored one */
 	struct profile profile; /* borrowed from a document */
 	struct carry carry; /* borrowed from the rows */
+	char password[sizeof MADE_UP_PASSWORD];
 	struct buf url, fallbacks[CARRY_FALLBACKS_MAX];
 	const char *fallback_texts[CARRY_FALLBACKS_MAX];
 	struct anchors anchors;
@@ -80,7 +87,7 @@ static struct answer_values values_of(struct preview *preview)
 	    .fallback_urls = preview->fallback_texts,
 	    .fallback_count = carry->fallback_count,
 	    .admin_user = carry->admin_user,
-	    .admin_password = MADE_UP_PASSWORD,
+	    .admin_password = carry->admin_password,
 	    .other_password = MADE_UP_OTHER,
 	    .trust_anchors = preview->anchors.items,
 	    .trust_anchor_count = preview->anchors.count};
@@ -126,10 +133,11 @@ static void reply(struct request *request, const struct format *format)
 	}
 	mac_format(&values.mac, mac);
 	request_reply_json(request, 200,
-	    json_pack("{ss ss ss ss ss so ss so so so}", "mac", mac, "model", values.model,
+	    json_pack("{ss ss ss ss ss so ss sI so so so}", "mac", mac, "model", values.model,
 		"format", format_name(format), "content_type", format_content_type(format),
 		"provisioning_url", (const char *)preview->url.bytes, "fallback_urls", fallbacks,
-		"admin_password", MADE_UP_PASSWORD, "body", body, "stage_one", stage_one,
+		"admin_password", preview->password, "password_length",
+		(json_int_t)strlen(preview->password), "body", body, "stage_one", stage_one,
 		"left_out", unsaid));
 }
 
@@ -162,7 +170,22 @@ static void take_profile(struct preview *preview)
 		    json_string_value(json_array_get(profile->fallback_urls, i));
 	carry->is_staged = strcmp(profile->delivery, "staged") == 0;
 	carry->is_profile_change = 1;
-	carry->admin_password = MADE_UP_PASSWORD;
+	carry->admin_password = preview->password;
+}
+
+/* As claim_password: the profile's length is kept to, and the portal's as far as the model can. */
+static enum err check(struct request *request, const struct format *format)
+{
+	struct preview *preview = request->state;
+	struct field_errors first = {0};
+	int64_t wanted = preview->profile.password_length;
+	size_t length = (size_t)(wanted ? wanted : request->portal->config->password_length);
+	memcpy(preview->password, MADE_UP_PASSWORD, length);
+	if (carry_check(format, &preview->carry, &first) == ERR_OK)
+		return ERR_OK;
+	if (!wanted)
+		preview->password[PASSWORD_LEN_MIN] = '\0';
+	return carry_check(format, &preview->carry, &request->problem.errors);
 }
 
 static void show(struct request *request, const struct pg_rows *phones)
@@ -183,7 +206,7 @@ static void show(struct request *request, const struct pg_rows *phones)
 		return;
 	}
 	take_profile(preview);
-	if (carry_check(format, &preview->carry, &request->problem.errors) != ERR_OK)
+	if (check(request, format) != ERR_OK)
 		request_fail_fields(request);
 	else
 		reply(request, format);

@@ -20,12 +20,13 @@ static const struct row_field fields[] = {
     {"redelivery", "redelivery", ROW_TEXT},
     {"window_hours", "window_hours", ROW_INT},
     {"purge_after_delivery", "purge_after_delivery", ROW_BOOL},
+    {"password_length", "password_length", ROW_INT},
     {"id", "id", ROW_TEXT},
     {"version", "version", ROW_INT},
     {"created_at", "created_at", ROW_TIME},
     {"updated_at", "updated_at", ROW_TIME},
 };
-enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]), WRITABLE_COUNT = 8 };
+enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]), WRITABLE_COUNT = 9 };
 
 /* The least that a phone's password may be: those of the claims were checked when they were made.
  */
@@ -146,6 +147,15 @@ static void on_stored(struct request *request, const struct pg_rows *const *resu
 		request_fail_outcome(request, outcome);
 }
 
+/* 0 stands for none. */
+static void add_number(struct pg_params *params, int64_t number)
+{
+	if (number)
+		pg_param_int(params, number);
+	else
+		pg_param_null(params);
+}
+
 /* The parameters that both statements have in common, from the name on. */
 static void add_profile_params(
     const struct request *request, struct pg_params *params, const struct profile *profile)
@@ -159,12 +169,10 @@ static void add_profile_params(
 	pg_param_text(params, profile->trust_anchors);
 	pg_param_text(params, profile->delivery);
 	pg_param_text(params, profile->redelivery);
-	if (profile->window_hours)
-		pg_param_int(params, profile->window_hours);
-	else
-		pg_param_null(params);
+	add_number(params, profile->window_hours);
 	request_param_actor(request, params);
 	pg_param_bool(params, profile->purge_after_delivery);
+	add_number(params, profile->password_length);
 }
 
 static void on_domains(struct request *request, const struct pg_rows *const *results, size_t count)

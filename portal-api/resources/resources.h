@@ -63,6 +63,7 @@ void claim_job_list(struct request *request);
 void claim_job_create(struct request *request);
 void claim_job_rebuild(struct request *request);
 void claim_job_get(struct request *request);
+void claim_job_cancel(struct request *request);
 void claim_job_results(struct request *request);
 /* history.c: what became of a phone */
 void claim_timeline(struct request *request);
@@ -100,6 +101,8 @@ void webhook_rebuild(struct request *request);
 /* models.c */
 void model_list(struct request *request);
 void model_create(struct request *request);
+void model_get(struct request *request);
+void model_patch(struct request *request);
 /* itsps.c */
 void itsp_list(struct request *request);
 void itsp_create(struct request *request);
@@ -110,13 +113,23 @@ void itsp_domain_list(struct request *request);
 void itsp_domain_add(struct request *request);
 void itsp_domain_remove(struct request *request);
 /* shipments.c */
+void shipment_list(struct request *request);
+void shipment_list_all(struct request *request);
 void shipment_create(struct request *request);
+void shipment_withdraw(struct request *request);
 /* devices.c */
 void device_get(struct request *request);
+void device_list(struct request *request);
 void device_import(struct request *request);
+/* device_secrets.c */
+void device_claim_code_renew(struct request *request);
+void device_credentials_renew(struct request *request);
+/* Characters of the password of a phone that has no certificate. */
+enum { DEVICE_PASSWORD_LEN = 24 };
 /* audit.c: what is only looked at */
 void audit_list(struct request *request);
 void audit_export(struct request *request);
+void audit_state(struct request *request);
 void security_event_list(struct request *request);
 void order_list(struct request *request);
 void station_list(struct request *request);

@@ -1,10 +1,12 @@
-/* POST /v1/admin/shipments: these phones were sold to that ITSP. */
+/*
+ * Ship notices: these phones were sold to that ITSP. The manufacturer makes them, lists them and
+ * takes back what is still waiting (/v1/admin/shipments); an ITSP sees its own (/v1/shipments).
+ */
 #include <stdio.h>
 #include <string.h>
 
-#include "portal-api/http/request.h"
+#include "portal-api/http/list.h"
 #include "portal-api/json/bind.h"
-#include "portal-api/json/rows.h"
 #include "portal-api/resources/resources.h"
 #include "queries_portal-api.h"
 
@@ -28,10 +30,79 @@ static const struct bind_field body_fields[] = {
 	.max = SHIPMENT_MACS_MAX},
 };
 
-static const struct row_field fields[] = {
+static const struct row_field made_fields[] = {
     {"mac", "mac", ROW_MAC},
     {"status", "outcome", ROW_TEXT},
 };
+enum { MADE_FIELDS = sizeof(made_fields) / sizeof(made_fields[0]) };
+
+/* The tenant's part comes first: it gets no name but its own. */
+static const struct row_field fields[] = {
+    {"mac", "mac", ROW_MAC},
+    {"model", "model", ROW_TEXT},
+    {"serial_number", "serial_number", ROW_TEXT},
+    {"state", "state", ROW_TEXT},
+    {"shipped_at", "shipped_at", ROW_TIME},
+    {"ended_at", "ended_at", ROW_TIME},
+    {"itsp_id", "itsp_id", ROW_TEXT},
+    {"itsp", "itsp", ROW_TEXT},
+};
+enum { TENANT_FIELDS = 6, ALL_FIELDS = sizeof(fields) / sizeof(fields[0]) };
+
+static const struct list own_shipments = {.name = "shipments",
+    .statement = &query_shipment_list,
+    .place_column = "number",
+    .fields = fields,
+    .field_count = TENANT_FIELDS};
+
+static const struct list all_shipments = {.name = "shipments",
+    .statement = &query_admin_shipment_list,
+    .place_column = "number",
+    .fields = fields,
+    .field_count = ALL_FIELDS};
+
+enum { STATE_SIZE = 16 };
+
+/* Which notices: those that wait, unless others are asked for. */
+static int take_state(struct request *request, char state[STATE_SIZE])
+{
+	static const char *const states[] = {"live", "consumed", "cancelled", NULL};
+	if (request_query_word(request, "state", states, state, STATE_SIZE))
+		return -1;
+	if (!state[0])
+		strcpy(state, states[0]);
+	return 0;
+}
+
+void shipment_list(struct request *request)
+{
+	char state[STATE_SIZE];
+	struct pg_params *params;
+	if (take_state(request, state) || !(params = list_params(request, &own_shipments)))
+		return;
+	pg_param_text(params, state);
+	list_run(request, &own_shipments, params);
+}
+
+void shipment_list_all(struct request *request)
+{
+	char state[STATE_SIZE], itsp_id[UUID_TEXT_LEN + 2];
+	struct pg_params *params;
+	struct uuid id;
+	if (take_state(request, state) ||
+	    request_query_text(request, "itsp_id", itsp_id, sizeof(itsp_id)))
+		return;
+	if (itsp_id[0] && uuid_parse(itsp_id, strlen(itsp_id), &id) != ERR_OK) {
+		request_fail_field(request, "itsp_id", "bad_uuid", "This must be an ITSP's id.");
+		return;
+	}
+	params = list_params(request, &all_shipments);
+	if (!params)
+		return;
+	pg_param_text(params, itsp_id[0] ? itsp_id : NULL);
+	pg_param_text(params, state);
+	list_run(request, &all_shipments, params);
+}
 
 /* Nothing was noted, and nothing is: the MACs that are not on record are named. */
 static void refuse_unknown(struct request *request, const struct pg_rows *rows)
@@ -72,7 +143,7 @@ static void on_created(struct request *request, const struct pg_rows *const *res
 	else
 		request_reply_json(request, created ? 201 : 200,
 		    json_pack("{so}", "shipments",
-			row_objects(rows, SIZE_MAX, fields, sizeof(fields) / sizeof(fields[0]))));
+			row_objects(rows, SIZE_MAX, made_fields, MADE_FIELDS)));
 }
 
 void shipment_create(struct request *request)
@@ -95,4 +166,27 @@ void shipment_create(struct request *request)
 	pg_param_array_end(params);
 	request_param_actor(request, params);
 	request_effect(request, &(struct pg_call){&query_shipment_create, params}, 1, on_created);
+}
+
+static void on_withdrawn(
+    struct request *request, const struct pg_rows *const *results, size_t count)
+{
+	const char *outcome = row_text(results[0], 0, row_column(results[0], "outcome"));
+	CHECK(count == 1);
+	if (strcmp(outcome, "withdrawn") == 0)
+		request_reply_empty(request);
+	else
+		request_fail_outcome(request, outcome);
+}
+
+void shipment_withdraw(struct request *request)
+{
+	struct mac mac;
+	if (request_mac(request, 0, &mac))
+		return;
+	struct pg_params *params = pg_params_new();
+	pg_param_mac(params, &mac);
+	request_param_actor(request, params);
+	request_effect(
+	    request, &(struct pg_call){&query_shipment_withdraw, params}, 1, on_withdrawn);
 }

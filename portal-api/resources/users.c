@@ -340,11 +340,13 @@ static void on_removed(struct request *request, const struct pg_rows *const *res
 void user_remove(struct request *request)
 {
 	struct uuid id;
-	if (request_uuid(request, 0, &id))
+	int version;
+	if (request_uuid(request, 0, &id) || request_if_match(request, &version))
 		return;
 	struct pg_params *params = pg_params_new();
 	pg_param_uuid(params, id.bytes);
 	request_param_actor(request, params);
+	request_param_version(params, version);
 	request_effect(request,
 	    &(struct pg_call){
 		is_manufacturers(request) ? &query_admin_user_remove : &query_user_remove, params},

@@ -2,10 +2,12 @@
  * Webhooks (/v1/webhooks): where an ITSP wants its events posted. The courier posts them
  * (courier/courier.c); here they are made, changed, replayed and tested. A secret is shown once.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "portal-api/events/feed.h"
+#include "portal-api/events/kinds.h"
 #include "portal-api/http/request.h"
 #include "portal-api/json/bind.h"
 #include "portal-api/resources/resources.h"
@@ -139,19 +141,23 @@ static const struct bind_field patch_fields[] = {
 /* Without a state: a new one is live. */
 enum { PATCH_FIELDS = 3, CREATE_FIELDS = 2 };
 
-static int is_kind(const char *text)
+static void check_kinds(const json_t *kinds, struct field_errors *errors)
 {
-	return text[0] && text[strspn(text, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+	for (size_t i = 0; i < json_array_size(kinds); i++) {
+		char path[32];
+		if (event_kind_is_known(json_string_value(json_array_get(kinds, i))))
+			continue;
+		snprintf(path, sizeof(path), "kinds[%zu]", i);
+		field_error_add(
+		    errors, path, "bad_kind", "This must be one of: %s.", event_kinds_text());
+	}
 }
 
 static int read_body(struct request *request, size_t field_count, struct webhook_body *body)
 {
 	struct field_errors *errors = &request->problem.errors;
 	if (bind_object(request->document, patch_fields, field_count, body, errors) == ERR_OK) {
-		for (size_t i = 0; i < json_array_size(body->kinds); i++)
-			if (!is_kind(json_string_value(json_array_get(body->kinds, i))))
-				field_error_add(errors, "kinds", "bad_kind",
-				    "A kind of event is a word such as delivered.");
+		check_kinds(body->kinds, errors);
 		/* The check's own errors are in `errors`. */
 		if (body->url &&
 		    webhook_url_check(body->url, request->portal->config->webhook_allow_loopback,
@@ -302,7 +308,15 @@ static void run_on_id(
 
 void webhook_delete(struct request *request)
 {
-	run_on_id(request, &query_webhook_delete, on_deleted);
+	struct uuid id;
+	int version;
+	if (request_uuid(request, 0, &id) || request_if_match(request, &version))
+		return;
+	struct pg_params *params = pg_params_new();
+	pg_param_uuid(params, id.bytes);
+	request_param_actor(request, params);
+	request_param_version(params, version);
+	request_effect(request, &(struct pg_call){&query_webhook_delete, params}, 1, on_deleted);
 }
 
 /* --- Testing and replaying --- */

@@ -69,6 +69,30 @@ export const lister = (path, name, query = {}) => async (cursor) => {
 /** The same for a list that comes whole. */
 export const listerOfAll = (path, name) => async () => [(await get(path))[name], null];
 
+// --- A portal that is away for a while ---
+
+export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
+/** Whether the same may be asked again later: nobody could be asked, or the answer was that. */
+export const isPassing = (problem) => problem instanceof Problem && [0, 429, 502, 503, 504].includes(problem.status);
+
+/** Asks until there is an answer, later each time. `waits` is told for how many seconds, and null when there is one;
+ *  once nobody looks any more (`isShown`) it ends with a silent problem. */
+export async function patiently(ask, { isShown, waits }) {
+  for (let seconds = 1; ; seconds = Math.min(2 * seconds, 30)) {
+    try {
+      const answer = await ask();
+      waits(null);
+      return answer;
+    } catch (problem) {
+      if (!isPassing(problem)) throw problem;
+      waits(seconds);
+      await pause(seconds * 1000);
+      if (!isShown()) throw Object.assign(problem, { silent: true });
+    }
+  }
+}
+
 /** The whole of a list that is known to be short. */
 export async function all(path, name) {
   const rows = [];

@@ -7,15 +7,17 @@ export function readCsv(text) {
   const separator = separatorOf(clean);
   let names = null;
   for (const { line, cells } of records(clean, separator)) {
-    if (cells.length === 1 && cells[0].trim() === '') continue;
-    if (!names) names = cells.map((cell) => cell.trim().toLowerCase());
+    if (cells.every((cell) => cell.trim() === '') || (!names && /^sep=/i.test(cells[0]))) continue;
+    if (!names) names = cells.map((cell) => cell.trim().toLowerCase().replace(/[ -]/g, '_'));
     else rows.set(line, Object.fromEntries(names.map((name, index) => [name, (cells[index] ?? '').trim()])));
   }
   return rows;
 }
 
 const separatorOf = (text) => {
-  const first = text.split(/\r?\n/, 1)[0];
+  const first = text.trimStart().split(/\r?\n/, 1)[0];
+  const told = /^sep=([,;\t])$/i.exec(first);
+  if (told) return told[1];
   return first.includes(';') && !first.includes(',') ? ';' : first.includes('\t') && !first.includes(',') ? '\t' : ',';
 };
 
@@ -56,6 +58,10 @@ export function withCommas(text) {
 
 const quote = (text) => (/[",;\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 const NAMES = ['mac', 'claim_code', 'profile'];
+
+/** Whether these rows are those that a job was made of: as many, and the same phones on the same lines. */
+export const fits = (rows, total, results) => rows.size === total && results.every(({ line, mac }) => bare(rows.get(line)?.mac) === bare(mac));
+const bare = (text) => (text ?? '').replace(/[^0-9a-z]/gi, '').toUpperCase();
 
 /** Rows for a claim job. */
 export const writeCsv = (rows) => [NAMES, ...rows.map((row) => NAMES.map((name) => row[name] ?? ''))].map((cells) => cells.map(quote).join(',')).join('\n') + '\n';

@@ -18,7 +18,7 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-export const replace = (element, ...children) => element.replaceChildren(...children.flat().filter(Boolean));
+export const replace = (element, ...children) => element.replaceChildren(...children.flat(Infinity).filter(Boolean));
 
 /** Tells people who do not see the page what has changed. */
 export function say(text) {
@@ -50,7 +50,7 @@ export function when(text, { exact = false } = {}) {
 }
 
 /** A word of the API's that en.js does not know (yet), as words. */
-export const wordOf = (known, name) => known[name] ?? (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll('_', ' ');
+export const wordOf = (known, name) => (Object.hasOwn(known, name) ? known[name] : name.charAt(0).toUpperCase() + name.slice(1).replaceAll('_', ' '));
 
 /** An id as people compare it: its beginning, the whole of it on hover and when copied. */
 export const shortId = (id) => (/^[0-9a-f]{8}-/.test(id) || id.length > 24 ? h('code', { class: 'small', title: id }, `${id.slice(0, 8)}…`) : h('code', { class: 'small' }, id));
@@ -70,6 +70,9 @@ export function head(title, text, ...actions) {
     actions.length > 0 && h('div', { class: 'row' }, ...actions));
 }
 
+/** What somebody sees whose role does not allow a page that its address names. */
+export const notAllowed = () => [head(t.notAllowed.title, t.notAllowed.text)];
+
 // --- Buttons ---
 
 export const link = (href, text, kind = '') => h('a', { href, class: kind ? `button ${kind}` : null }, text);
@@ -77,48 +80,78 @@ export const link = (href, text, kind = '') => h('a', { href, class: kind ? `but
 /** A list as a file, made by the server. */
 export const download = (href) => h('a', { class: 'button', href, download: '' }, t.download);
 
-/** A button whose work may take a while: it says so and cannot be pressed twice meanwhile. */
+/** Says at a button that its work goes on; it cannot be pressed meanwhile, and has the focus again afterwards. */
+async function busy(element, work) {
+  const hadFocus = document.activeElement === element;
+  element.setAttribute('aria-busy', 'true');
+  element.disabled = true;
+  try {
+    await work();
+  } finally {
+    element.removeAttribute('aria-busy');
+    element.disabled = false;
+    if (hadFocus && document.activeElement === document.body) element.focus();
+  }
+}
+
+/** Text that the page has made, as a file. */
+export async function saveAs(name, text) {
+  const href = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
+  h('a', { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10000);
+}
+
+/** A button whose work may take a while. */
 export function button(text, work, kind = '', more = {}) {
-  const element = h('button', { type: 'button', class: kind, ...more, onclick: async (event) => {
-    element.setAttribute('aria-busy', 'true');
-    element.disabled = true;
+  const element = h('button', { type: 'button', class: kind, ...more, onclick: (event) => busy(element, async () => {
     try {
       await work(event);
     } catch (error) {
       await tell(error);
-    } finally {
-      element.removeAttribute('aria-busy');
-      element.disabled = false;
     }
-  } }, text);
+  }) }, text);
   return element;
 }
 
-/** A secret with a button that copies it. */
+/** A secret with a button that copies it; where the browser does not let us, it is marked for the keyboard. */
 export function secret(text, what) {
+  const shown = h('code', { 'aria-label': what }, text);
+  const told = h('p', { class: 'small', hidden: true }, t.copyYourself);
   const copy = h('button', { type: 'button', 'aria-label': t.copyWhat(what), onclick: async () => {
-    await navigator.clipboard.writeText(text);
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      getSelection().selectAllChildren(shown);
+      told.hidden = false;
+      say(t.copyYourself);
+      return;
+    }
+    told.hidden = true;
     copy.textContent = t.copied;
     say(t.copiedWhat(what));
     setTimeout(() => { copy.textContent = t.copy; }, 2500);
   } }, t.copy);
-  return h('div', { class: 'secret' }, h('code', { 'aria-label': what }, text), copy);
+  return h('div', { class: 'secret' }, shown, copy, told);
 }
 
 // --- Dialogs ---
 
-/** Shows a dialog until one of its buttons is pressed; resolves to that button's value ('' for Escape). */
-export function dialog(title, content, buttons) {
+/** Shows a dialog until one of its buttons is pressed; resolves to that button's value ('' for Escape, which `held` takes away). */
+export function dialog(title, content, buttons, { held = false } = {}) {
   return new Promise((resolve) => {
     const titleId = newId('dialog');
     const element = h('dialog', { 'aria-labelledby': titleId },
       h('form', { method: 'dialog', class: 'stack' }, h('h2', { id: titleId }, title), ...[content].flat(),
         h('div', { class: 'row end' }, buttons.map(([value, text, kind]) => h('button', { value, class: kind ?? '' }, text)))));
+    if (held) element.addEventListener('cancel', (event) => event.preventDefault());
     element.addEventListener('close', () => { element.remove(); resolve(element.returnValue); });
     document.body.append(element);
     element.showModal();
   });
 }
+
+/** A secret that is never shown again. Escape does not close it: only the button that says it was kept. */
+export const showOnce = (title, text, what, ...more) => dialog(title, [notice('warn', t.once), secret(text, what), ...more], [['', t.onceKept, 'primary']], { held: true });
 
 export const confirm = async (title, text, action, kind = 'primary') =>
   await dialog(title, [text].flat().map((line) => h('p', {}, line)), [['', t.cancel], ['yes', action, kind]]) === 'yes';
@@ -144,7 +177,7 @@ function control(spec, id) {
   }
   if (spec.type === 'textarea') return h('textarea', { ...common, rows: spec.rows, value: spec.value ?? '', spellcheck: 'false', oninput: spec.oninput });
   return h('input', { ...common, type: spec.type ?? 'text', value: spec.value ?? '', placeholder: spec.placeholder, spellcheck: 'false',
-    inputmode: spec.inputmode, min: spec.min, max: spec.max, autocapitalize: 'none', oninput: spec.oninput });
+    inputmode: spec.inputmode, min: spec.min, max: spec.max, list: spec.list, autocapitalize: 'none', oninput: spec.oninput });
 }
 
 /** A labelled control, with a hint and a place for what is wrong with it. */
@@ -172,11 +205,14 @@ function showFieldError(form, name, text) {
   return true;
 }
 
+/** What is wrong with no field of the form; of a list, with which of its lines. */
+const saidOf = ({ field: place, detail }) => (/^line \d+$/.test(place) ? `${t.ofLine(place.slice(5))} ${detail}` : detail);
+
 function showProblem(form, top, error) {
   const rest = (error.errors ?? []).filter((each) => !showFieldError(form, each.field, each.detail));
   const invalid = form.querySelector('[aria-invalid]');
   if (!invalid || rest.length > 0 || !error.errors?.length) {
-    replace(top, notice('bad', rest.length > 0 ? rest.map((each) => each.detail).join(' ') : problemText(error)));
+    replace(top, notice('bad', rest.length > 0 ? rest.map(saidOf).join(' ') : problemText(error)));
   }
   (invalid ?? form.querySelector('input, select, textarea'))?.focus();
 }
@@ -185,7 +221,7 @@ function showProblem(form, top, error) {
 export function form({ fields, submit, text, kind = 'primary', more = [], ...rest }) {
   const top = h('div', { class: 'form-problem' });
   const send = h('button', { class: kind }, text);
-  const element = h('form', { novalidate: true, class: rest.class, onsubmit: async (event) => {
+  const element = h('form', { novalidate: true, class: rest.class, onsubmit: (event) => {
     event.preventDefault();
     top.replaceChildren();
     for (const each of element.querySelectorAll('[aria-invalid]')) each.removeAttribute('aria-invalid');
@@ -193,16 +229,13 @@ export function form({ fields, submit, text, kind = 'primary', more = [], ...res
     const missing = [...element.elements].filter((each) => each.required && !each.value);
     for (const each of missing) showFieldError(element, each.name, t.missing);
     if (missing.length > 0) { missing[0].focus(); return; }
-    send.setAttribute('aria-busy', 'true');
-    send.disabled = true;
-    try {
-      await submit(values(element), element);
-    } catch (error) {
-      if (!error.silent) showProblem(element, top, error);
-    } finally {
-      send.removeAttribute('aria-busy');
-      send.disabled = false;
-    }
+    busy(send, async () => {
+      try {
+        await submit(values(element), element);
+      } catch (error) {
+        if (!error.silent) showProblem(element, top, error);
+      }
+    });
   } }, top, ...fields, h('div', { class: 'row' }, send, ...more));
   return element;
 }

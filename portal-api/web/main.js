@@ -9,10 +9,19 @@ const app = document.getElementById('app');
 let page = null; // the <main> of the view shown
 let shown = 0; // counts views, so that a slow one does not overwrite the next
 
+/** What somebody typed may be no escape at all. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** '#/phones/001565AABBCC?x=1' -> { path: ['phones', '001565AABBCC'], query: {x: '1'} } */
 function address() {
   const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
-  return { path: path.split('/').map(decodeURIComponent).filter(Boolean), query: Object.fromEntries(new URLSearchParams(query)) };
+  return { path: path.split('/').map(decoded).filter(Boolean), query: Object.fromEntries(new URLSearchParams(query)) };
 }
 
 function frame() {
@@ -63,7 +72,7 @@ async function show() {
     content = await view(path)({ path: path.slice(1), query, reload: show, go: (to) => { location.hash = to; } });
   } catch (problem) {
     if (problem.silent) return;
-    content = [head(t.problem.title), notice('bad', problemText(problem)), h('div', { class: 'row' }, h('button', { type: 'button', onclick: show }, t.again))];
+    content = sorry(problem);
   } finally {
     clearTimeout(waiting);
   }
@@ -76,11 +85,18 @@ async function show() {
   window.scrollTo(0, 0);
 }
 
+/** A page whose script cannot be had, or does not go with the others since these are older, is helped by loading all anew. */
+function sorry(problem) {
+  const told = problem instanceof api.Problem;
+  return [head(t.problem.title), notice('bad', told ? problemText(problem) : t.problem.script),
+    h('div', { class: 'row' }, h('button', { type: 'button', onclick: told ? show : () => location.reload() }, told ? t.again : t.problem.anew))];
+}
+
 const mustSetUp = () => api.session.second_factor.required && !api.session.second_factor.set_at;
 
 function view(path) {
   const name = path[0] ?? navigation()[0][1][0][0];
-  return views[name] ?? (async () => [head(t.notFound.title, t.notFound.text)]);
+  return Object.hasOwn(views, name) ? views[name] : async () => [head(t.notFound.title, t.notFound.text)];
 }
 
 window.addEventListener('hashchange', show);
@@ -91,9 +107,20 @@ window.addEventListener('signed-out', ({ detail }) => {
   say(detail.ended ? t.gate.ended : t.gate.signedOut);
 });
 
-try {
-  await api.restore();
+/** Before it is known who is signed in. */
+const alone = (...content) => replace(app, h('div', { class: 'gate' }, h('main', {}, h('div', { class: 'brand' }, h('img', { src: '/web/icon.svg', alt: '' }), t.name), ...content)));
+
+async function begin() {
+  const waiting = setTimeout(() => alone(h('p', { class: 'quiet waiting', role: 'status' }, t.loading)), 150);
+  try {
+    await api.restore();
+  } catch (problem) {
+    alone(head(t.problem.title), notice('bad', problemText(problem)), h('button', { type: 'button', class: 'primary', onclick: begin }, t.again));
+    return;
+  } finally {
+    clearTimeout(waiting);
+  }
   await show();
-} catch (problem) {
-  replace(app, h('div', { class: 'gate' }, h('main', {}, head(t.problem.title), notice('bad', problemText(problem)))));
 }
+
+await begin();

@@ -47,6 +47,7 @@ static void read_job(enum job_rows_form form, const char *text, size_t len)
 	char why[256] = "";
 	enum err err = job_rows_read(form, text, len, &rows, why, sizeof why);
 	CHECK(err ? why[0] != '\0' : rows.count > 0);
+	CHECK(text_is_printable_utf8(why, strlen(why)));
 	for (size_t i = 0; i < rows.count; i++)
 		CHECK(strlen(job_rows_text(&rows, rows.items[i].mac)) <= JOB_FIELD_MAX);
 	job_rows_free(&rows);

@@ -2,7 +2,8 @@
 """Memory after many requests, failed handshakes and resets is where it was, and an office full of phones behind one
 address is served without an alarm.
 
-HOSTILE_REQUESTS, HOSTILE_FAILURES and HOSTILE_RESETS set the sizes; the soak of a release is 200000, 50000 and 10000."""
+HOSTILE_REQUESTS, HOSTILE_FAILURES and HOSTILE_RESETS set the sizes; `make soak` is that of a release: 200000, 50000 and
+10000."""
 import os
 import sys
 import tempfile

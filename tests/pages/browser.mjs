@@ -18,6 +18,7 @@ export const moduleOf = (name) =>
 
 export const WIDE = { width: 1280, height: 800 };
 export const NARROW = { width: 390, height: 844 };
+export const SMALLEST = { width: 320, height: 640 };
 export const PASSWORD = 'correct horse battery staple';
 
 export const launch = () => chromium.launch({
@@ -57,7 +58,7 @@ export async function picture(page, name) {
 
 /** Nothing sticks out sideways where the window is narrow. */
 export async function overflow(page) {
-  await page.setViewportSize(NARROW);
+  await page.setViewportSize(SMALLEST);
   const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   await page.setViewportSize(WIDE);
   return wider;
@@ -137,3 +138,13 @@ export const open = async (page, place, heading) => {
   await page.goto(`${world.url}/#/${place}`);
   await page.locator(`main[data-view="#/${place}"]`).getByRole('heading', { level: 1, name: heading }).waitFor();
 };
+
+/** Drops a file on the page's place for one. */
+export async function drop(page, name, text) {
+  const list = await page.evaluateHandle(([called, content]) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([content], called, { type: 'text/csv' }));
+    return transfer;
+  }, [name, text]);
+  await page.locator('.drop').dispatchEvent('drop', { dataTransfer: list });
+}

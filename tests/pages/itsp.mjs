@@ -2,10 +2,10 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { accept, browserOf, launch, NARROW, open, overflow, PASSWORD, picture, signIn, WIDE, world } from './browser.mjs';
+import { accept, browserOf, launch, open, overflow, PASSWORD, picture, signIn, SMALLEST, WIDE, world } from './browser.mjs';
 
 let browser, page, recovery;
-const [delivered, , waiting, , fresh, second, third, wrong] = world.phones;
+const [delivered, , waiting, , fresh, second] = world.phones;
 const spelled = (mac) => mac.match(/../g).join(':').toLowerCase();
 
 before(async () => {
@@ -93,7 +93,9 @@ test('one phone: its life, its password with confirmation and copy, a new one', 
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), shown);
   await picture(page, '21-phone');
   assert.ok(await overflow(page) <= 0);
-  await page.getByRole('button', { name: 'Hide' }).click();
+  await page.getByRole('button', { name: 'Hide' }).focus();
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Reveal password');
   await page.getByRole('button', { name: 'Make a new password' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Make a new one' }).click();
   await page.getByText('A new password is waiting', { exact: true }).waitFor();
@@ -127,39 +129,43 @@ test('claiming one: errors beside their fields, then the phone', async () => {
   await page.getByRole('heading', { level: 1, name: 'Phones' }).waitFor();
 });
 
-const drop = async (name, text) => {
-  const list = await page.evaluateHandle(([called, content]) => {
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([content], called, { type: 'text/csv' }));
-    return transfer;
-  }, [name, text]);
-  await page.locator('.drop').dispatchEvent('drop', { dataTransfer: list });
-};
-
-test('a dropped CSV: checked, mended, claimed', async () => {
-  await open(page, 'jobs', 'Upload a list');
-  await picture(page, '40-upload');
-  const csv = `\uFEFFmac;claim_code;profile\r\n${second.mac};${second.code};Office phones\r\n${third.mac};${second.code};Office phones\r\nnot-a-mac;;Office phones\r\n`;
-  await drop('phones.csv', csv);
-  await page.getByRole('heading', { name: 'Rows that failed' }).waitFor();
-  await page.getByText('1 row would be fine, 2 need mending.').waitFor();
-  await picture(page, '41-mend');
+test('a wrong code is a security event of one\'s own', async () => {
+  await open(page, 'security', 'Security events');
+  await page.getByRole('row').filter({ hasText: 'Wrong claim code' }).getByRole('link', { name: spelled(fresh.mac) }).waitFor();
+  await picture(page, '33-security');
   assert.ok(await overflow(page) <= 0);
-  await page.getByLabel('Claim code, line 3').fill(third.code);
-  await page.getByLabel('MAC, line 4').fill('');
-  await page.getByRole('button', { name: 'Claim', exact: true }).click();
-  await page.getByText('2 phones are yours.').waitFor();
-  await page.getByRole('link', { name: 'See your phones' }).click();
-  await page.getByRole('row').filter({ hasText: spelled(third.mac) }).waitFor();
+  await page.getByLabel('What').selectOption('Wrong claim code');
+  await page.waitForFunction(() => location.hash.includes('kind=claim_code_wrong') && document.querySelector('main').dataset.view === location.hash);
+  await page.getByRole('row').filter({ hasText: spelled(fresh.mac) }).first().waitFor();
 });
 
-test('a CSV that is none, and one with more failures than fit', async () => {
-  await open(page, 'jobs', 'Upload a list');
-  await drop('picture.png', 'no header here\n1,2\n');
-  await page.locator('.drop').getByRole('alert').waitFor();
-  await drop('many.csv', `mac,claim_code,profile\n${'nothing,,Office phones\n'.repeat(203)}`);
-  await page.getByText('The first 200 are shown; 3 more rows come after these.').waitFor();
-  assert.equal(await page.locator('tbody tr').count(), 200);
+test('a phone that is held no more keeps its life; one that never was held has none', async () => {
+  await open(page, `phones/${fresh.mac}`, spelled(fresh.mac));
+  await page.getByText('You do not hold this phone any more').waitFor();
+  await page.locator('.timeline strong', { hasText: 'Claimed' }).waitFor();
+  await picture(page, '32-phone-past');
+  await open(page, 'phones/009999999998', '00:99:99:99:99:98');
+  await page.getByText('It is not among your phones, and never was.').waitFor();
+});
+
+test('addresses that lead nowhere, and one that is no address', async () => {
+  for (const [place, text] of [['no/such/page', 'There is no such page'], ['constructor', 'There is no such page'], ['__proto__', 'There is no such page']]) await open(page, place, text);
+  await open(page, 'events', 'Events');
+  await page.goto(`${world.url}/#/phones/%`);
+  await page.getByRole('heading', { level: 1, name: 'That did not work' }).waitFor();
+});
+
+test('where the browser does not let us copy, what is to be copied is marked', async () => {
+  await page.evaluate(() => { navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError')); });
+  await open(page, `phones/${delivered.mac}`, spelled(delivered.mac));
+  await page.getByRole('button', { name: 'Reveal password' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Reveal' }).click();
+  const password = await page.locator('.secret code').first().textContent();
+  await page.getByRole('button', { name: 'Copy: Admin password' }).click();
+  await page.locator('.secret').first().getByText('does not let this page copy').waitFor();
+  assert.equal(await page.evaluate(() => getSelection().toString().trim()), password);
+  await picture(page, '22-copy-yourself');
+  await page.reload();
 });
 
 test('profiles with a live preview; names are text', async () => {
@@ -182,6 +188,47 @@ test('profiles with a live preview; names are text', async () => {
   await page.getByRole('heading', { level: 1, name: 'Profiles' }).waitFor();
   await page.getByText('https://prov.itsp.example/new/{mac}').waitFor();
   assert.equal(await page.locator('main img, main script').count(), 0);
+});
+
+test('the preview: a profile without a name yet, any phone by its MAC, any model', async () => {
+  const answer = page.locator('pre').first();
+  await open(page, 'profiles/new', 'New profile');
+  await answer.getByText('https://itsp.example/').waitFor();
+  assert.equal(await page.locator('.notice').count(), 0);
+  await picture(page, '52-profile-new');
+  const mac = page.getByLabel('MAC', { exact: true });
+  await mac.fill(waiting.mac);
+  await answer.getByText(`/${waiting.mac.toLowerCase()}.cfg`).waitFor();
+  await page.getByLabel('Length of passwords').fill('24');
+  await answer.getByText(/admin:[A-Za-z0-9]{24}\s/).waitFor();
+  await page.getByLabel('Length of passwords').fill('11');
+  await page.getByText('The phone could not be given this').waitFor();
+  await page.getByLabel('Length of passwords').fill('');
+  await mac.fill('00:99:99:99:99:98');
+  await page.getByText('This is none of your phones.').waitFor();
+  await page.getByLabel('Model', { exact: true }).fill(world.model);
+  await answer.getByText('/009999999998.cfg').waitFor();
+  await mac.fill('00:99');
+  await page.getByText('This is no MAC yet.').waitFor();
+  await mac.fill('');
+  await answer.getByText('https://itsp.example/').waitFor();
+  await page.getByLabel('Model', { exact: true }).fill('no-such-model');
+  await page.getByText('There is no such model.').waitFor();
+  await page.getByLabel('Provisioning URL').fill('https://elsewhere.example/');
+  await mac.fill(waiting.mac);
+  await page.getByText('The phone could not be given this').waitFor();
+});
+
+test('somebody without a phone sees what a model would get', async () => {
+  const other = await browserOf(browser);
+  await accept(other, world.newcomer.link);
+  await open(other, 'profiles/new', 'New profile');
+  await other.getByText('its whole answer is shown here').waitFor();
+  await other.getByLabel('Model', { exact: true }).fill(world.model);
+  await other.locator('pre').getByText('https://new.example/').first().waitFor();
+  await picture(other, '53-preview-newcomer');
+  assert.deepEqual(other.problems, []);
+  await other.context().close();
 });
 
 test('events, transfers, tokens, people, one\'s account', async () => {
@@ -221,7 +268,7 @@ test('events, transfers, tokens, people, one\'s account', async () => {
   await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
   await page.getByRole('row').filter({ hasText: 'Sam Support' }).getByText('Read only').waitFor();
   await open(page, 'audit', 'Audit log');
-  await page.getByRole('row').filter({ hasText: 'claim.reveal' }).getByText('Ada Owner').waitFor();
+  await page.getByRole('row').filter({ hasText: 'claim.reveal' }).first().getByText('Ada Owner').waitFor();
   await picture(page, '68-audit');
   await open(page, 'account', 'Your account');
   await picture(page, '67-account');
@@ -229,7 +276,6 @@ test('events, transfers, tokens, people, one\'s account', async () => {
   await page.getByLabel('New password').fill(`${PASSWORD}!`);
   await page.getByRole('button', { name: 'Change password' }).click();
   await page.getByText('This is not your password.').waitFor();
-  await open(page, 'no/such/page', 'There is no such page');
 });
 
 test('all of it works from the keyboard', async () => {
@@ -255,7 +301,7 @@ test('all of it works from the keyboard', async () => {
 });
 
 test('every control has a name, every page one heading, and words can be read', async () => {
-  for (const place of ['phones', 'phones/new', `phones/${delivered.mac}`, 'jobs', 'profiles', 'profiles/new', 'events', 'transfers', 'transfers/new', 'tokens', 'users', 'audit', 'account']) {
+  for (const place of ['phones', 'phones/new', `phones/${delivered.mac}`, 'jobs', 'shipped', 'security', 'profiles', 'profiles/new', 'events', 'transfers', 'transfers/new', 'tokens', 'webhooks', 'users', 'audit', 'account']) {
     await page.goto(`${world.url}/#/${place}`);
     await page.locator(`main[data-view="#/${place}"]`).waitFor();
     for (const details of await page.locator('main details').all()) await details.evaluate((each) => { each.open = true; });
@@ -263,7 +309,7 @@ test('every control has a name, every page one heading, and words can be read', 
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       assert.deepEqual(await page.evaluate(auditPage), [], `${place} ${colorScheme}`);
     }
-    await page.setViewportSize(NARROW);
+    await page.setViewportSize(SMALLEST);
     assert.deepEqual(await page.evaluate(() => (document.documentElement.scrollWidth > document.documentElement.clientWidth ? ['wider than the window'] : [])), [], place);
     await page.setViewportSize(WIDE);
   }
@@ -305,9 +351,10 @@ test('a support agent sees and reveals, and is offered nothing else', async () =
   const agent = await browserOf(browser);
   agent.email = world.support.email;
   await accept(agent, world.support.link);
-  assert.deepEqual(await agent.locator('nav a').allTextContents(), ['Phones', 'Profiles', 'Events', 'Transfers', 'Your account']);
+  assert.deepEqual(await agent.locator('nav a').allTextContents(), ['Phones', 'Profiles', 'Events', 'Transfers', 'Security events', 'Your account']);
   await open(agent, `phones/${waiting.mac}`, spelled(waiting.mac));
   assert.equal(await agent.getByRole('button', { name: 'Release' }).count(), 0);
+  for (const place of ['phones/new', 'profiles/new', 'transfers/new']) await open(agent, place, 'This is not for you');
   assert.deepEqual(agent.problems, []);
   await agent.context().close();
 });

@@ -32,12 +32,20 @@ def invite(role, name, itsp=None):
     return {"email": email, "link": made["link"], "name": name, "id": made["id"]}
 
 
+def known(phone):
+    return {"mac": phone.mac, "serial": phone.serial, "code": phone.claim_code}
+
+
 def prepare(firstring):
-    """Eight phones made by the factory: some came before they were claimed, some after, some never."""
+    """Eight phones made by the factory: some came before they were claimed, some after, some never. More for lists."""
     itsp = firstring.itsp.ok("GET", "/v1/me")["itsp"]["id"]
     model = firstring.model("desk-phone", "yealink")
     macs = firstring.macs(8)
     phones = firstring.issue(firstring.order(model, macs), [Phone(firstring, mac, f"SN{mac}") for mac in macs])
+    macs = firstring.macs(10)
+    listed = firstring.issue(firstring.order(model, macs), [Phone(firstring, mac, f"SN{mac}") for mac in macs])
+    firstring.admin.ok("POST", "/v1/admin/shipments", {"itsp_id": itsp, "macs": macs[8:]})
+    newcomer = firstring.new_itsp("New Telephony", "new.example")
     profile = firstring.profile(firstring.itsp, "Office phones", "https://prov.itsp.example/p/{mac}.cfg")
     firstring.profile(firstring.itsp, SCRIPT_NAME, "https://prov.itsp.example/x/{mac}")
     for phone in phones[:4]:
@@ -46,8 +54,10 @@ def prepare(firstring):
         phone.boot(f"/{phone.mac.lower()}.cfg", user_agent="Yealink SIP-T46U 108.86.0.20")
     return {
         "url": firstring.env["FIRSTRING_PORTAL_URL"], "itsp": itsp, "model": model, "profile": profile, "script": SCRIPT_NAME,
-        "phones": [{"mac": phone.mac, "serial": phone.serial, "code": phone.claim_code} for phone in phones],
+        "phones": [known(phone) for phone in phones], "listed": [known(phone) for phone in listed],
         "owner": invite("owner", "Ada Owner", itsp), "support": invite("support", "Sam Support", itsp),
+        "engineer": invite("engineer", "Lena Lister", itsp), "reader": invite("read_only", "Rita Reader", itsp),
+        "programmer": invite("owner", "Pia Programmer", itsp), "newcomer": invite("owner", "Nils Newcomer", newcomer.itsp_id),
         "administrator": invite("administrator", "Ruth Root"), "auditor": invite("auditor", "Otto Auditor"),
     }
 
@@ -65,6 +75,12 @@ class Pages(unittest.TestCase):
 
     def test_an_itsps_people(self):
         self.browse("itsp.mjs")
+
+    def test_lists_of_phones(self):
+        self.browse("lists.mjs")
+
+    def test_tokens_and_webhooks(self):
+        self.browse("programs.mjs")
 
     def test_the_manufacturers_people(self):
         self.browse("manufacturer.mjs")

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { browserOf, decode, launch, moduleOf, world } from './browser.mjs';
 
 const { modules } = await moduleOf('qr.js');
-const { readCsv, withCommas, writeCsv } = await moduleOf('csv.js');
+const { fits, readCsv, withCommas, writeCsv } = await moduleOf('csv.js');
 
 let browser, page;
 before(async () => {
@@ -40,6 +40,24 @@ test('the first view is small, strict, and asked for again cheaply', async () =>
   assert.deepEqual([posted.status(), posted.headers().allow], [405, 'GET, HEAD']);
   assert.equal((await page.request.get(`${world.url}/web/../routes.c`)).status(), 404);
   assert.equal((await page.request.get(`${world.url}/web/`)).status(), 404);
+});
+
+test('while it is not known yet who is signed in the page says that it loads, and asks again when told to', async () => {
+  const slow = await browserOf(browser);
+  let away = true;
+  await slow.route('**/v1/session', async (route) => {
+    await new Promise((resolve) => { setTimeout(resolve, 600); });
+    if (away) await route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"code":"unavailable"}' });
+    else await route.continue();
+  });
+  await slow.goto(world.url);
+  await slow.getByText('Loading…').waitFor();
+  await slow.getByText('The portal is busy').waitFor();
+  away = false;
+  await slow.getByRole('button', { name: 'Try again' }).click();
+  await slow.getByRole('heading', { name: 'Sign in' }).waitFor();
+  assert.deepEqual(slow.problems, []);
+  await slow.context().close();
 });
 
 test('scripts that stand in the page do not run', async () => {
@@ -102,5 +120,7 @@ test('CSV as spreadsheets write it keeps its lines', () => {
   assert.deepEqual([...readCsv(text)], [[3, { mac: '001565000001', claim_code: 'AB;C', profile: 'say "hi"' }], [4, { mac: '001565000002', claim_code: '', profile: 'x' }]]);
   assert.equal(withCommas(text), 'mac,claim_code,profile\n\n001565000001,"AB;C","say ""hi"""\n001565000002,,x');
   assert.equal(withCommas('a,b\n1;2,3'), 'a,b\n1;2,3');
+  const results = [{ line: 4, mac: '00:15:65:00:00:02' }];
+  assert.deepEqual([fits(readCsv(text), 2, results), fits(readCsv(text), 3, results), fits(readCsv(text), 2, [{ line: 3, mac: '001565000002' }])], [true, false, false]);
   assert.equal(writeCsv([{ mac: 'a', claim_code: 'b,c' }]), 'mac,claim_code,profile\na,"b,c",\n');
 });

@@ -1,6 +1,6 @@
 // What the manufacturer watches: security events, and the audit log with what is known of its chain.
 import { t } from '../en.js';
-import { button, chip, download, empty, field, h, head, link, macText, notice, pages, shortId, when, wordOf } from '../dom.js';
+import { button, card, chip, download, empty, facts, field, h, head, link, macText, notice, pages, shortId, when, wordOf } from '../dom.js';
 import * as api from '../api.js';
 import { detail } from './events.js';
 
@@ -13,34 +13,36 @@ function filters(query, place, fields, go) {
 }
 
 export async function securityEvents({ query, go, reload }) {
+  const own = api.session.kind === 'itsp';
   const kinds = [['', t.security.any], ...Object.entries(t.security.kinds)];
   const list = await pages(t.security.title, [
     [t.events.at, (event) => when(event.at)],
     [t.events.kind, (event) => chip(wordOf(t.security.kinds, event.kind), 'warn')],
-    [t.phones.mac, (event) => (event.mac ? link(`#/devices/${event.mac}`, macText(event.mac)) : t.none)],
+    [t.phones.mac, (event) => (event.mac ? link(`#/${own ? 'phones' : 'devices'}/${event.mac}`, macText(event.mac)) : t.none)],
     [t.events.from, (event) => event.source_ip ?? t.none],
     [t.events.detail, (event) => detail(event.detail)],
-  ], api.lister('/v1/admin/security-events', 'security_events', query), empty(t.security.none, t.security.noneText));
-  return [head(t.security.title, t.security.text, button(t.refresh, reload)), filters(query, 'security', [['kind', t.events.kind, kinds], ['mac', t.phones.mac]], go), list];
+  ], api.lister(own ? '/v1/security-events' : '/v1/admin/security-events', 'security_events', query), empty(t.security.none, t.security.noneText));
+  return [head(t.security.title, own ? t.security.ownText : t.security.text, button(t.refresh, reload)), filters(query, 'security', [['kind', t.events.kind, kinds], ['mac', t.phones.mac]], go), list];
 }
 
 export async function audit({ query, go, reload }) {
   const own = api.session.kind === 'itsp';
   const objects = [['', t.audit.any], ...Object.entries(t.audit.objects)];
   const load = api.lister(own ? '/v1/audit' : '/v1/admin/audit', 'audit', query);
-  const [[rows], names] = await Promise.all([load(null), namesOf(own)]);
+  const [names, state] = await Promise.all([namesOf(own), own ? null : api.get('/v1/admin/audit/state')]);
   const list = await pages(t.audit.title, [
     [t.events.at, (row) => when(row.at)],
     [t.audit.action, (row) => [h('code', {}, row.action), changes(row)]],
     [t.audit.object, (row) => [h('div', {}, wordOf(t.audit.objects, row.object_kind)), objectLink(row, names)]],
     [t.audit.actor, (row) => [h('div', {}, wordOf(t.audit.actors, row.actor_kind)), !WITHOUT_NAME.has(row.actor_kind) && h('div', { class: 'small' }, names.get(row.actor_id) ?? shortId(row.actor_id))]],
     [t.events.from, (row) => row.source_ip ?? t.none],
-    !own && [t.audit.chain, (row) => (row.chain_seq === null ? chip(t.audit.waits) : chip(t.audit.chained(row.chain_seq), 'good'))],
+    !own && [t.audit.chain, (row) => (row.chain_seq === null ? chip(t.audit.waits) : chip(t.audit.chained(row.chain_seq)))],
   ].filter(Boolean), load, empty(t.audit.none, t.audit.noneText));
-  return [head(t.audit.title, t.audit.text, button(t.refresh, reload), !own && download(`/v1/admin/audit:export${api.queryText({ ...query, format: 'csv' })}`)),
-    !own && chainState(rows), filters(query, 'audit', [['object_kind', t.audit.object, objects], ['object_id', t.audit.objectId]], go), list];
+  return [head(t.audit.title, t.audit.text, button(t.refresh, reload), download(`${own ? '/v1/audit' : '/v1/admin/audit'}:export${api.queryText({ ...query, format: 'csv' })}`)),
+    state && chain(state), filters(query, 'audit', [['object_kind', t.audit.object, objects], ['object_id', t.audit.objectId]], go), list];
 }
 
+const LATE_MS = 60000;
 const WITHOUT_NAME = new Set(['nobody', 'other', 'system']);
 
 /** Names of the people and tokens that there are now, by id. */
@@ -50,12 +52,18 @@ async function namesOf(own) {
   return new Map(lists.flat().map((each) => [each.id, each.display_name ?? each.name]));
 }
 
-/** What can be said from the rows at hand: the newest that is chained, and whether any hangs behind. */
-function chainState(rows) {
-  const newest = rows.find((row) => row.chain_seq !== null);
-  const late = rows.find((row) => row.chain_seq === null && Date.now() - new Date(row.at) > 60000);
-  if (late) return notice('warn', t.audit.late, h('p', {}, t.audit.lateText));
-  return newest && notice('good', t.audit.chainedUpTo(newest.chain_seq), h('p', { class: 'small' }, t.audit.verify));
+/** How far the log is chained and signed. That none was changed is nothing that these pages know: it takes the signed
+ *  heads and whoever keeps them. */
+function chain({ chained_to: chained, unchained, oldest_unchained_at: oldest, head: signed }) {
+  const isLate = oldest && Date.now() - new Date(oldest) > LATE_MS;
+  return card(t.audit.chainTitle,
+    isLate && notice('warn', t.audit.late, h('p', {}, t.audit.lateText)),
+    facts(
+      [t.audit.chainedTo, chained === null ? null : t.audit.no(chained)],
+      unchained > 0 && [t.audit.unchained, String(unchained)],
+      [t.audit.signedTo, signed ? [t.audit.no(signed.seq), ', ', when(signed.signed_at, { exact: true }), chained > signed.seq && h('span', { class: 'quiet' }, ` (${t.audit.after(chained - signed.seq)})`)] : t.audit.noHead]),
+    h('p', { class: 'small quiet' }, t.audit.verify),
+    signed && h('details', {}, h('summary', { class: 'small' }, t.audit.signature), h('pre', {}, `${signed.text}\n\n${signed.signature}\n\n${t.audit.key}: ${signed.key}`)));
 }
 
 /** Everything that was done to the same object. */

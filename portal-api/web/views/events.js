@@ -16,8 +16,13 @@ export async function events({ reload }) {
   return [head(t.events.title, t.events.text, button(t.refresh, reload)), list];
 }
 
+function wordsOf(name, value) {
+  if (name === 'source') return wordOf(t.sources, String(value));
+  return typeof value === 'object' ? JSON.stringify(value) : value;
+}
+
 export function detail(value) {
   const pairs = Object.entries(value ?? {}).filter(([, each]) => each !== null && each !== '');
   return pairs.length === 0 ? h('span', { class: 'quiet' }, t.none)
-    : h('span', { class: 'small' }, pairs.map(([name, each]) => `${t.detail[name] ?? name.replaceAll('_', ' ')}: ${typeof each === 'object' ? JSON.stringify(each) : each}`).join(' · '));
+    : h('span', { class: 'small' }, pairs.map(([name, each]) => `${t.detail[name] ?? name.replaceAll('_', ' ')}: ${wordsOf(name, each)}`).join(' · '));
 }

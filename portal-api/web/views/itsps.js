@@ -28,7 +28,7 @@ async function one({ id, reload }) {
   const writes = api.may('admin:write');
   const [people, tokens] = await Promise.all([
     userList({ path: '/v1/admin/users', query: { itsp_id: itsp.id }, kind: 'itsp', writes, reload }),
-    tokenList({ path: `${path}/tokens`, removePath: '/v1/admin/tokens', writes, reload })]);
+    tokenList({ path: `${path}/tokens`, onePath: '/v1/admin/tokens', writes, reload })]);
   return [
     h('div', {}, link('#/itsps', t.itsps.back)),
     head(itsp.name, null, stateOf(itsp), writes && button(itsp.suspended ? t.itsps.resume : t.itsps.suspend, async () => {

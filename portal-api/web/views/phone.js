@@ -8,7 +8,8 @@ const SHOWN_S = 120; // then the password is hidden again
 
 export async function phone({ mac, reload, go }) {
   const path = `/v1/claims/${encodeURIComponent(mac)}`;
-  const [claim, timeline, names] = await Promise.all([api.get(path), api.get(`${path}/timeline`), profileNames()]);
+  const [claim, timeline, names] = await Promise.all([api.get(path).catch(notMine), api.get(`${path}/timeline`).catch(notMine), profileNames()]);
+  if (!claim) return notHeld(mac, timeline);
   return [
     h('div', {}, link('#/phones', t.phone.back)),
     head(macText(claim.mac), `${claim.model} · ${claim.serial_number}`, state(claim)),
@@ -16,6 +17,24 @@ export async function phone({ mac, reload, go }) {
     h('div', { class: 'columns' },
       h('div', { class: 'stack' }, about(claim, names), password(claim, path, reload), api.may('claims:write') && deeds(claim, path, names, { reload, go })),
       life(timeline)),
+  ];
+}
+
+/** Nothing, where there is nothing of ours; other problems are none of this page's. */
+function notMine(problem) {
+  if (problem.status !== 404) throw problem;
+  return null;
+}
+
+/** A phone that one held once still has the life it had until then. */
+function notHeld(mac, timeline) {
+  const digits = mac.replace(/[-:. ]/g, '');
+  const title = /^[0-9a-f]{12}$/i.test(digits) ? macText(digits) : mac;
+  return [
+    h('div', {}, link('#/phones', t.phone.back)),
+    head(title, null, api.may('claims:write') && link(`#/phones/new${api.queryText({ mac })}`, t.phones.claimOne, 'secondary')),
+    timeline ? notice('', t.phone.past, h('p', {}, t.phone.pastText)) : notice('', t.phone.notYours, h('p', {}, t.phone.notYoursText)),
+    timeline && life(timeline),
   ];
 }
 
@@ -42,7 +61,11 @@ function about(claim, names) {
 function password(claim, path, reload) {
   if (!api.may('claims:reveal')) return card(t.phone.password, h('p', { class: 'quiet' }, t.phone.passwordNotYours));
   const place = h('div', { class: 'stack' });
-  const hide = () => replace(place, start);
+  const hide = () => {
+    const hadFocus = place.contains(document.activeElement);
+    replace(place, start);
+    if (hadFocus) start.querySelector('button').focus();
+  };
   const reveal = async () => {
     if (!await confirm(t.phone.reveal, [t.phone.revealText(macText(claim.mac)), t.phone.revealAudit], t.phone.revealYes)) return;
     const shown = await api.post(`${path}/reveal`);
@@ -51,7 +74,8 @@ function password(claim, path, reload) {
         ? [h('p', { class: 'small quiet' }, shown.delivered_at ? [t.phone.deliveredPassword, ' ', when(shown.delivered_at)] : t.phone.firstPassword), secret(shown.admin_password, t.phone.password)]
         : h('p', {}, t.phone.noPassword),
       shown.pending_password && [h('p', { class: 'small quiet' }, t.phone.pendingPassword), secret(shown.pending_password, t.phone.pendingName)],
-      h('div', { class: 'row' }, button(t.phone.hide, async () => hide(), 'plain')));
+      h('div', { class: 'row' }, h('button', { type: 'button', class: 'plain', onclick: hide }, t.phone.hide)));
+    place.querySelector('button').focus();
     say(t.phone.revealed);
     setTimeout(() => { if (place.isConnected && place.firstChild !== start) hide(); }, SHOWN_S * 1000);
   };

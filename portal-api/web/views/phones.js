@@ -1,8 +1,9 @@
 // Phones: the table of claims with search and filters; one phone (phone.js); claiming one.
 import { t } from '../en.js';
-import { chip, download, empty, field, form, h, head, link, macText, notice, pages, when } from '../dom.js';
+import { chip, dialog, download, empty, field, form, h, head, link, macText, notAllowed, notice, pages, say, when } from '../dom.js';
 import * as api from '../api.js';
 import { phone } from './phone.js';
+import { pick, selection } from './selection.js';
 
 /** A claim's one state for people: the facts stay beside it. */
 export function state(claim) {
@@ -20,12 +21,13 @@ export async function profileNames() {
 }
 
 export async function phones({ path, query, go, reload }) {
-  if (path[0] === 'new') return claimOne({ query, go });
+  if (path[0] === 'new') return api.may('claims:write') ? claimOne({ query, go }) : notAllowed();
   if (path[0]) return phone({ mac: path[0], reload, go });
   const names = await profileNames();
   const filtered = Object.values(query).some(Boolean);
+  const chosen = api.may('claims:write') ? selection(t.phones.release, (macs) => releaseAll(macs, reload), 'danger') : null;
   const list = await pages(t.phones.title, [
-    [t.phones.mac, (claim) => h('a', { href: `#/phones/${claim.mac}`, class: 'mono' }, macText(claim.mac))],
+    [t.phones.mac, (claim) => pick(chosen, claim.mac, h('a', { href: `#/phones/${claim.mac}`, class: 'mono' }, macText(claim.mac)))],
     [t.phones.stateName, state],
     [t.phones.model, (claim) => claim.model],
     [t.phones.serial, (claim) => claim.serial_number],
@@ -37,8 +39,25 @@ export async function phones({ path, query, go, reload }) {
     head(t.phones.title, t.phones.text, !query.q?.match(/[^0-9a-f:.-]/i) && download(`/v1/claims:export${api.queryText({ ...filterOf(query), format: 'csv' })}`), ...(api.may('claims:write')
       ? [link('#/jobs', t.phones.upload, 'secondary'), link('#/phones/new', t.phones.claimOne, 'primary')] : [])),
     filters(query, names, go),
+    chosen?.bar,
     list,
   ];
+}
+
+// --- Many at once: rows are chosen, then released together ---
+
+const NAMED = 8; // of those to be released, in the question
+
+async function releaseAll(macs, reload) {
+  const named = macs.slice(0, NAMED).map(macText);
+  const text = [h('p', {}, t.phones.releaseAsk(macs.length)), h('ul', {}, named.map((mac) => h('li', {}, h('code', {}, mac)))),
+    macs.length > NAMED && h('p', {}, t.phones.andMore(macs.length - NAMED)), h('p', {}, t.phone.releaseConsequence)].filter(Boolean);
+  if (await dialog(t.phones.release, text, [['', t.cancel], ['yes', t.phones.releaseYes(macs.length), 'danger']]) !== 'yes') return;
+  const { released } = await api.post('/v1/claims:release', { macs });
+  const missed = released.filter((row) => row.status === 'not_found');
+  if (missed.length > 0) await dialog(t.phones.notAllReleased, [h('ul', {}, missed.map((row) => h('li', {}, h('code', {}, macText(row.mac)), ': ', t.problem.codes.not_found)))], [['', t.close, 'primary']]);
+  await reload();
+  say(t.phones.released(released.length - missed.length));
 }
 
 function noneYet() {

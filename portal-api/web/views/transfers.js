@@ -1,6 +1,6 @@
 // Transfers: a phone that another provider still holds; both sides, and the manufacturer where it objects.
 import { t } from '../en.js';
-import { button, chip, confirm, dialog, empty, field, form, h, head, link, macText, pages, say, when } from '../dom.js';
+import { button, chip, confirm, dialog, empty, field, form, h, head, link, macText, notAllowed, pages, say, when } from '../dom.js';
 import * as api from '../api.js';
 import { profileNames } from './phones.js';
 
@@ -8,7 +8,7 @@ const KIND = { done: 'good', objected: 'warn', seen_reset: 'warn', refused: 'bad
 const OPEN = new Set(['requested', 'seen_reset', 'objected']);
 
 export async function transfers({ path, query, reload, go }) {
-  if (path[0] === 'new') return request({ query, go });
+  if (path[0] === 'new') return api.may('claims:write') ? request({ query, go }) : notAllowed();
   const admin = api.session.kind === 'manufacturer';
   const list = await pages(t.transfers.title, [
     [t.phones.mac, (transfer) => h('span', { class: 'mono' }, macText(transfer.mac))],

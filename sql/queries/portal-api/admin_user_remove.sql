@@ -6,8 +6,9 @@
 -- $3 actor_id text
 -- $4 source_ip inet
 -- $5 request_id text
--- -> outcome text: removed, not_found, own_account
+-- $6 expected_version integer: null: any
+-- -> outcome text: removed, not_found, version_mismatch, own_account
 -- rows: 1
 -- plan: index lookups
 select outcome
-from firstring.admin_user_remove($1::uuid, $2::text, $3::text, $4::inet, $5::text);
+from firstring.admin_user_remove($1::uuid, $2::text, $3::text, $4::inet, $5::text, $6::integer);

@@ -8,9 +8,10 @@
 -- $5 actor_id text
 -- $6 source_ip inet
 -- $7 request_id text
--- -> outcome text: created, existing
+-- $8 open_allowed bigint: jobs of this ITSP that wait or run
+-- -> outcome text: created, existing, too_many_jobs
 -- rows: 1
--- plan: insert
+-- plan: insert; those that wait or run are few
 select outcome
 from firstring.claim_job_create($1::uuid, $2::boolean, $3::boolean,
-  $4::text, $5::text, $6::inet, $7::text);
+  $4::text, $5::text, $6::inet, $7::text, $8::bigint);

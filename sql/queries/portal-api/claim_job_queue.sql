@@ -1,8 +1,9 @@
 -- caller: portal-api worker, POST /v1/claim-jobs
 -- role: firstring_portal
 -- $1 job_id uuid
--- -> outcome text: queued, not_found, not_receiving
+-- $2 open_allowed bigint: as of claim_job_create
+-- -> outcome text: queued, not_found, not_receiving, too_many_jobs (the job is gone)
 -- rows: 1
 -- plan: index lookup
 select outcome
-from firstring.claim_job_queue($1::uuid);
+from firstring.claim_job_queue($1::uuid, $2::bigint);

@@ -8,8 +8,9 @@
 -- -> status text
 -- -> code text
 -- -> detail text
+-- -> profile text: as given
 -- plan: index scan of claim_job_row_pkey under row-level security
-select line, mac, status, code, detail
+select line, mac, status, code, detail, profile
 from firstring.claim_job_row
 where job_id = $1::uuid and line > $2::bigint and status is not null
 order by line

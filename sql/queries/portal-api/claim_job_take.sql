@@ -1,4 +1,5 @@
--- Takes the next job of any tenant, or one whose worker has been silent past its lease.
+-- Takes the next job, of the tenant that was served the longest ago, or one whose worker has been silent
+-- past its lease.
 -- caller: portal-api job worker, without tenant_set
 -- role: firstring_portal
 -- $1 worker text
@@ -10,6 +11,6 @@
 -- -> actor_kind text: who asked for the job
 -- -> actor_id text
 -- rows: 0 or 1
--- plan: index scan of claim_job_waiting_idx, skip locked
+-- plan: index scan of claim_job_waiting_idx, of each a lookup of claim_job_turn_idx, skip locked
 select job_id, itsp_id, dry_run, atomic, actor_kind, actor_id
 from firstring.claim_job_take($1::text, $2::integer);

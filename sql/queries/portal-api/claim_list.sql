@@ -23,22 +23,11 @@
 -- -> once_started_at timestamptz
 -- -> pending_since timestamptz: a password waits for delivery; null: none
 -- -> version integer
--- plan: index scan of claim_itsp_mac_idx under row-level security. `= any` keeps the planner from
---   taking itsp_id for a constant: else it may walk all tenants' claims in the order of the MACs. For
---   the same reason the upper end is cut off from the page outside, and filters stand in coalesce: what
---   seems to leave few rows is looked for elsewhere
+-- plan: of claim_itsp_idx, claim_profile_idx or claim_suspended_idx the rows of a page, of each of three
+--   parts. The upper end is cut off from the page outside: what seems to leave few rows is looked for
+--   elsewhere
 select claim_id, mac, model, format, serial_number, profile_id, state, claimed_at, contacted_at,
   contacted_before_claim, delivered_at, armed_at, once_started_at, pending_since, version
-from (
-  select *
-  from firstring.claim_document
-  where itsp_id = any (array[firstring.current_itsp()])
-    and mac > (select greatest(coalesce($1::macaddr, '00:00:00:00:00:00'), $4::macaddr))
-    and coalesce(state = $3::text, true)
-    and coalesce(profile_id = $6::uuid, true)
-    and coalesce($7::text = case when delivered_at is not null then 'delivered'
-      when contacted_at is not null then 'contacted' else 'waiting' end, true)
-  order by itsp_id, mac
-  limit $2::bigint) page
+from firstring.claims_of_tenant(greatest($1::macaddr, $4::macaddr), $2::bigint, $3::text, $6::uuid, $7::text)
 where $5::macaddr is null or mac <= $5::macaddr
 order by mac;

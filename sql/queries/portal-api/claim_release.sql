@@ -1,5 +1,5 @@
 -- Gives a phone back. Its passwords are purged, a live ship notice to this ITSP is cancelled.
--- Repeated by the last holder, while nobody else has claimed since, it is already_released.
+-- Repeated by whoever held it once it is already_released, whether somebody else holds it now or not.
 -- caller: portal-api worker, DELETE /v1/claims/{mac}
 -- role: firstring_portal
 -- $1 mac macaddr

@@ -20,9 +20,11 @@
 -- -> serial_number text
 -- -> admin_user text
 -- -> password_alphabet text: what the model can type; null: letters and digits
+-- -> password_length integer: as the profile says; null: the portal's
 -- rows: one per input row, in order
--- plan: index lookups by row, of one generic plan
-select ordinal, outcome, profile_id, provisioning_url, fallback_urls, delivery, model, format, serial_number, admin_user,
-  password_alphabet
-from firstring.claims_check($1::macaddr[], $2::text[], $3::text[], $4::integer, $5::text, $6::text, $7::inet, $8::text)
-order by ordinal;
+-- plan: index lookups by row, of one generic plan; the few profiles by hash or key
+select c.ordinal, c.outcome, c.profile_id, c.provisioning_url, c.fallback_urls, c.delivery, c.model, c.format,
+  c.serial_number, c.admin_user, c.password_alphabet, p.password_length
+from firstring.claims_check($1::macaddr[], $2::text[], $3::text[], $4::integer, $5::text, $6::text, $7::inet, $8::text) c
+left join firstring.provisioning_profile p on p.id = c.profile_id
+order by c.ordinal;

@@ -11,9 +11,10 @@
 -- -> password_alphabet text
 -- -> admin_user text
 -- -> created_at timestamptz
+-- -> version integer
 -- plan: index scan of device_model_pkey
 select name, format, key_types, authentication, encrypt_answers, tls_floor, password_alphabet,
-  admin_user, created_at
+  admin_user, created_at, version
 from firstring.device_model
 where name > $1::text
 order by name

@@ -15,6 +15,7 @@
 -- $11 source_ip inet
 -- $12 request_id text
 -- $13 purge_after_delivery boolean
+-- $14 password_length integer: 12 to 64; null: the portal's
 -- -> outcome text: created, name_taken, url_not_approved
 -- -> created_at timestamptz
 -- -> version integer
@@ -22,4 +23,5 @@
 -- plan: insert
 select outcome, created_at, version
 from firstring.profile_create($1::uuid, $2::text, $3::text, $4::text[], $5::text, $6::text,
-  $7::text, $8::integer, $9::text, $10::text, $11::inet, $12::text, $13::boolean);
+  $7::text, $8::integer, $9::text, $10::text, $11::inet, $12::text, $13::boolean,
+  $14::integer);

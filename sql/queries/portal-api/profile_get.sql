@@ -10,12 +10,13 @@
 -- -> redelivery text
 -- -> window_hours integer
 -- -> purge_after_delivery boolean
+-- -> password_length integer: of those that are made; null: the portal's
 -- -> version integer
 -- -> created_at timestamptz
 -- -> updated_at timestamptz
 -- rows: 0 or 1
 -- plan: index scan of provisioning_profile_pkey under row-level security
 select id, name, provisioning_url, fallback_urls, trust_anchors, delivery, redelivery,
-  window_hours, purge_after_delivery, version, created_at, updated_at
+  window_hours, purge_after_delivery, password_length, version, created_at, updated_at
 from firstring.provisioning_profile
 where id = $1::uuid and deleted_at is null;

@@ -16,6 +16,7 @@
 -- $12 source_ip inet
 -- $13 request_id text
 -- $14 purge_after_delivery boolean
+-- $15 password_length integer: 12 to 64; null: the portal's
 -- -> outcome text: updated, same, not_found, version_mismatch, name_taken, url_not_approved
 -- -> version integer: null for not_found
 -- -> updated_at timestamptz
@@ -23,4 +24,5 @@
 -- plan: index lookup
 select outcome, version, updated_at
 from firstring.profile_update($1::uuid, $2::integer, $3::text, $4::text, $5::text[], $6::text,
-  $7::text, $8::text, $9::integer, $10::text, $11::text, $12::inet, $13::text, $14::boolean);
+  $7::text, $8::text, $9::integer, $10::text, $11::text, $12::inet, $13::text, $14::boolean,
+  $15::integer);

@@ -6,7 +6,9 @@
 -- $3 actor_id text
 -- $4 source_ip inet
 -- $5 request_id text
--- -> outcome text: deleted, not_found
+-- $6 expected_version integer: null: any
+-- -> outcome text: deleted, not_found, version_mismatch
 -- rows: 1
 -- plan: lookup by primary key
-select outcome from firstring.webhook_delete($1::uuid, $2::text, $3::text, $4::inet, $5::text);
+select outcome
+from firstring.webhook_delete($1::uuid, $2::text, $3::text, $4::inet, $5::text, $6::integer);

@@ -45,6 +45,8 @@ select t.equal('not theirs to patch', (select outcome from firstring.claim_patch
   null, null, 'token', 'T', null, null)), 'not_found');
 select t.equal('nor to release', (select outcome from firstring.claim_release('00:15:65:00:00:00', null, 'token', 'T',
   null, null)), 'not_found');
+select t.equal('nor to compare', (select count(claim_id)::text from firstring.claim_compare('00:15:65:00:00:00', 'token', 'T', null,
+  null)), '0');
 select t.equal('nor to reveal', (select outcome from firstring.claim_reveal('00:15:65:00:00:00', 'token', 'T', null,
   null)), 'not_found');
 select t.equal('nor to re-arm', (select outcome from firstring.claim_rearm('00:15:65:00:00:00', null, 'token', 'T',
@@ -89,8 +91,16 @@ select t.equal('release cancels the notice', pg_temp.claim('00:15:65:00:00:04', 
 select pg_temp.act_as('Beta');
 select t.equal('free for who has the code', pg_temp.claim('00:15:65:00:00:04', 'CODE000000000', 'Beta profile'), 'created');
 select pg_temp.act_as('Alpha');
-select t.equal('no longer the last holder', (select outcome from firstring.claim_release('00:15:65:00:00:04', null,
-  'token', 'T', null, null)), 'not_found');
+create temporary table before as select count(*) as audited, (select sum(version) from firstring.claim) as versions,
+  (select count(*) from firstring.device_event) as events from firstring.audit_log;
+select t.equal('who held it once is told the same as before', (select outcome from firstring.claim_release(
+  '00:15:65:00:00:04', null, 'token', 'T', null, null)), 'already_released');
+select t.equal('in bulk too', (select outcome from firstring.claims_release(array['00:15:65:00:00:04']::macaddr[],
+  'token', 'T', null, null)), 'already_released');
+select t.equal('and nothing is changed', (select (count(*), (select sum(version) from firstring.claim),
+  (select count(*) from firstring.device_event))::text from firstring.audit_log), (select b::text from before b));
+select t.equal('who never held it', (select outcome from firstring.claim_release('00:15:65:00:00:05', null, 'token',
+  'T', null, null)), 'not_found');
 select t.equal('reveal after release', (select outcome from firstring.claim_reveal('00:15:65:00:00:04', 'token', 'T',
   null, null)), 'not_found');
 

@@ -18,7 +18,8 @@ create function pg_temp.rearm(word text default null) returns text language sql 
     case when $1 is not null then t.id('claim') end, case when $1 is not null then t.sealed($1) end) $$;
 create function pg_temp.feed() returns text language sql as $$
   select coalesce(string_agg(kind, ' ' order by at), '') from firstring.device_event
-  where claim_id = t.id('claim') and itsp_id = t.id('Alpha') $$;
+  where claim_id = t.id('claim') and itsp_id = t.id('Alpha')
+    and kind not in ('claimed', 'suspended', 'resumed') $$;
 create function pg_temp.fact(what text) returns text language plpgsql as $$
 declare found text;
 begin

@@ -108,6 +108,7 @@ select t.equal('own role', (select outcome from firstring.user_patch(t.id('ada')
   t.id('ada')::text, null, null)), 'own_account');
 select t.equal('own name', (select outcome from firstring.user_patch(t.id('ada'), null, 'Ada L.', null, null, 'user',
   t.id('ada')::text, null, null)), 'updated');
+select t.equal('removal of an old version', (select outcome from firstring.user_remove(t.id('ada'), 'token', 'T', null, null, 99)), 'version_mismatch');
 select t.equal('own removal', (select outcome from firstring.user_remove(t.id('ada'), 'user', t.id('ada')::text, null, null)), 'own_account');
 select t.equal('an old version', (select outcome from firstring.user_patch(t.id('ada'), 1, 'A', null, null, 'token', 'T', null, null)),
   'version_mismatch');

@@ -17,8 +17,9 @@ insert into expected_select values
     'contacted_before_at delivered_at armed_at once_started_at pending_since password_purged_at version'),
   ('portal', 'device', 'mac serial_number model'),
   ('portal', 'device_model', 'name format admin_user password_alphabet'),
-  ('portal', 'claim_job', 'id itsp_id state dry_run atomic total prepared done failed detail created_at finished_at'),
-  ('portal', 'claim_job_row', 'job_id line mac status code detail'),
+  ('portal', 'claim_job', 'id itsp_id state dry_run atomic total prepared done failed detail rows_kept cancelled_at '
+    'created_at finished_at'),
+  ('portal', 'claim_job_row', 'job_id line mac status code detail profile'),
   ('portal', 'webhook', 'id itsp_id url kinds state created_at failing_since next_attempt_at version'),
   ('portal', 'webhook_attempt', '*'),
   ('portal', 'portal_user', 'id itsp_id email display_name role state has_password second_factor_at '
@@ -27,6 +28,7 @@ insert into expected_select values
     'last_sign_in_at created_at version'),
   ('admin', 'itsp', '*'),
   ('admin', 'itsp_domain', '*'),
+  ('admin', 'device', 'mac serial_number'),
   ('admin', 'device_model', '*'),
   ('admin', 'production_order_count', '*'),
   ('admin', 'security_event', '*'),
@@ -42,21 +44,22 @@ insert into expected_execute values
     'operator_by_fingerprint station_upsert station_revoke station_by_fingerprint certificates_existing '
     'certificates_store device_get certificate_revoke pki_object_put security_events_insert audit_append '
     'audit_chain audit_head_put order_extend rekey_grant_insert phone_get operators_by_name order_report '
-    'order_tally_add line_certificates claim_code_rotate'),
+    'order_tally_add line_certificates claim_code_rotate stations_unknown'),
   ('redirector', 'device_lookup events_insert security_events_insert delivery_advance delivery_stage'
     ' replay_beat_put replay_state'),
-  ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete profile_dependents '
+  ('portal', 'current_itsp token_authenticate token_create token_revoke profile_create profile_update profile_delete profile_dependents claim_compare '
     'claim_check claim_put claim_patch claim_release claim_reveal claim_rearm claim_rotate events_list events_latest audit_of_tenant '
     'idempotency_begin idempotency_effect idempotency_finish idempotency_forget claim_job_create claim_job_rows_add '
     'claim_job_queue claim_job_take claim_job_rows_next claim_job_rows_done claim_job_finish audit_append '
     'transfer_check transfer_request transfer_answer transfer_withdraw transfers_of_tenant claim_timeline '
     'webhook_create webhook_update webhook_delete webhook_rotate webhook_replay webhook_test token_rotate '
-    'claims_release claims_check claims_take claim_job_rows_take claim_job_rows_prepare claim_job_claim'),
+    'claims_release shipments_of_tenant claims_check claims_take claim_job_rows_take claim_job_rows_prepare claim_job_claim '
+    'claim_job_cancel claim_job_give_back security_events_of_tenant claims_of_tenant'),
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove itsp_domain_dependents '
-    'model_create shipment_create devices_import device_document idempotency_begin idempotency_effect '
+    'model_create model_update shipment_create shipments_of_all shipment_withdraw device_claim_code_renew device_credentials_renew devices_import device_document idempotency_begin idempotency_effect '
     'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions stage_tokens_sweep '
     'passwords_purge audit_append transfer_decide transfers_advance transfers_of_all device_history'),
-  ('admin', 'admin_token_rotate sealed_elsewhere sealed_replace'),
+  ('admin', 'admin_token_rotate sealed_elsewhere sealed_replace claim_jobs_sweep audit_state'),
   ('courier', 'webhooks_take webhook_events webhook_done'),
   ('portal', 'sign_in_begin sign_in_finish sign_in_refuse session_authenticate session_end own_account '
     'own_credentials own_second_factor_propose own_second_factor_confirm own_password_change user_link_show '

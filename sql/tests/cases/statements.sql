@@ -21,6 +21,14 @@ select t.equal('into a neighbour', (select outcome from firstring.order_insert('
   null, null)), 'created');
 select t.equal('no further', pg_temp.extend('O', 1002, null, 'e4'), 'order_overlaps N');
 
+-- Stations that an order may name.
+select t.equal('who is no station, in the order asked', (select string_agg(name, ' ')
+  from firstring.stations_unknown(array['line-y', 'line-1', 'line-x', 'LINE-1'])), 'line-y line-x LINE-1');
+select t.equal('any', (select count(*)::text from firstring.stations_unknown('{}')), '0');
+select firstring.station_revoke(null, 'line-2', 'test', 'test', 'test', null, null);
+select t.equal('one that is revoked', (select string_agg(name, ' ')
+  from firstring.stations_unknown(array['line-1', 'line-2'])), 'line-2');
+
 create function pg_temp.grant(mac macaddr, statement text) returns text language sql as $$
   select outcome from firstring.rekey_grant_insert(mac, 'board replaced', statement::bytea, 's',
     t.digest('operator'), 'operator', 'Olga', null, null)

@@ -42,7 +42,8 @@ select t.equal('and they are its own', pg_temp.as_portal(t.id('Alpha')::text,
 select t.equal('another''s by name', pg_temp.as_portal(t.id('Alpha')::text,
   format('select count(*)::text from firstring.provisioning_profile where id = %L', t.id('Beta profile'))), '0');
 select t.equal('its events', pg_temp.as_portal(t.id('Alpha')::text,
-  'select string_agg(mac::text, '' '') from firstring.events_list(0, 0, 100)'), '00:15:65:00:00:00');
+  'select string_agg(kind || '' '' || mac::text, '', '') from firstring.events_list(0, 0, 100)'),
+  'claimed 00:15:65:00:00:00, contacted 00:15:65:00:00:00');
 select t.equal('events of nobody', pg_temp.as_portal('', 'select count(*) from firstring.events_list(0, 0, 100)'), 'denied');
 select t.equal('another''s token', pg_temp.as_portal(t.id('Alpha')::text,
   format('select outcome from firstring.token_revoke(%L, ''a'', ''b'', null, null)', t.id('Beta token'))), 'not_found');

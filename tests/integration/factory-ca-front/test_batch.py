@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 import unittest
 
 from line import Line, rows_for, run
@@ -109,6 +110,31 @@ class Batch(unittest.TestCase):
         for row in answer[1:-1]:
             self.assertTrue(row["detail"])
             self.assertNotIn("certificate", row)
+
+    def test_a_weak_key_is_an_alarm_and_a_good_key_of_another_kind_is_none(self):
+        def csr(mac, *kind):
+            return run("openssl", "req", "-new", "-nodes", "-keyout", os.devnull, "-subj", f"/CN={mac}", "-newkey",
+                       *kind).stdout.decode()
+
+        macs = line.macs(6)
+        order = line.order(macs)
+        rows = [{"mac": mac, "serial_number": "SN"} for mac in macs]
+        rows[0]["csr"] = rows_for(macs[:1], "p384")[0]["csr"]
+        rows[0]["serial_number"] = rows_for(macs[:1])[0]["serial_number"]
+        rows[1]["csr"] = csr(macs[1], "rsa:4096")
+        rows[2]["csr"] = csr(macs[2], "ec", "-pkeyopt", "ec_paramgen_curve:P-521")
+        rows[3]["csr"] = csr(macs[3], "ed25519")
+        rows[4].update(key="server", key_type="p384")
+        rows[5]["csr"] = csr(macs[5], "rsa:1024")
+        self.assertEqual(codes(line.batch(order, rows).rows()), ["weak_key"] * 6)
+        kinds = []
+        deadline = time.monotonic() + 10
+        while not kinds and time.monotonic() < deadline:
+            kinds = line.psql("select kind, mac from firstring.security_event where detail ->> 'order' = "
+                              f"'{order}'").split()
+            time.sleep(0.1)
+        mac = ":".join(macs[5][i:i + 2] for i in range(0, 12, 2)).lower()
+        self.assertEqual(kinds, [f"weak_key|{mac}"])
 
     def test_a_mac_with_another_key(self):
         macs = line.macs(1)

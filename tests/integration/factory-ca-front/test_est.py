@@ -178,10 +178,28 @@ class Est(unittest.TestCase):
         self.assertEqual(self.enroll(order, body, station=False)[0], 401)
         self.assertEqual(curl(f"{order}/simpleenroll", "-H", "Content-Type: text/plain", "--data-binary",
                               "@-", body=body)[0], 415)
-        self.assertEqual(self.enroll(order, b"A" * 100000)[0], 413)
+        self.assertEqual(self.enroll(order, b"A" * 100000),
+                         (413, "text/plain; charset=utf-8", b"body_too_large: Content Too Large\n"))
         self.assertEqual(self.enroll(order, body)[0], 200)
         other = base64.b64encode(csr(self.key("c"), f"/serialNumber=1/CN={mac}"))
         self.assertEqual(self.enroll(order, other)[0], 409)
+
+    def test_a_client_without_its_label_is_told_in_est_words(self):
+        body = base64.b64encode(self.phone("label")[2])
+        for path in ("simpleenroll", "serverkeygen", "", "A/B/simpleenroll", "A/simpleEnroll"):
+            status, content_type, text = curl(path, "-H", "Content-Type: application/pkcs10", "--data-binary", "@-",
+                                              body=body)
+            self.assertEqual((status, content_type), (404, "text/plain; charset=utf-8"), path)
+            self.assertTrue(text.startswith(b"no_such_path: "), text)
+            self.assertIn(b"label", text)
+            self.assertIn(b"order's reference", text)
+            self.assertLess(len(text), 300)
+        status, content_type, text = curl("A/simpleenroll")
+        self.assertEqual((status, content_type), (405, "text/plain; charset=utf-8"))
+        self.assertTrue(text.startswith(b"method_not_allowed: "), text)
+        # Elsewhere it stays a problem document.
+        answer = line.station.request("GET", "/.well-known/other")
+        self.assertEqual((answer.status, answer.json()["code"]), (404, "no_such_path"))
 
     def test_two_phones_on_one_connection(self):
         macs = line.macs(2)

@@ -2,6 +2,7 @@
 """The operator's commands: order open, close, show and code, with what they say and how they exit."""
 import json
 import os
+import re
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
@@ -36,6 +37,7 @@ class Orders(unittest.TestCase):
 
     def test_open_again_close_again_show(self):
         macs = line.macs(10)
+        line.add("station", "line-9")
         terms = self.terms("PO-A.1_b", macs, "--station", "line-1", "--station", "line-9")
         self.assertSays(self.run_order(*terms), 0, "order PO-A.1_b: open, 0 of 10")
         self.assertSays(self.run_order(*terms), 0, "order PO-A.1_b: open, 0 of 10")
@@ -79,6 +81,50 @@ class Orders(unittest.TestCase):
         self.assertSays(self.run_order(*self.terms("SLIP", macs, "--opens", "2018-01-01T00:00:00Z", "--closes",
                                                    "2017-01-01T00:00:00Z")), USAGE)
         self.assertSays(self.run_order(*self.terms("SLIP", macs)), 0)
+
+    def test_a_model_whose_answers_are_encrypted_has_certificates_for_that(self):
+        line.model("T-SEALED", ["p256"])
+        line.psql("update firstring.device_model set encrypt_answers = true where name = 'T-SEALED'")
+        macs = line.macs(2)
+        for profile in ("device-1", "device-1-compat"):
+            self.assertSays(self.run_order(*self.terms("SEALED", macs, "--profile", profile, model="T-SEALED")), DATA,
+                            f"--profile {profile}", "are encrypted", "device-1-encrypt")
+        self.assertSays(self.run_order(*self.terms("SEALED", macs, "--profile", "device-1-encrypt")), DATA,
+                        "are not encrypted", "device-1-compat")
+        self.assertSays(self.run_order(*self.terms("SEALED", macs, model="T-SEALED")), 0)
+        self.assertSays(self.run_order(*self.terms("SEALED", macs, "--profile", "device-1-encrypt", model="T-SEALED")), 0)
+        row, = line.batch("SEALED", rows_for(macs[:1])).rows()
+        text = run("openssl", "x509", "-noout", "-ext", "keyUsage", stdin=row["certificate"].encode()).stdout.decode()
+        self.assertIn("Digital Signature, Key Agreement", text)
+
+    def test_the_front_looks_at_the_profile_too(self):
+        """A statement that was signed while the model's answers were not encrypted yet."""
+        line.model("T-LATER", ["p256"])
+        macs, out = line.macs(2), line.path("later.statement")
+        self.assertSays(self.run_order(*self.terms("LATER", macs, "--out", out, model="T-LATER")), 0)
+        line.psql("update firstring.device_model set encrypt_answers = true where name = 'T-LATER'")
+        with open(out, "rb") as file:
+            answer = line.operator.request("PUT", "/v1/orders/LATER", file.read(),
+                                           content_type="application/octet-stream")
+        self.assertEqual((answer.status, answer.json()["code"]), (422, "certificate_profile"), answer)
+        self.assertIn("device-1-encrypt", answer.json()["detail"])
+        self.assertSays(self.run_order(*self.terms("LATER", macs, model="T-LATER")), 0)
+
+    def test_stations_must_be_on_record(self):
+        macs = line.macs(2)
+        terms = self.terms("NAMED", macs, "--station", "line-1", "--station", "line-typo")
+        self.assertSays(self.run_order(*terms), DATA, "unknown_station", "there is no station line-typo",
+                        "station add line-typo", "any")
+        self.assertSays(self.run_order("show", "--reference", "NAMED"), DATA, "unknown_order")
+        self.assertSays(self.run_order(*self.terms("HELD", macs[:1], "--station", "line-1")), 0)  # it blocked nothing
+        self.assertSays(self.run_order("close", "--reference", "HELD"), 0)
+        line.add("station", "line-typo")
+        self.assertSays(self.run_order(*terms), 0)
+        # What is on record stays so when a station goes, and the same order is opened again.
+        line.factory_ca("station", "revoke", "line-typo", operator=False)
+        self.assertSays(self.run_order(*terms), 0)
+        self.assertSays(self.run_order(*self.terms("NAMED-2", line.macs(1), "--station", "line-typo")), DATA,
+                        "unknown_station")
 
     def test_orders_that_are_not_there(self):
         self.assertSays(self.run_order("show", "--reference", "NONE"), DATA, "unknown_order")
@@ -127,6 +173,19 @@ class Orders(unittest.TestCase):
             answer = line.operator.request("PUT", "/v1/orders/FORGED", body, content_type="application/octet-stream")
             self.assertEqual(answer.status, status, answer)
         self.assertEqual(line.operator.request("GET", "/v1/orders/FORGED").status, 404)
+
+    def test_uses_of_keys_are_told_as_they_are_while_the_signer_runs(self):
+        def uses(key):
+            text = line.factory_ca("key", "list", operator=False).stdout.decode()
+            return int(re.search(rf"^{key} .*uses (\d+)", text, re.M).group(1))
+
+        macs = line.macs(40)
+        order = line.order(macs)
+        issuing, codes = uses("issuing"), uses("claim-code")
+        line.batch(order, rows_for(macs))
+        self.assertEqual(uses("claim-code"), codes + len(macs))
+        # Heads of the audit log and a CRL are signed with it, too, one a second.
+        self.assertIn(uses("issuing") - issuing - len(macs), range(0, 40))
 
     def test_a_code_for_the_label(self):
         macs = line.macs(2)

@@ -114,27 +114,32 @@ static inline void process_write_config(const struct signer_process *process)
 	buf_free(&text);
 }
 
+static inline X509 *process_line_access(const struct signer_process *process)
+{
+	char path[TEST_PATH];
+	X509 *ca = NULL;
+	FILE *file;
+
+	test_path(path, process->folder, "published/line-access.pem");
+	file = fopen(path, "re");
+	CHECK(file != NULL);
+	ca = PEM_read_X509(file, NULL, NULL, NULL);
+	CHECK(ca != NULL);
+	fclose(file);
+	return ca;
+}
+
 static inline void process_make_people(struct signer_process *process)
 {
 	struct keystore *store = process_open_keys(process);
-	char path[TEST_PATH];
-	struct buf pem = {0};
-	X509 *ca;
-	BIO *bio;
+	X509 *ca = process_line_access(process);
 
-	test_path(path, process->folder, "published/line-access.pem");
-	CHECK(file_read(path, 10000, &pem) == ERR_OK);
-	bio = BIO_new_mem_buf(pem.bytes, (int)pem.len);
-	ca = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	CHECK(ca != NULL);
 	process->operator_key = test_key("P-256");
 	process->operator_certificate = test_person(
 	    store, ca, process->operator_key, "ann", TEST_OPERATOR_EKU, clock_unix_s() + 10000);
 	process->station_certificate = test_person(
 	    store, ca, process->operator_key, "line-1", TEST_STATION_EKU, clock_unix_s() + 10000);
 	X509_free(ca);
-	BIO_free(bio);
-	buf_free(&pem);
 	keystore_free(store);
 }
 
@@ -249,6 +254,30 @@ static inline void process_free(struct signer_process *process)
 	X509_free(process->station_certificate);
 	EVP_PKEY_free(process->operator_key);
 	test_folder_remove(process->folder);
+}
+
+/* Records in the ledger's own file. */
+static inline size_t process_records(const struct signer_process *process)
+{
+	return (size_t)(test_size(process->folder, "state/ledger") - LEDGER_HEADER_LEN) /
+	       LEDGER_RECORD_LEN;
+}
+
+/* A file beside the token's configuration: what flaky_token.so is to do. */
+static inline void process_tell_token(const struct signer_process *process, const char *what)
+{
+	char path[TEST_PATH];
+
+	test_path(path, process->folder, what);
+	CHECK(file_write(path, 0600, "", 0) == ERR_OK);
+}
+
+static inline void process_untell_token(const struct signer_process *process, const char *what)
+{
+	char path[TEST_PATH];
+
+	test_path(path, process->folder, what);
+	CHECK(unlink(path) == 0);
 }
 
 static inline void process_send_raw(struct signer_process *process, const void *bytes, size_t len)

@@ -619,12 +619,6 @@ static size_t read_serials(uint8_t serials[SIGNER_ROWS_MAX][SIGNER_SERIAL_LEN], 
 	return count - before;
 }
 
-static size_t ledger_records(void)
-{
-	return (size_t)(test_size(signer.folder, "state/ledger") - LEDGER_HEADER_LEN) /
-	       LEDGER_RECORD_LEN;
-}
-
 START_TEST(a_kill_between_reserve_and_answer_costs_nothing)
 {
 	enum { ROWS = 16 };
@@ -634,7 +628,7 @@ START_TEST(a_kill_between_reserve_and_answer_costs_nothing)
 	struct signer_issued issued;
 	struct frame answer = {0};
 	char mac[MAC_TEXT_LEN + 1], order[32];
-	size_t before = ledger_records(), reserved, i;
+	size_t before = process_records(&signer), reserved, i;
 	int64_t until = clock_monotonic_ms() + SIGNER_ANSWER_MS;
 
 	strcpy(order, new_order(mac));
@@ -651,7 +645,7 @@ START_TEST(a_kill_between_reserve_and_answer_costs_nothing)
 	}
 	process_send(&signer, SIGNER_ISSUE, &payload);
 	/* As soon as the reservations are in the file: most times before they are signed. */
-	while (ledger_records() == before)
+	while (process_records(&signer) == before)
 		ck_assert(clock_monotonic_ms() < until);
 	ck_assert_int_eq(process_stop(&signer, SIGKILL), -SIGKILL);
 	reserved = read_serials(serials, before);
@@ -666,7 +660,7 @@ START_TEST(a_kill_between_reserve_and_answer_costs_nothing)
 		ck_assert_int_eq(issued.rows[i].outcome, ISSUE_EXISTING);
 		ck_assert_mem_eq(issued.rows[i].serial, serials[i], SIGNER_SERIAL_LEN);
 	}
-	ck_assert_uint_eq(ledger_records(), before + ROWS);
+	ck_assert_uint_eq(process_records(&signer), before + ROWS);
 	buf_free(&payload);
 	buf_free(&csr);
 	buf_free(&answer.payload);
@@ -716,22 +710,13 @@ START_TEST(a_wrong_passphrase_and_a_key_that_others_can_read_stop_it)
 }
 END_TEST
 
-/* A file beside the token's configuration: what flaky_token.so is to do. */
-static void tell_token(const char *what)
-{
-	char path[TEST_PATH];
-
-	test_path(path, signer.folder, what);
-	ck_assert_int_eq(file_write(path, 0600, "", 0), ERR_OK);
-}
-
 START_TEST(a_session_that_died_is_not_noticed)
 {
 	char mac[MAC_TEXT_LEN + 1];
 	const char *order = new_order(mac);
 	EVP_PKEY *key = test_key("P-256");
 
-	tell_token("session-dies");
+	process_tell_token(&signer, "session-dies");
 	ck_assert_str_eq(code_of(order, mac, key), "issued");
 	ck_assert(process_log_has(&signer, "token_session_opened_again"));
 	ck_assert_str_eq(code_of(order, mac, key), "existing");
@@ -741,22 +726,21 @@ END_TEST
 
 START_TEST(without_its_token_it_reserves_nothing_and_recovers)
 {
-	char mac[MAC_TEXT_LEN + 1], path[TEST_PATH];
+	char mac[MAC_TEXT_LEN + 1];
 	const char *order = new_order(mac);
 	EVP_PKEY *key = test_key("P-256");
-	size_t before = ledger_records();
+	size_t before = process_records(&signer);
 
 	/* The first request loses its session in the middle: its serial is on the ledger. */
-	tell_token("token-is-gone");
-	tell_token("session-dies");
+	process_tell_token(&signer, "token-is-gone");
+	process_tell_token(&signer, "session-dies");
 	ck_assert_str_eq(code_of(order, mac, key), "signer_unavailable");
-	ck_assert_uint_eq(ledger_records(), before + 1);
+	ck_assert_uint_eq(process_records(&signer), before + 1);
 	/* The next one is refused before. */
 	mac[MAC_TEXT_LEN - 1] = '1';
 	ck_assert_str_eq(code_of(order, mac, phone), "signer_unavailable");
-	ck_assert_uint_eq(ledger_records(), before + 1);
-	test_path(path, signer.folder, "token-is-gone");
-	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_uint_eq(process_records(&signer), before + 1);
+	process_untell_token(&signer, "token-is-gone");
 	mac[MAC_TEXT_LEN - 1] = '0';
 	ck_assert_str_eq(code_of(order, mac, key), "existing");
 	EVP_PKEY_free(key);

@@ -23,7 +23,16 @@ done
 page=$(text_of factory-ca.1)
 while read -r command; do
   grep -qF " $command " <<< "$page" || complain "factory-ca.1 does not tell $command"
+  # Its own help needs no configuration, and is in the page.
+  usage=$("$build/bin/factory-ca" "$command" --help 2>&1) || complain "$command --help fails: $usage"
+  [[ $usage == "usage: factory-ca"*" $command"* ]] || complain "$command --help tells no usage: $usage"
+  grep -qF "$(head -n 1 <<< "$usage" | tr -s ' ')" <<< "$page" || complain "factory-ca.1 has no usage of $command"
 done < <("$build/bin/factory-ca" --help | awk '/^commands:/ { on = 1; next } on { print $1 }')
+for words in 'station add' 'station revoke' 'operator add' 'operator remove X' 'key list' 'ca renew' 'order open'; do
+  # shellcheck disable=SC2086 # words
+  said=$("$build/bin/factory-ca" --config /nonexistent $words --help 2>&1) && [[ $said == *"usage:"*"${words%% *}"* ]] ||
+    complain "$words --help: $said"
+done
 for verb in 'order open --reference' 'order close --reference' 'audit verify'; do
   grep -qF "$verb" <<< "$page" || complain "factory-ca.1 does not tell $verb"
 done

@@ -176,6 +176,16 @@ class Portal:
                    statement).stdout.decode().strip()
 
     @contextlib.contextmanager
+    def jobs_stopped(self):
+        """Meanwhile no claim job is taken or goes on."""
+        worker = [line["worker"] for line in self.log() if line["event"] == "worker_started" and line["kind"] == "jobs"][-1]
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(worker, signal.SIGCONT)
+
+    @contextlib.contextmanager
     def locked_phone(self, mac):
         """Meanwhile nobody else can change the phone."""
         session = subprocess.Popen(["psql", "-XAtq", "-d", self.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -216,6 +226,15 @@ class Portal:
     def token(self, itsp, scopes, **more):
         return self.admin.ok("POST", f"/v1/admin/itsps/{itsp}/tokens", {
             "name": os.urandom(4).hex(), "scopes": list(scopes), **more})["token"]
+
+    def job_elsewhere(self, itsp, rows=1):
+        """A claim job that runs at a worker which is not ours, for as long as a test may last; its id."""
+        job = str(uuid.uuid4())
+        self.psql("insert into firstring.claim_job (id, itsp_id, state, dry_run, atomic, actor_kind, actor_id, total, worker, lease_until) "
+                  f"values ('{job}', '{itsp.itsp_id}', 'running', false, false, 'token', 'T', {rows}, 'elsewhere', now() + interval '1 hour');"
+                  "insert into firstring.claim_job_row (job_id, line, mac, claim_code, profile) "
+                  f"select '{job}', n, 'nonsense', 'CODE', 'p' from generate_series(1, {rows}) n")
+        return job
 
     def profile(self, itsp, url=URL, **more):
         return itsp.ok("POST", "/v1/profiles", {

@@ -40,6 +40,87 @@ class Models(Case):
             self.assertProblem(self.create(**{"name": "bad", **more}), 422, "invalid", field=field)
 
 
+class ModelsChanged(Case):
+
+    def setUp(self):
+        self.name = self.portal.model("yealink")
+        self.path = f"/v1/admin/models/{self.name}"
+
+    def patch(self, version=None, **body):
+        return self.portal.admin.request("PATCH", self.path, body, headers={"If-Match": f'"{version}"'} if version else None)
+
+    def claimed(self):
+        itsp = self.portal.itsp()
+        mac = self.portal.phone(self.name, ship_to=itsp)
+        itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": self.portal.profile(itsp)})
+        return itsp, mac
+
+    def test_one_is_read(self):
+        answer = self.portal.admin.request("GET", self.path)
+        self.assertEqual((answer.status, answer.headers["ETag"]), (200, '"1"'))
+        model = answer.json()
+        self.assertIn(model, self.portal.admin.ok("GET", "/v1/admin/models?limit=1000")["models"])
+        self.assertEqual((model["admin_user"], model["tls_floor"], model["encrypt_answers"]), ("admin", "modern", False))
+        for nothing in ("nothing", "a%20b", "%2e%2e", "x" * 65):
+            self.assertProblem(self.portal.admin.request("GET", f"/v1/admin/models/{nothing}"), 404, "not_found")
+
+    def test_a_name_with_spaces_is_where_its_location_says(self):
+        made = self.portal.admin.request("POST", "/v1/admin/models", {
+            "name": "Model C (rev. 3)", "format": "json", "key_types": ["p256"], "authentication": "certificate"})
+        self.assertEqual(made.headers["Location"], "/v1/admin/models/Model%20C%20(rev.%203)")
+        self.assertEqual(self.portal.admin.ok("GET", made.headers["Location"]), made.json())
+
+    def test_it_is_changed(self):
+        alphabet = "ABCDEFGHJKMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz23456789"
+        changes = {"format": "snom", "key_types": ["p384"], "encrypt_answers": True, "tls_floor": "compatible",
+                   "password_alphabet": alphabet, "admin_user": "root"}
+        before = self.portal.admin.ok("GET", self.path)
+        answer = self.patch(version=1, **changes)
+        self.assertEqual((answer.status, answer.headers["ETag"]), (200, '"2"'), answer)
+        self.assertEqual(answer.json(), {**before, **changes, "version": 2})
+        self.assertEqual(self.portal.admin.ok("GET", self.path), answer.json())
+        self.assertProblem(self.patch(version=1, tls_floor="modern"), 412, "version_mismatch")
+        self.assertEqual(self.patch(**changes).json()["version"], 2)  # nothing new
+        self.assertEqual(self.patch().json()["version"], 2)
+        self.assertIsNone(self.patch(password_alphabet=None).json()["password_alphabet"])
+        audited = self.portal.admin.ok("GET", f"/v1/admin/audit?object_kind=model&object_id={self.name}")["audit"]
+        self.assertEqual([row["action"] for row in audited], ["model.update", "model.update", "model.create"])
+        self.assertEqual((audited[1]["before"]["format"], audited[1]["after"]["format"]), ("yealink", "snom"))
+        # Made again as it is now: the same; as it was: another.
+        same = {key: value for key, value in self.portal.admin.ok("GET", self.path).items() if key not in ("created_at", "version")}
+        self.assertEqual(self.portal.admin.request("POST", "/v1/admin/models", same).status, 200)
+        self.assertProblem(self.portal.admin.request("POST", "/v1/admin/models", {**same, "format": "yealink"}), 409, "name_taken")
+
+    def test_what_claims_forbid(self):
+        itsp, mac = self.claimed()
+        for change in ({"format": "snom"}, {"admin_user": "root"}):
+            self.assertProblem(self.patch(**change), 409, "in_use")
+        self.assertEqual(self.portal.admin.ok("GET", self.path)["version"], 1)
+        self.assertEqual(self.patch(format="yealink", tls_floor="compatible").status, 200)  # as it is, beside what is free
+        for change in ({"encrypt_answers": True}, {"key_types": ["rsa2048"]}, {"password_alphabet": "abcdefghjkmnABCDEFGH23456789"}):
+            self.assertEqual(self.patch(**change).status, 200)
+        # The next password is of the new alphabet.
+        itsp.ok("POST", f"/v1/claims/{mac}/rotate")
+        self.assertRegex(itsp.ok("POST", f"/v1/claims/{mac}/reveal")["pending_password"], "^[a-hjkmnA-H2-9]+$")
+        itsp.ok("DELETE", f"/v1/claims/{mac}")
+        for change in ({"format": "snom"}, {"admin_user": "root"}):
+            self.assertEqual(self.patch(**change).status, 200)
+
+    def test_what_a_change_cannot_be(self):
+        for change, field in (({"format": "nokia"}, "format"), ({"format": None}, "format"), ({"key_types": []}, "key_types"),
+                              ({"key_types": ["p521"]}, "key_types[0]"), ({"tls_floor": "1.0"}, "tls_floor"), ({"name": "x"}, "name"),
+                              ({"authentication": "password"}, "authentication"), ({"admin_user": "a b"}, "admin_user"),
+                              ({"password_alphabet": "a" * 30}, "password_alphabet"), ({"password_alphabet": ""}, "password_alphabet"),
+                              ({"created_at": "2026-01-01T00:00:00Z"}, "created_at")):
+            self.assertProblem(self.patch(**change), 422, "invalid", field=field)
+        self.name = self.portal.model(authentication="password")
+        self.path = f"/v1/admin/models/{self.name}"
+        self.assertProblem(self.patch(encrypt_answers=True), 422, "invalid", field="encrypt_answers")
+        self.path = "/v1/admin/models/nothing"
+        self.assertProblem(self.patch(tls_floor="modern"), 404, "not_found")
+        self.assertProblem(self.portal.itsp().request("PATCH", self.path, {"tls_floor": "modern"}), 403, "wrong_audience")
+
+
 class Itsps(Case):
 
     def test_the_life_of_an_itsp(self):
@@ -75,6 +156,9 @@ class Itsps(Case):
         for bad in ("", "net", "example..net", "https://example.net", "*.example.net", "127.0.0.1", "a b.net", "x" * 64 + ".net",
                     "example.net/", "exa_mple.net", "localhost"):
             self.assertProblem(add(bad), 422, "invalid", field="domain")
+        for bad in ("itsp.local", "itsp.internal", "A.B.Internal", "home.arpa", "itsp.home.arpa", "x.onion", "x.invalid", "x.test"):
+            problem = self.assertProblem(add(bad), 422, "invalid", field="domain")
+            self.assertEqual(problem["errors"][0]["code"], "special_use", bad)
         self.assertEqual(self.portal.admin.ok("GET", path)["domains"], [{"domain": "example.net"}])
         itsp.ok("POST", "/v1/profiles", {"name": "p", "provisioning_url": "https://a.example.net/"})
         document = self.assertProblem(self.portal.admin.request("DELETE", f"{path}/example.net"), 409, "in_use")
@@ -132,6 +216,19 @@ class Phones(Case):
         self.assertEqual((device["serial_number"], device["model"], device["source"], device["certificate_fingerprint"]),
                          ("SN 1", self.model, "import", digest.upper()))
         self.assertEqual((device["itsp_id"], device["shipped_to"], device["contacted_at"]), (None, None, None))
+
+    def test_phones_of_a_serial_number(self):
+        macs, other = sorted(self.portal.next_mac() for _ in range(3)), self.portal.next_mac()
+        self.portal.import_rows([(mac, "SN alike", self.old_model, "") for mac in macs] + [(other, "SN alike 2", self.old_model, "")])
+        path = "/v1/admin/devices?serial_number=SN%20alike"
+        found = self.portal.admin.ok("GET", path)
+        self.assertEqual(([each["mac"] for each in found["devices"]], found["next"]), (macs, None))
+        self.assertEqual(found["devices"][0], self.portal.admin.ok("GET", f"/v1/admin/devices/{macs[0]}"))
+        first = self.portal.admin.ok("GET", f"{path}&limit=2")
+        rest = self.portal.admin.ok("GET", f"{path}&limit=2&cursor={first['next']}")
+        self.assertEqual([each["mac"] for each in first["devices"] + rest["devices"]], macs)
+        self.assertEqual(self.portal.admin.ok("GET", "/v1/admin/devices?serial_number=sn%20alike")["devices"], [])
+        self.assertProblem(self.portal.admin.request("GET", "/v1/admin/devices"), 422, "invalid", field="serial_number")
 
     def test_import_without_fingerprint_shows_credentials_once(self):
         mac = self.portal.next_mac()
@@ -287,6 +384,44 @@ class Audit(Case):
         itsp = self.portal.itsp()
         rows = self.portal.admin.ok("GET", f"/v1/admin/audit?object_kind=itsp&object_id={itsp.itsp_id}")["audit"]
         self.assertEqual({row["object_id"] for row in rows}, {itsp.itsp_id})
+
+
+class Limits(Case):
+
+    def test_so_many_of_a_kind_and_no_more(self):
+        """As many as the table lets in, less those that a test fills it with; and another ITSP is not concerned."""
+        itsp, other = self.portal.itsp(), self.portal.itsp()
+        body = {"name": "one more", "provisioning_url": "https://prov.itsp.example/"}
+        self.portal.psql("insert into firstring.provisioning_profile (id, itsp_id, name, provisioning_url) select gen_random_uuid(), "
+                         f"'{itsp.itsp_id}', 'p' || n, 'https://prov.itsp.example/' from generate_series(1, 1000) n")
+        self.portal.psql("insert into firstring.api_token (id, kind, itsp_id, name, token_hash, scopes) select gen_random_uuid(), 'itsp', "
+                         f"'{itsp.itsp_id}', 't' || n, sha256(('{itsp.itsp_id}' || n)::bytea), array['claims:read'] from generate_series(1, 499) n")
+        self.portal.psql(f"insert into firstring.itsp_domain (itsp_id, domain) select '{itsp.itsp_id}', 'd' || n || '.example' "
+                         "from generate_series(1, 199) n")
+        token = {"name": "one more", "scopes": ["claims:read"]}
+        for client, path, body_ in ((itsp, "/v1/profiles", body), (itsp, "/v1/tokens", token),
+                                    (self.portal.admin, f"/v1/admin/itsps/{itsp.itsp_id}/tokens", token),
+                                    (self.portal.admin, f"/v1/admin/itsps/{itsp.itsp_id}/domains", {"domain": "more.example"})):
+            document = self.assertProblem(client.request("POST", path, body_), 409, "limit_reached")
+            self.assertIn("at most", document["detail"])
+        other.ok("POST", "/v1/profiles", body)
+        other.ok("POST", "/v1/tokens", token)
+
+
+class AuditState(Case):
+
+    def test_how_far_the_log_is_chained_and_signed(self):
+        itsp = self.portal.itsp()
+        state = self.portal.admin.ok("GET", "/v1/admin/audit/state")
+        self.assertEqual((state["chained_to"], state["head"]), (None, None))
+        self.assertGreater(state["unchained"], 1)
+        self.portal.psql("select firstring.audit_chain(1); select firstring.audit_head_put('firstring audit head v1 seq=1 row=" + "0a" * 32
+                         + " at=2026-05-01T12:34:56Z issuer=" + "0b" * 32 + " previous=" + "00" * 32 + "', '\\x3006020101020101', 1)")
+        later = self.portal.admin.ok("GET", "/v1/admin/audit/state")
+        self.assertEqual((later["chained_to"], later["unchained"]), (1, state["unchained"] - 1))
+        self.assertIsNotNone(later["oldest_unchained_at"])
+        self.assertEqual((later["head"]["seq"], later["head"]["signed_at"], later["head"]["key"]), (1, "2026-05-01T12:34:56.000Z", "0B" * 32))
+        self.assertProblem(itsp.request("GET", "/v1/admin/audit/state"), 403, "wrong_audience")
 
 
 class Bootstrap(Case):

@@ -12,10 +12,10 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from contract import DOCUMENT, operation_of, problems, resolved  # noqa: E402
-from people import person  # noqa: E402
+from people import invite, person  # noqa: E402
 from portal import ITSP_SCOPES, URL, Case, Client  # noqa: E402
 
-FILL = {"{mac}": "0015650ABCDE", "{id}": "1b4e28ba-2fa1-4d2e-883f-0016d3cca427", "{domain}": "a.example"}
+FILL = {"{mac}": "0015650ABCDE", "{id}": "1b4e28ba-2fa1-4d2e-883f-0016d3cca427", "{domain}": "a.example", "{name}": "model"}
 
 
 def operations():
@@ -219,6 +219,24 @@ class Requests(Case):
         self.assertEqual(self.itsp.request("GET", "/v1/claims?").status, 200)
         self.assertEqual(self.itsp.request("GET", "/v1/claims?&lim%69t=5&").status, 200)
 
+    def test_conditions_that_are_not_heeded_are_not_ignored(self):
+        owner = person(self.portal, "owner", self.itsp.itsp_id)
+        for method, path, operation in operations():
+            if "session" in (operation["security"] or [{}])[0]:
+                continue
+            names = [resolved(parameter)["name"] for parameter in operation.get("parameters", [])]
+            client = self.portal.admin if path.startswith("/v1/admin/") else owner
+            body, media = body_of(operation)
+            answer = client.request(method, path, body, content_type=media, headers={"If-Match": '"1"'})
+            if "If-Match" in names:
+                self.assertNotEqual(answer.json()["code"], "precondition_not_supported", operation["operationId"])
+            else:
+                self.assertIn("If-Match", self.assertProblem(answer, 400, "precondition_not_supported")["detail"])
+            if method != "GET":
+                answer = client.request(method, path, body, content_type=media, headers={"If-None-Match": "*"})
+                self.assertProblem(answer, 400, "precondition_not_supported")
+        self.assertEqual(owner.request("GET", "/v1/claims", headers={"If-None-Match": '"1"'}).status, 200)
+
     def test_a_misspelt_dry_run_claims_nothing(self):
         mac = self.portal.phone(self.portal.model(), ship_to=self.itsp)
         rows = f"mac,claim_code,profile\n{mac},,{self.portal.profile(self.itsp)}\n".encode()
@@ -301,6 +319,44 @@ class Requests(Case):
         self.itsp.request("GET", "/v1/claims/0015650000AB")
         after = self.portal.metric(name), self.portal.metric('firstring_portal_answers_total{status="4xx"}')
         self.assertEqual(after, (before[0] + 1, before[1] + 1))
+
+
+class Versions(Case):
+    settings = {"webhooks": "\n  enabled: true"}
+
+    def test_another_version_than_was_read_changes_nothing(self):
+        itsp = self.portal.itsp()
+        owner = person(self.portal, "owner", itsp.itsp_id)
+        mac = self.portal.phone(self.portal.model(), ship_to=itsp)
+        profile = self.portal.profile(itsp)
+        itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": profile})
+        webhook = itsp.ok("POST", "/v1/webhooks", {"url": "https://hooks.itsp.example/"})["id"]
+        user = invite(owner, "/v1/users", f"{mac}@people.example", "engineer")["id"]
+        one, admin, model = self.portal.admin, f"/v1/admin/users/{user}", f"/v1/admin/models/{self.portal.model()}"
+        bodies = {"patchClaim": {"suspended": True}, "patchWebhook": {"state": "paused"}, "patchItsp": {"suspended": False},
+                  "patchProfile": {"name": "changed"}, "patchUser": {"display_name": "changed"}, "patchAdminUser": {"display_name": "again"},
+                  "patchModel": {"tls_floor": "compatible"}}
+        objects = {"claims": (itsp, f"/v1/claims/{mac}"), "webhooks": (itsp, f"/v1/webhooks/{webhook}"), "profiles": (itsp, f"/v1/profiles/{profile}"),
+                   "users": (owner, f"/v1/users/{user}"), "admin/users": (one, admin), "admin/itsps": (one, f"/v1/admin/itsps/{itsp.itsp_id}"),
+                   "admin/models": (one, model)}
+        heed = [(method, path, operation) for method, path, operation in operations()
+                if "If-Match" in [resolved(parameter)["name"] for parameter in operation.get("parameters", [])]]
+        self.assertGreaterEqual(len(heed), 13)
+        for method, path, operation in heed:
+            client, own = objects[re.match(r"/v1/((admin/)?\w+)", path)[1]]
+            path = own + path.split(FILL["{mac}"])[1] if FILL["{mac}"] in path else own
+            body = bodies.get(operation["operationId"])
+            before = client.ok("GET", own)
+            for tag in ('"99"', 'W/"1"', '"x"'):
+                answer = client.request(method, path, body, headers={"If-Match": tag})
+                self.assertProblem(answer, 412, "version_mismatch")
+            self.assertEqual(client.ok("GET", own), before, operation["operationId"])
+        # Right versions, and any: what is there is changed.
+        for client, path in (objects["webhooks"], objects["users"]):
+            version = client.request("GET", path).headers["ETag"]
+            self.assertEqual(client.request("DELETE", path, headers={"If-Match": version}).status, 204)
+            self.assertProblem(client.request("DELETE", path, headers={"If-Match": "*"}), 404, "not_found")
+        self.assertEqual(itsp.request("DELETE", f"/v1/claims/{mac}", headers={"If-Match": "*"}).status, 204)
 
 
 class Urls(Case):
@@ -475,6 +531,17 @@ class Idempotency(Case):
             self.assertProblem(answer, 400, "bad_request")
 
 
+def bodies():
+    """(where, media type, its object) of all that is sent and answered by the document."""
+    for paths in (DOCUMENT["paths"], DOCUMENT["webhooks"]):
+        for methods in paths.values():
+            for operation in methods.values():
+                parts = {"the request": operation.get("requestBody", {}), **operation["responses"]}
+                for part, body in parts.items():
+                    for media, content in resolved(body).get("content", {}).items():
+                        yield f"{operation['operationId']} {part}", media, content
+
+
 class OpenApi(Case):
 
     def test_the_document_is_served_to_anybody(self):
@@ -482,12 +549,33 @@ class OpenApi(Case):
         self.assertEqual(served, DOCUMENT)
         self.assertTrue(re.fullmatch(r"3\.1\.\d", served["openapi"]))
 
-    def test_examples_are_as_their_schemas_say(self):
-        shown = {name: schema for name, schema in DOCUMENT["components"]["schemas"].items() if "example" in schema}
-        for name, schema in shown.items():
-            self.assertEqual(problems(schema["example"], schema), [], name)
-        for wanted in ("ClaimRequest", "ProfileRequest", "TransferRequest", "WebhookRequest", "Claim", "Problem", "Event"):
-            self.assertIn(wanted, shown)
+    def test_every_body_has_an_example_as_its_schema_says(self):
+        """Each request's and answer's, of one's own or of its schema in the components."""
+        shown = 0
+        for where, media, content in bodies():
+            schema = resolved(content["schema"])
+            self.assertTrue("example" in content or "example" in schema, f"{where} {media} has no example")
+            shown += 1
+            example = content.get("example", schema.get("example"))
+            if media == "application/x-ndjson" and isinstance(example, str):
+                self.assertTrue(all(isinstance(json.loads(line), dict) for line in example.splitlines()), where)
+            elif "json" in media:
+                self.assertEqual(problems(example, schema), [], where)
+            else:
+                self.assertGreater(len(example), 10, where)
+        self.assertGreater(shown, 150)
+        for name, schema in DOCUMENT["components"]["schemas"].items():
+            if "example" in schema:
+                self.assertEqual(problems(schema["example"], schema), [], name)
+
+    def test_examples_of_files_have_the_columns_that_files_have(self):
+        owner = person(self.portal, "owner", self.portal.itsp().itsp_id)
+        for path in ("/v1/claims:export", "/v1/events:export", "/v1/audit:export", "/v1/admin/audit:export"):
+            client = self.portal.admin if "/admin/" in path else owner
+            header = client.request("GET", f"{path}?format=csv").body.decode().splitlines()[0]
+            content = operation_of("GET", path)["responses"]["200"]["content"]
+            self.assertEqual(content["text/csv; charset=utf-8"]["example"].splitlines()[0], header)
+            self.assertEqual(",".join(json.loads(content["application/x-ndjson"]["example"])), header)
 
     def test_every_reference_leads_somewhere(self):
         text = json.dumps(DOCUMENT)

@@ -7,7 +7,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from portal import Case, claim_code  # noqa: E402
+from portal import URL, Case, claim_code  # noqa: E402
 
 
 class Claims(Case):
@@ -72,9 +72,13 @@ class Claims(Case):
     def test_the_same_again_with_its_password_or_another(self):
         mac = self.claimed(admin_password="Correct7HorseBattery")
         again = {"profile_id": self.profile, "admin_password": "Correct7HorseBattery"}
-        self.assertEqual(self.itsp.request("PUT", f"/v1/claims/{mac}", again).status, 200)
+        # Who may not reveal may send it again: it is compared and not shown, and audited as that.
+        writer = self.portal.client(self.portal.token(self.itsp.itsp_id, ["claims:write"]))
+        self.assertEqual(writer.request("PUT", f"/v1/claims/{mac}", again).status, 200)
         again["admin_password"] = "Another7HorseBattery"
-        self.assertProblem(self.itsp.request("PUT", f"/v1/claims/{mac}", again), 409, "claim_differs")
+        self.assertProblem(writer.request("PUT", f"/v1/claims/{mac}", again), 409, "claim_differs")
+        rows = self.portal.admin.ok("GET", f"/v1/admin/audit?object_kind=claim&object_id={self.audit_name(mac)}")
+        self.assertEqual([row["action"] for row in rows["audit"]], ["claim.compare", "claim.compare", "claim.create"])
 
     def test_ones_own_claim_with_another_profile_differs(self):
         mac = self.claimed()
@@ -162,8 +166,22 @@ class Claims(Case):
         self.assertGreater(int(limited.headers["Retry-After"]), 0)
         wrong = self.portal.admin.ok("GET", f"/v1/admin/security-events?kind=claim_code_wrong&mac={mac}")
         self.assertEqual(len(wrong["security_events"]), 11)
+        # Who guessed sees so, page by page; whose phone it became does not see who.
+        own, path = [], "/v1/security-events?limit=4"
+        while path:
+            page = guesser.ok("GET", path)
+            own += page["security_events"]
+            path = page["next"] and f"/v1/security-events?limit=4&cursor={page['next']}"
+        self.assertEqual([(event["kind"], event["mac"], event["itsp_id"]) for event in own], [("claim_code_wrong", mac, guesser.itsp_id)] * 11)
+        self.assertEqual(guesser.ok("GET", "/v1/security-events?kind=mac_mismatch")["security_events"], [])
         # Nobody else is locked out, least of all the owner.
         self.itsp.ok("PUT", f"/v1/claims/{mac}", {"claim_code": code, "profile_id": self.profile}, status=(201,))
+        self.assertEqual(self.itsp.ok("GET", f"/v1/security-events?mac={mac}")["security_events"], [])
+        self.portal.psql("select firstring.security_events_insert(array[clock_timestamp()], array[gen_random_uuid()], '{mac_mismatch}', "
+                         f"array['{mac}'::macaddr], array[null::bytea], '{{192.0.2.9}}', '{{null}}')")
+        seen = self.itsp.ok("GET", f"/v1/security-events?mac={mac}")["security_events"]
+        self.assertEqual([(event["kind"], event["itsp_id"], event["source_ip"]) for event in seen], [("mac_mismatch", None, "192.0.2.9")])
+        self.assertEqual(len(guesser.ok("GET", "/v1/security-events")["security_events"]), 11)
 
     def test_a_mistyped_code_is_told_and_not_counted(self):
         mac = self.portal.phone(self.model)
@@ -261,6 +279,46 @@ class Claims(Case):
     def audit_name(self, mac):
         return ":".join(mac[i:i + 2] for i in range(0, 12, 2)).lower()
 
+    def test_a_password_is_as_long_as_the_profile_says(self):
+        """When a phone is claimed, alone or in a list, its password rotated, armed anew; and by then as the profile says by then."""
+        profile = self.itsp.ok("POST", "/v1/profiles", {"name": "long", "provisioning_url": URL, "password_length": 24})
+        self.assertEqual(profile["password_length"], 24)
+        mac, listed = self.shipped(), self.shipped()
+        self.itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": profile["id"]})
+        answer = self.itsp.request("POST", "/v1/claim-jobs", f"mac,claim_code,profile\n{listed},,long\n".encode(), content_type="text/csv")
+        deadline = time.monotonic() + 30
+        while self.itsp.ok("GET", answer.headers["Location"])["state"] != "done":
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        for phone in (mac, listed):
+            self.assertRegex(self.reveal(phone)["admin_password"], r"^[A-Za-z0-9]{24}$")
+        self.assertEqual(self.itsp.ok("PATCH", f"/v1/profiles/{profile['id']}", {"password_length": 12})["version"], 2)
+        self.itsp.ok("POST", f"/v1/claims/{mac}/rotate")
+        self.assertRegex(self.reveal(mac)["pending_password"], r"^[A-Za-z0-9]{12}$")
+        self.assertEqual(self.itsp.ok("PATCH", f"/v1/profiles/{profile['id']}", {"password_length": 12})["version"], 2)
+        cleared = self.itsp.ok("PATCH", f"/v1/profiles/{profile['id']}", {"password_length": None})
+        self.assertEqual((cleared["version"], cleared["password_length"]), (3, None))
+        self.itsp.ok("POST", f"/v1/claims/{listed}/rotate")
+        self.assertRegex(self.reveal(listed)["pending_password"], r"^[A-Za-z0-9]{16}$")
+        listing = {each["id"]: each["password_length"] for each in self.itsp.ok("GET", "/v1/profiles")["profiles"]}
+        self.assertIsNone(listing[profile["id"]])
+        for bad in (11, 65, "16", 12.5):
+            self.assertProblem(self.itsp.request("PATCH", f"/v1/profiles/{profile['id']}", {"password_length": bad}), 422, "invalid",
+                               field="password_length")
+
+    def test_a_model_that_cannot_keep_what_the_profile_asks_for(self):
+        """Where the profile says nothing it gets as much as it can keep; a length that was asked for is not given up."""
+        model = self.portal.model(format_name="panasonic")
+        mac, other = (self.portal.phone(model, ship_to=self.itsp) for _ in range(2))
+        profile = self.itsp.ok("POST", "/v1/profiles", {"name": "longer", "provisioning_url": URL, "password_length": 17})["id"]
+        answer = self.itsp.request("PUT", f"/v1/claims/{mac}", {"profile_id": profile})
+        self.assertEqual(self.assertProblem(answer, 422, "invalid", field="profile_id")["errors"][0]["code"], "password_length")
+        self.itsp.ok("PATCH", f"/v1/profiles/{profile}", {"password_length": 16})
+        self.itsp.ok("PUT", f"/v1/claims/{mac}", {"profile_id": profile})
+        self.assertRegex(self.reveal(mac)["admin_password"], r"^[A-Za-z0-9]{16}$")
+        self.itsp.ok("PUT", f"/v1/claims/{other}", {"profile_id": self.profile})
+        self.assertRegex(self.reveal(other)["admin_password"], r"^[A-Za-z0-9]{16}$")
+
     def test_rotate_makes_a_pending_password(self):
         mac = self.claimed()
         before = self.reveal(mac)
@@ -320,7 +378,7 @@ class Claims(Case):
 
     # --- giving back ---
 
-    def test_release_is_repeatable_for_the_last_holder_only(self):
+    def test_release_is_repeatable_for_whoever_held_it(self):
         mac = self.portal.phone(self.model)
         code = self.portal.label(mac)
         body = {"claim_code": code, "profile_id": self.profile}
@@ -330,7 +388,12 @@ class Claims(Case):
         other = self.portal.itsp()
         self.assertProblem(other.request("DELETE", f"/v1/claims/{mac}"), 404, "not_found")
         other.ok("PUT", f"/v1/claims/{mac}", {**body, "profile_id": self.portal.profile(other)}, status=(201,))
-        self.assertProblem(self.itsp.request("DELETE", f"/v1/claims/{mac}"), 404, "not_found")
+        # Who gave it back is not told that somebody has it now, and does nothing to it.
+        self.assertEqual(self.itsp.request("DELETE", f"/v1/claims/{mac}").status, 204)
+        answer = self.itsp.ok("POST", "/v1/claims:release", {"macs": [mac]})
+        self.assertEqual(answer["released"], [{"mac": mac, "status": "already_released"}])
+        self.assertEqual(other.ok("GET", f"/v1/claims/{mac}")["version"], 1)
+        self.assertProblem(self.portal.itsp().request("DELETE", f"/v1/claims/{mac}"), 404, "not_found")
 
     # --- listing ---
 

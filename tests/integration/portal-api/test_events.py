@@ -15,14 +15,18 @@ class Feed(Case):
         self.itsp = self.portal.itsp()
         self.mac = self.portal.phone(self.portal.model(), ship_to=self.itsp)
         self.profile = self.portal.profile(self.itsp)
+        self.start = None  # of the feed: what comes before is another test's business
 
     def claim(self):
+        """Claims the phone; the feed begins after that."""
         self.itsp.ok("PUT", f"/v1/claims/{self.mac}", {"profile_id": self.profile})
+        self.start = self.eventually(2)["next"]
 
     def happens(self, kind, version="null"):
         self.portal.phone_event(self.mac, kind, version)
 
     def feed(self, after=None, limit=200):
+        after = after or self.start
         return self.itsp.ok("GET", f"/v1/events?limit={limit}" + (f"&after={after}" if after else ""))
 
     def eventually(self, count, after=None):
@@ -62,7 +66,10 @@ class Feed(Case):
         self.claim()
         for kind in ("contacted", "refused", "contacted", "delivered", "contacted"):
             self.happens(kind, version="1" if kind == "delivered" else "null")
-        wanted = [event["id"] for event in reversed(self.eventually(5)["events"])]
+        self.eventually(5)
+        self.start = None
+        wanted = [event["id"] for event in reversed(self.feed()["events"])]
+        self.assertEqual(len(wanted), 7)  # shipped and claimed are the first
         seen, query = [], "limit=2"
         while query:
             page = self.itsp.ok("GET", f"/v1/events/latest?{query}")
@@ -82,8 +89,39 @@ class Feed(Case):
         self.itsp.ok("DELETE", f"/v1/claims/{self.mac}")
         self.happens("contacted")
         time.sleep(0.3)
-        self.assertEqual([event["kind"] for event in self.feed()["events"]], ["delivered"])
+        self.assertEqual([event["kind"] for event in self.feed()["events"]], ["delivered", "released"])
         self.assertEqual(self.portal.itsp().ok("GET", "/v1/events")["events"], [])
+
+    def test_every_state_of_a_phone(self):
+        claim = f"/v1/claims/{self.mac}"
+        self.itsp.ok("PUT", claim, {"profile_id": self.profile})
+        self.itsp.ok("PUT", claim, {"profile_id": self.profile})
+        self.happens("contacted")
+        self.happens("delivered", version="1")
+        for suspended in (True, True, False):
+            self.itsp.ok("PATCH", claim, {"suspended": suspended})
+        self.itsp.ok("DELETE", claim)
+        self.itsp.ok("DELETE", claim)
+        told = [(event["kind"], event["source_ip"], event["detail"].get("source")) for event in self.eventually(7)["events"]]
+        self.assertEqual(told, [
+            ("shipped", None, "manufacturer"), ("claimed", "127.0.0.1", "shipment"), ("contacted", "192.0.2.7", None),
+            ("delivered", "192.0.2.7", None), ("suspended", "127.0.0.1", "holder"), ("resumed", "127.0.0.1", "holder"),
+            ("released", "127.0.0.1", "holder")])
+        # Beside them the timeline tells the same states, each once.
+        again = self.itsp.ok("GET", f"{claim}/timeline")["states"]
+        self.assertEqual([state["kind"] for state in again], ["imported", "shipped", "claimed", "contacted", "delivered", "released"])
+
+    def test_claims_of_a_job_are_told(self):
+        for query in ("", "?atomic=true"):
+            macs = self.portal.phones(self.portal.model(), 3, ship_to=self.itsp)
+            rows = "mac,claim_code,profile\n" + "".join(f"{mac},,{self.profile}\n" for mac in macs)
+            self.start = self.eventually(4)["next"]  # the ship notices, of the test's own phone too at first
+            self.itsp.request("POST", f"/v1/claim-jobs{query}", rows.encode(), content_type="text/csv")
+            told = self.eventually(3)["events"]
+            self.assertEqual(sorted((event["mac"], event["kind"], event["detail"]["source"]) for event in told),
+                             [(mac, "claimed", "shipment") for mac in macs])
+            self.start = None
+            self.mac = macs[0]
 
     def test_an_empty_feed_has_a_cursor(self):
         self.assertTrue(self.feed()["next"])

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Bulk claims: handed in as a file, run by a worker, each row with its own result."""
+import concurrent.futures
 import json
 import os
 import signal
@@ -96,6 +97,17 @@ class Jobs(Case):
             self.finished(answer.json()["id"])
             self.assertEqual(sorted(code for _, _, _, code in self.results(answer.json()["id"])), ["created", "same"])
         self.assertEqual(self.claims(), macs)
+        # Names in any order, with blanks; a column of one's own; what Excel puts before and behind.
+        for text in (f" Profile , MAC ,note, Claim Code \n {self.name} , {macs[0]},=1+1,\n",
+                     f"sep=;\r\nmac;claim_code;profile;;\r\n{macs[0]};;{self.name};;\r\n;;;;\r\n",
+                     f"mac\tclaim_code\tprofile\n{macs[0]}\t\t{self.name}\n"):
+            answer = self.itsp.request("POST", "/v1/claim-jobs", text.encode(), content_type="text/csv")
+            self.assertEqual((answer.status, answer.json().get("total")), (202, 1), answer)
+            self.finished(answer.json()["id"])
+            self.assertEqual([code for _, _, _, code in self.results(answer.json()["id"])], ["same"])
+        answer = self.itsp.request("POST", "/v1/claim-jobs", f"mac;codes;profile\n{macs[0]};;p\n".encode(), content_type="text/csv")
+        self.assertProblem(answer, 422, "bad_csv")
+        self.assertEqual(answer.json()["detail"], "Line 1: Expected: mac,claim_code,profile; found: mac,codes,profile.")
         # Formulas, NUL and a million rows: refused with the line, or as what they are, and nothing is kept.
         state, results = self.run_rows([("=cmd|' /C calc'!A0", "", self.name)])
         self.assertEqual([(status, code) for _, _, status, code in results], [("error", "bad_mac")])
@@ -231,6 +243,21 @@ class Jobs(Case):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.1)
 
+    def test_a_worker_that_is_replaced_gives_its_job_back(self):
+        """The lease is half a minute."""
+        macs = self.ship(3000)
+        with self.portal.locked_phone(macs[1500]):
+            job = self.hand_in([(mac, "", self.name) for mac in macs])
+            deadline = time.monotonic() + 30
+            while self.itsp.ok("GET", f"/v1/claim-jobs/{job}")["done"] < 1000:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.02)
+            self.portal.process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+        began = time.monotonic()
+        self.assertEqual(self.finished(job, 60)["done"], 3000)
+        self.assertLess(time.monotonic() - began, 20)
+
     def test_jobs_are_listed_the_latest_first(self):
         made = [self.hand_in([("nonsense", "", self.name)]) for _ in range(5)]
         seen, path = [], "/v1/claim-jobs?limit=2"
@@ -249,6 +276,77 @@ class Jobs(Case):
         for path in (f"/v1/claim-jobs/{job}", f"/v1/claim-jobs/{job}/results"):
             self.assertProblem(other.request("GET", path), 404, "not_found")
         self.finished(job)
+
+    def test_so_many_open_ones_and_no_more(self):
+        """Handed in one by one, or twenty at once: an ITSP has ten that wait or run, another one is not concerned."""
+        elsewhere = [self.portal.job_elsewhere(self.itsp) for _ in range(7)]
+        body = f"mac,claim_code,profile\n{self.portal.phone(self.model)},,{self.name}\n".encode()
+        hand_in = lambda _: self.itsp.request("POST", "/v1/claim-jobs", body, content_type="text/csv")  # noqa: E731
+        with self.portal.jobs_stopped(), concurrent.futures.ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(hand_in, range(20)))
+            self.assertEqual(sorted(answer.status for answer in answers), [202] * 3 + [429] * 17)
+            for answer in answers:
+                if answer.status == 429:
+                    self.assertProblem(answer, 429, "too_many_jobs")
+                    self.assertGreater(int(answer.headers["Retry-After"]), 0)
+            key = {"Idempotency-Key": "again"}
+            refused = self.itsp.request("POST", "/v1/claim-jobs", body, content_type="text/csv", headers=key)
+            self.assertProblem(refused, 429, "too_many_jobs")
+            # Another ITSP's is taken, and one more when one of ours is cancelled; the key did not keep the refusal.
+            other = self.portal.itsp()
+            self.assertEqual(other.request("POST", "/v1/claim-jobs", body, content_type="text/csv").status, 202)
+            self.assertEqual(self.itsp.request("DELETE", f"/v1/claim-jobs/{elsewhere[0]}").status, 204)
+            self.assertEqual(self.itsp.request("POST", "/v1/claim-jobs", body, content_type="text/csv", headers=key).status, 202)
+
+    def test_one_that_waits_is_cancelled(self):
+        job = self.portal.job_elsewhere(self.itsp, rows=3)
+        for _ in range(2):
+            self.assertEqual(self.itsp.request("DELETE", f"/v1/claim-jobs/{job}").status, 204)
+        state = self.finished(job)
+        self.assertEqual((state["state"], state["done"], state["total"]), ("failed", 0, 3))
+        self.assertIsNotNone(state["cancelled_at"])
+        self.assertIn("cancelled", state["detail"])
+        self.assertEqual(self.results(job), [])
+        ended = self.hand_in([("nonsense", "", self.name)])
+        self.finished(ended)
+        self.assertProblem(self.itsp.request("DELETE", f"/v1/claim-jobs/{ended}"), 409, "job_ended")
+
+    def test_one_that_runs_is_cancelled(self):
+        """Rows that were done stay done, the batch in hand is undone whole, and the worker goes on with the next job."""
+        macs = self.ship(3000)
+        with self.portal.locked_phone(macs[2500]):
+            job = self.hand_in([(mac, "", self.name) for mac in macs])
+            deadline = time.monotonic() + 30
+            while self.itsp.ok("GET", f"/v1/claim-jobs/{job}")["done"] < 2000:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.02)
+            self.assertEqual(self.itsp.request("DELETE", f"/v1/claim-jobs/{job}").status, 204)
+        state = self.finished(job)
+        self.assertEqual((state["state"], state["done"]), ("failed", 2000))
+        self.assertEqual(self.run_rows([("nonsense", "", self.name)])[0]["state"], "done")
+        self.assertEqual(self.itsp.ok("GET", f"/v1/claim-jobs/{job}")["done"], 2000)
+        self.assertEqual(len(self.results(job)), 2000)
+        held = self.portal.psql(f"select count(*) from firstring.claim where itsp_id = '{self.itsp.itsp_id}'")
+        self.assertEqual(held, "2000")
+
+    def test_results_tell_the_profile_as_it_was_given(self):
+        mac = self.portal.phone(self.model, ship_to=self.itsp)
+        job = self.hand_in([(mac, "", self.profile), (mac, "", "no such one")])
+        self.finished(job)
+        rows = self.itsp.request("GET", f"/v1/claim-jobs/{job}/results").rows()
+        self.assertEqual([row["profile"] for row in rows], [self.profile, "no such one"])
+
+    def test_results_go_after_thirty_days(self):
+        job = self.hand_in([("nonsense", "", self.name)])
+        self.finished(job)
+        self.portal.psql(f"update firstring.claim_job set finished_at = now() - interval '31 days' where id = '{job}'")
+        self.portal.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while self.itsp.ok("GET", f"/v1/claim-jobs/{job}")["rows_kept"] != "none":
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
+        self.assertProblem(self.itsp.request("GET", f"/v1/claim-jobs/{job}/results"), 410, "results_gone")
+        self.assertEqual(self.itsp.ok("GET", f"/v1/claim-jobs/{job}")["failed"], 1)
 
     def test_files_that_are_none(self):
         for body, media, status, code in (

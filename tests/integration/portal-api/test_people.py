@@ -189,6 +189,16 @@ class Audit(Case):
         self.assertEqual((renamed["actor_kind"], renamed["actor_id"], renamed["source_ip"]), ("other", "other", None))
         theirs = self.portal.psql(f"select count(*) from firstring.audit_log where itsp_id = '{itsp.itsp_id}'")
         self.assertEqual(len(rows), int(theirs))
+        exported = owner.request("GET", "/v1/audit:export").rows()
+        self.assertEqual([{name: row[name] for name in rows[0]} for row in exported], rows)
+        csv_text = owner.request("GET", f"/v1/audit:export?format=csv&object_kind=user&object_id={bob.user['id']}").body.decode()
+        self.assertEqual(csv_text.splitlines()[0].split(",")[:3], ["id", "at", "actor_kind"])
+        self.assertEqual({line.split(",")[7] for line in csv_text.splitlines()[1:]}, {bob.user["id"]})
+        rest = owner.request("GET", f"/v1/audit:export?cursor={exported[2]['cursor']}").rows()
+        self.assertEqual([row["id"] for row in rest], ids[3:])
+        theirs_there = person(self.portal, "owner", other.itsp_id).request("GET", "/v1/audit:export").rows()
+        self.assertFalse({row["id"] for row in theirs_there} & set(ids))
+        self.assertProblem(person(self.portal, "engineer", itsp.itsp_id).request("GET", "/v1/audit:export"), 403, "insufficient_scope")
         only = owner.ok("GET", f"/v1/audit?object_kind=user&object_id={bob.user['id']}")["audit"]
         self.assertEqual({row["object_id"] for row in only}, {bob.user["id"]})
         self.assertProblem(person(self.portal, "engineer", itsp.itsp_id).request("GET", "/v1/audit"), 403, "insufficient_scope")
@@ -389,6 +399,8 @@ class Guesses(Case):
         for _ in range(5):
             guess = Browser(self.portal, "127.0.0.16").sign_in(tess.email, code_text="ABCD-EFGH-JKMN-PQRS")
             self.assertProblem(guess, 401, "sign_in_refused")
+        # Each further one waits twice as long; that it is a long time does not hang on how busy the machine is.
+        self.portal.psql("update firstring.sign_in_attempt set failures = 12 where failures = 5")
         slowed = Browser(self.portal, "127.0.0.16").sign_in(tess.email, code_text=tess.recovery_codes[0])
         self.assertIn("from where you are", self.assertProblem(slowed, 429, "too_many_attempts")["detail"])
         # They do not count against the authenticator's codes of anybody elsewhere.

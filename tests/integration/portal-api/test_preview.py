@@ -56,6 +56,15 @@ class Preview(Case):
         self.itsp.ok("PATCH", f"/v1/profiles/{profile}", {"provisioning_url": "https://new.itsp.example/{serial}"})
         self.assertEqual(self.preview(profile_id=profile, mac=mac)["provisioning_url"], f"https://new.itsp.example/SN{mac}")
 
+    def test_the_password_is_as_long_as_one_would_be(self):
+        for length, expected in ((None, 16), (12, 12), (64, 64)):
+            shown = self.preview(profile={**PROFILE, "password_length": length}, model=self.models["json"])
+            self.assertEqual((shown["password_length"], len(shown["admin_password"])), (expected, expected))
+            self.assertEqual(json.loads(shown["body"])["admin_password"], shown["admin_password"])
+        short = self.portal.model(format="panasonic")
+        self.assertEqual(self.preview(profile=PROFILE, model=short)["password_length"], 16)
+        self.refused("admin_password", profile={**PROFILE, "password_length": 17}, model=short)
+
     def test_staged(self):
         shown = self.preview(profile={**PROFILE, "delivery": "staged"}, model=self.models["yealink"])
         self.assertIn("/s/TOKEN/", shown["stage_one"])

@@ -214,11 +214,11 @@ class Exports(Case):
         deadline = time.monotonic() + 10
         while True:
             events = [json.loads(line) for line in self.itsp.request("GET", "/v1/events:export").body.splitlines()]
-            if len(events) == 3 or time.monotonic() > deadline:
+            if len(events) == 5 or time.monotonic() > deadline:
                 break
-        self.assertEqual([event["kind"] for event in events], ["contacted"] * 3)
-        page = self.itsp.ok("GET", f"/v1/events?after={events[1]['cursor']}")
-        self.assertEqual([event["id"] for event in page["events"]], [events[2]["id"]])
+        self.assertEqual([event["kind"] for event in events], ["shipped", "claimed"] + ["contacted"] * 3)
+        page = self.itsp.ok("GET", f"/v1/events?after={events[3]['cursor']}")
+        self.assertEqual([event["id"] for event in page["events"]], [events[4]["id"]])
         rows = [json.loads(line) for line in self.portal.admin.request("GET", "/v1/admin/audit:export").body.splitlines()]
         self.assertEqual([row["id"] for row in rows], sorted((row["id"] for row in rows), reverse=True))
         self.assertGreater(len(rows), 5)

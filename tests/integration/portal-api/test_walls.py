@@ -175,6 +175,7 @@ class Audit(World):
             "rearmClaim": lambda: (itsp, {"mac": mac}, None),
             "rotateClaim": lambda: (itsp, {"mac": mac}, None),
             "createClaimJob": lambda: (itsp, {}, csv, "text/csv"),
+            "cancelClaimJob": lambda: (itsp, {"id": self.portal.job_elsewhere(itsp)}, None),
             "requestTransfer": lambda: self.asking(mac),
             "withdrawTransfer": lambda: self.withdrawing(transfer()),
             "consentToTransfer": lambda: (itsp, {"id": transfer()[0]}, None),
@@ -186,6 +187,7 @@ class Audit(World):
             "replayWebhook": lambda: (itsp, {"id": hook}, {"after": itsp.ok("GET", "/v1/events")["next"]}),
             "testWebhook": lambda: (itsp, {"id": hook}, None),
             "createModel": lambda: (admin, {}, {**fresh, "format": "json", "key_types": ["p256"], "authentication": "certificate"}),
+            "patchModel": lambda: (admin, {"name": self.portal.model()}, {"tls_floor": "compatible"}),
             "createItsp": lambda: (admin, {}, fresh),
             "patchItsp": lambda: (admin, {"id": itsp.itsp_id}, fresh),
             "addItspDomain": lambda: (admin, {"id": itsp.itsp_id}, {"domain": "b.example"}),
@@ -199,11 +201,19 @@ class Audit(World):
             "removeAdminUser": lambda: (admin, {"id": admin_user()}, None),
             "createAdminUserLink": lambda: (admin, {"id": admin_user()}, {}),
             "createShipments": lambda: (admin, {}, {"itsp_id": itsp.itsp_id, "macs": [self.portal.phone(self.model)]}),
+            "withdrawShipment": lambda: (admin, {"mac": self.portal.phone(self.model, ship_to=itsp)}, None),
+            "renewClaimCode": lambda: (admin, {"mac": self.portal.phone(self.model)}, None),
+            "renewCredentials": lambda: (admin, {"mac": self.phone_with_password()}, None),
             "importDevices": lambda: (admin, {}, devices, "text/csv"),
             "decideTransfer": lambda: (admin, {"id": transfer()[0]}, {"decision": "transfer"}),
         }
         self.assertIn(name, scenes, "a new operation: say here how it has its effect")
         return scenes[name]()
+
+    def phone_with_password(self):
+        mac = self.portal.next_mac()
+        self.portal.import_rows([(mac, "S", self.portal.model(authentication="password"), "")])
+        return mac
 
     def asking(self, mac):
         asker = self.portal.itsp()

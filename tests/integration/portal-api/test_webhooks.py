@@ -13,6 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from contract import DOCUMENT  # noqa: E402
 from portal import Case, ITSP_SCOPES  # noqa: E402
 from tests.lib.instance import free_ports, run  # noqa: E402
 
@@ -177,12 +178,12 @@ class Webhooks(Case):
 
     def test_replay(self):
         began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
-        hook = self.hook()
-        path = f"/v1/webhooks/{hook['id']}/replay"
-        self.happens("delivered", "contacted", "refused")
         all_three = ["delivered", "contacted", "refused"]
+        hook = self.hook(kinds=all_three)
+        path = f"/v1/webhooks/{hook['id']}/replay"
+        self.happens(*all_three)
         self.eventually(lambda: self.kinds_taken() == all_three)
-        first = self.itsp.ok("GET", "/v1/events?limit=1")["next"]
+        first = self.itsp.ok("GET", "/v1/events?limit=3")["next"]  # shipped, claimed, delivered
         self.itsp.ok("POST", path, {"after": first}, status=(200,))
         self.eventually(lambda: self.kinds_taken() == all_three + all_three[1:])
         self.itsp.ok("POST", path, {"since": began}, status=(200,))
@@ -234,7 +235,9 @@ class Webhooks(Case):
     def test_urls_that_are_refused(self):
         for url, code in (("http://hooks.itsp.example/", "not_https"), ("https://127.0.0.1/", "address"),
                           ("https://[::1]/", "address"), ("https://2130706433/", "address"), ("https://0x7f.1/", "address"),
-                          ("https://user@hooks.itsp.example/", "user_info"), ("https://intranet/", None),
+                          ("https://user@hooks.itsp.example/", "user_info"), ("https://hooks.local/", "special_use"),
+                          ("https://a.b.INTERNAL:8443/x", "special_use"), ("https://hooks.home.arpa", "special_use"),
+                          ("https://intranet/", None),
                           ("https://hooks.itsp.example/{mac}", None), ("https://hooks.itsp.example/#x", None),
                           ("javascript:alert(1)", "not_https"), ("https://hooks.itsp.example/\r\nX: y", None), ("", None)):
             answer = self.itsp.request("POST", "/v1/webhooks", {"url": url})
@@ -242,8 +245,12 @@ class Webhooks(Case):
             if code:
                 self.assertIn(code, problem["errors"][0]["code"], url)
         self.assertProblem(self.itsp.request("POST", "/v1/webhooks", {}), 422, "invalid", field="url")
-        self.assertProblem(self.itsp.request("POST", "/v1/webhooks", {"url": self.receiver.url, "kinds": ["a b"]}),
-                           422, "invalid", field="kinds")
+        for method, path in (("POST", "/v1/webhooks"), ("PATCH", f"/v1/webhooks/{self.hook()['id']}")):
+            wrong = self.assertProblem(self.itsp.request(method, path, {"url": self.receiver.url, "kinds": ["claimed", "nonsense"]}),
+                                       422, "invalid", field="kinds[1]")["errors"]
+            self.assertEqual(len(wrong), 1)
+            for kind in DOCUMENT["components"]["schemas"]["EventKind"]["enum"]:
+                self.assertIn(kind, wrong[0]["detail"])
         self.assertProblem(self.itsp.request("POST", "/v1/webhooks", {"url": self.receiver.url, "itsp_id": "x"}),
                            422, "invalid", field="itsp_id")
 

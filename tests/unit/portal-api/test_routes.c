@@ -122,6 +122,16 @@ static void check_query_parameters(const struct operation *operation, const json
 	    "%s: the document has the parameters \"%s\"", operation->id, told_names);
 }
 
+static int takes(const json_t *parameters, const char *name)
+{
+	int count = 0;
+	for (size_t i = 0; i < json_array_size(parameters); i++)
+		count +=
+		    strcmp(name, json_string_value(json_object_get(
+				     parameter_of(json_array_get(parameters, i)), "name"))) == 0;
+	return count;
+}
+
 START_TEST(every_route_is_in_the_document_as_it_is)
 {
 	const struct operation *operation = &portal_operations[_i];
@@ -135,6 +145,8 @@ START_TEST(every_route_is_in_the_document_as_it_is)
 	check_body(operation, json_object_get(it, "requestBody"));
 	check_path_parameters(operation, json_object_get(it, "parameters"));
 	check_query_parameters(operation, json_object_get(it, "parameters"));
+	ck_assert_int_eq(
+	    takes(json_object_get(it, "parameters"), "If-Match"), operation->heeds_if_match);
 }
 END_TEST
 

@@ -1,4 +1,5 @@
 /* Which provisioning URLs are stored, and what becomes of one for a phone. */
+#include "common/answer/url_host.h"
 #include "common/answer/url_policy.h"
 
 #include <stdlib.h>
@@ -202,6 +203,36 @@ START_TEST(normalises_domains)
 END_TEST
 
 static const struct {
+	const char *host;
+	int special;
+} SPECIAL_USE[] = {
+    {"itsp.local", 1},
+    {"a.b.Internal", 1},
+    {"home.arpa", 1},
+    {"itsp.home.arpa", 1},
+    {"x.onion", 1},
+    {"x.invalid", 1},
+    {"x.test", 1},
+    {"x.alt", 1},
+    {"x.localhost", 1},
+    {"local", 1},
+    {"local.net", 0},
+    {"x.notlocal", 0},
+    {"x.locals", 0},
+    {"itsp.example", 0},
+    {"example.com", 0},
+    {"co.uk", 0},
+    {"", 0},
+};
+
+START_TEST(knows_names_of_special_use)
+{
+	const char *host = SPECIAL_USE[_i].host;
+	ck_assert_int_eq(url_host_is_special_use(host, strlen(host)), SPECIAL_USE[_i].special);
+}
+END_TEST
+
+static const struct {
 	const char *template, *url; /* NULL: ERR_SYNTAX */
 } EXPANSIONS[] = {
     {"https://itsp.example/{mac}/{MAC}", "https://itsp.example/001565aabbcc/001565AABBCC"},
@@ -252,6 +283,7 @@ int main(void)
 	tcase_add_test(tests, no_value_brings_a_control_character);
 	tcase_add_loop_test(tests, matches_on_label_boundaries, 0, COUNT(HOSTS));
 	tcase_add_loop_test(tests, normalises_domains, 0, COUNT(NAMES));
+	tcase_add_loop_test(tests, knows_names_of_special_use, 0, COUNT(SPECIAL_USE));
 	tcase_add_loop_test(tests, expands_for_one_phone, 0, COUNT(EXPANSIONS));
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);

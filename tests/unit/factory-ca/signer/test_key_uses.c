@@ -61,6 +61,66 @@ START_TEST(the_count_is_exact_when_all_have_ended)
 }
 END_TEST
 
+START_TEST(the_count_is_exact_while_the_signer_runs)
+{
+	struct key_uses *signer = open_uses(), *command;
+	int i;
+
+	for (i = 1; i <= 2 * KEY_USES_BLOCK + 1; i++) {
+		key_uses_add(signer, CA_KEY_ISSUING);
+		ck_assert_uint_eq(count_of(CA_KEY_ISSUING), (uint64_t)i);
+	}
+	/* Another one, for a moment: too high while it runs, never too low. */
+	command = open_uses();
+	use(command, CA_KEY_ISSUING, 3);
+	ck_assert_uint_ge(count_of(CA_KEY_ISSUING), 2 * KEY_USES_BLOCK + 4);
+	key_uses_free(command);
+	ck_assert_uint_eq(count_of(CA_KEY_ISSUING), 2 * KEY_USES_BLOCK + 4);
+	key_uses_free(signer);
+	ck_assert_uint_eq(count_of(CA_KEY_ISSUING), 2 * KEY_USES_BLOCK + 4);
+}
+END_TEST
+
+START_TEST(what_the_dead_had_in_hand_counts_as_used)
+{
+	struct key_uses *next;
+	pid_t child = fork();
+	int status;
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		use(open_uses(), CA_KEY_ISSUING, 10);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_uint_eq(count_of(CA_KEY_ISSUING), KEY_USES_BLOCK);
+	next = open_uses();
+	ck_assert_uint_eq(count_of(CA_KEY_ISSUING), KEY_USES_BLOCK);
+	use(next, CA_KEY_ISSUING, 5);
+	ck_assert_uint_eq(count_of(CA_KEY_ISSUING), KEY_USES_BLOCK + 5);
+	key_uses_free(next);
+	ck_assert_uint_eq(count_of(CA_KEY_ISSUING), KEY_USES_BLOCK + 5);
+}
+END_TEST
+
+START_TEST(a_file_of_the_release_before_is_taken_up)
+{
+	static const uint8_t before[] = "firstring uses 1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\1";
+	struct key_uses *uses;
+	FILE *file = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(before, 1, sizeof(before) - 1, file), sizeof(before) - 1);
+	fclose(file);
+	ck_assert_uint_eq(count_of(CA_KEY_ISSUING), 0x1001);
+	uses = open_uses();
+	use(uses, CA_KEY_ISSUING, 2);
+	ck_assert_uint_eq(count_of(CA_KEY_ISSUING), 0x1003);
+	key_uses_free(uses);
+	ck_assert_uint_eq(count_of(CA_KEY_ISSUING), 0x1003);
+}
+END_TEST
+
 START_TEST(after_a_crash_it_is_not_too_low)
 {
 	pid_t child = fork();
@@ -118,6 +178,9 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, the_count_is_exact_when_all_have_ended);
+	tcase_add_test(tcase, the_count_is_exact_while_the_signer_runs);
+	tcase_add_test(tcase, what_the_dead_had_in_hand_counts_as_used);
+	tcase_add_test(tcase, a_file_of_the_release_before_is_taken_up);
 	tcase_add_test(tcase, after_a_crash_it_is_not_too_low);
 	tcase_add_test(tcase, a_key_store_counts_what_it_does);
 	tcase_add_test(tcase, another_file_is_not_taken_for_it);

@@ -416,7 +416,11 @@ START_TEST(a_record_is_read_as_it_was_written)
 				.serial_number = "SN 0001",
 				.serial = {0x41},
 				.not_before_unix_s = TEST_NOW,
-				.spki_sha256 = {7}},
+				.spki_sha256 = {7},
+				.replaces = {0x42},
+				.server_keys = 3,
+				.station_id = {8},
+				.after_unsent = 1},
 			    again;
 	uint8_t record[LEDGER_RECORD_LEN], chain[SHA256_LEN] = {9}, before[SHA256_LEN] = {9};
 	size_t i;
@@ -427,6 +431,10 @@ START_TEST(a_record_is_read_as_it_was_written)
 	ck_assert_str_eq(again.serial_number, entry.serial_number);
 	ck_assert_mem_eq(again.serial, entry.serial, SIGNER_SERIAL_LEN);
 	ck_assert_int_eq(again.not_before_unix_s, TEST_NOW);
+	ck_assert_mem_eq(again.replaces, entry.replaces, SIGNER_SERIAL_LEN);
+	ck_assert_mem_eq(again.station_id, entry.station_id, LEDGER_STATION_ID_LEN);
+	ck_assert_int_eq(again.server_keys, 3);
+	ck_assert_int_eq(again.after_unsent, 1);
 	memset(before, 0, sizeof(before));
 	before[0] = 9;
 	ck_assert_int_eq(ledger_entry_decode(record, 6, before, &again), ERR_SYNTAX);

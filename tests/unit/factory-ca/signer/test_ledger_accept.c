@@ -290,19 +290,37 @@ START_TEST(two_operators_where_the_factory_asks_for_two)
 END_TEST
 
 /* A phone whose key is made here. */
-static enum issue_outcome server_key(const char *mac, int key, const char *station)
+static enum issue_outcome server_key_for(
+    const char *mac, int key, const char *station, struct ledger_grant *grant)
 {
 	uint8_t spki[SHA256_LEN] = {(uint8_t)key};
 	struct ledger_claim claim = {
 	    .order = "A", .serial_number = "SN", .spki_sha256 = spki, .server_key_for = station};
-	struct ledger_grant grant;
 	char detail[SIGNER_DETAIL_MAX + 1] = "";
 	enum issue_outcome outcome;
 
 	ck_assert_int_eq(mac_parse(mac, strlen(mac), &claim.mac), ERR_OK);
-	outcome = ledger_reserve(ledger, &claim, TEST_NOW, &grant, detail);
+	outcome = ledger_reserve(ledger, &claim, TEST_NOW, grant, detail);
 	ck_assert_int_eq(ledger_commit(ledger), ERR_OK);
 	return outcome;
+}
+
+static enum issue_outcome server_key(const char *mac, int key, const char *station)
+{
+	struct ledger_grant grant;
+
+	return server_key_for(mac, key, station, &grant);
+}
+
+/* Reserved, and then the key store failed. */
+static void server_key_unsent(const char *text, int key)
+{
+	struct ledger_grant grant;
+	struct mac mac;
+
+	ck_assert_int_eq(mac_parse(text, strlen(text), &mac), ERR_OK);
+	ck_assert_int_eq(server_key_for(text, key, "line-1", &grant), ISSUE_ISSUED);
+	ledger_mark_unsent(ledger, &mac, grant.serial);
 }
 
 START_TEST(a_key_made_here_is_made_again_three_times_for_the_same_station)
@@ -331,6 +349,66 @@ START_TEST(a_key_made_here_is_made_again_three_times_for_the_same_station)
 }
 END_TEST
 
+START_TEST(a_key_that_never_left_is_none_of_the_three)
+{
+	static const char mac[] = "001565000000";
+	int i;
+
+	open_order("A", mac, 4);
+	for (i = 1; i <= 20; i++)
+		server_key_unsent(mac, i);
+	for (i = 21; i < 21 + LEDGER_SERVER_KEYS_MAX; i++)
+		ck_assert_int_eq(server_key(mac, i, "line-1"), ISSUE_ISSUED);
+	ck_assert_int_eq(server_key(mac, 30, "line-1"), ISSUE_MAC_HAS_OTHER_KEY);
+	ck_assert_uint_eq(ledger_find_order(ledger, "A")->issued, 1);
+	/* Another station has it as little as after a key that left. */
+	server_key_unsent("001565000001", 31);
+	ck_assert_int_eq(server_key("001565000001", 32, "line-2"), ISSUE_MAC_HAS_OTHER_KEY);
+}
+END_TEST
+
+START_TEST(after_a_restart_a_key_counts_for_it_may_have_left)
+{
+	static const char mac[] = "001565000000";
+	int i;
+
+	open_order("A", mac, 4);
+	server_key_unsent(mac, 1);
+	server_key_unsent(mac, 2);
+	reopen();
+	/* The last one may have been sent just before the power went; the one before was not. */
+	for (i = 3; i < 3 + LEDGER_SERVER_KEYS_MAX - 1; i++)
+		ck_assert_int_eq(server_key(mac, i, "line-1"), ISSUE_ISSUED);
+	ck_assert_int_eq(server_key(mac, 9, "line-1"), ISSUE_MAC_HAS_OTHER_KEY);
+}
+END_TEST
+
+START_TEST(a_key_that_never_left_uses_up_no_grant)
+{
+	static const char mac[] = "001565000000";
+
+	open_order("A", mac, 4);
+	server_key_unsent(mac, 1);
+	ck_assert_int_eq(server_key(mac, 2, "line-1"), ISSUE_ISSUED);
+	ck_assert_str_eq(rekey(mac, 1), "accepted");
+	reopen(); /* which reads the records after the grant */
+	ck_assert_int_eq(server_key(mac, 3, "line-2"), ISSUE_ISSUED);
+	ck_assert_int_eq(server_key(mac, 4, "line-1"), ISSUE_MAC_HAS_OTHER_KEY);
+}
+END_TEST
+
+START_TEST(what_was_granted_and_never_left_is_had_after_the_order_closed)
+{
+	static const char mac[] = "001565000000";
+
+	open_order("A", mac, 4);
+	server_key_unsent(mac, 1);
+	close_order("A");
+	ck_assert_int_eq(server_key(mac, 2, "line-1"), ISSUE_ISSUED);
+	ck_assert_int_eq(server_key(mac, 3, "line-1"), ISSUE_ORDER_CLOSED);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ledger_accept");
@@ -352,6 +430,10 @@ int main(void)
 	tcase_add_test(tcase, an_operator_who_was_removed_signs_nothing_any_more);
 	tcase_add_test(tcase, two_operators_where_the_factory_asks_for_two);
 	tcase_add_test(tcase, a_key_made_here_is_made_again_three_times_for_the_same_station);
+	tcase_add_test(tcase, a_key_that_never_left_is_none_of_the_three);
+	tcase_add_test(tcase, after_a_restart_a_key_counts_for_it_may_have_left);
+	tcase_add_test(tcase, a_key_that_never_left_uses_up_no_grant);
+	tcase_add_test(tcase, what_was_granted_and_never_left_is_had_after_the_order_closed);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

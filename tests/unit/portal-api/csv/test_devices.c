@@ -36,6 +36,25 @@ START_TEST(rows_are_read)
 }
 END_TEST
 
+START_TEST(as_a_spreadsheet_saves_them)
+{
+	static const char text[] = "sep=;\r\nModel;Serial Number;MAC;Note;Fingerprint;;\r\n"
+				   "T46 ; SN 1;00:15:65:aa:bb:cc;x;;;\r\n;;;;;;\r\n";
+	struct device_row *rows = NULL;
+	struct field_errors errors = {0};
+	char why[256];
+	size_t count = 0;
+	ck_assert_int_eq(
+	    devices_csv_read(text, strlen(text), &rows, &count, &errors, why, sizeof why), ERR_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_uint_eq(rows[0].line, 3);
+	ck_assert_str_eq(rows[0].serial_number, "SN 1");
+	ck_assert_str_eq(rows[0].model, "T46");
+	ck_assert_int_eq(rows[0].has_fingerprint, 0);
+	free(rows);
+}
+END_TEST
+
 static const struct {
 	const char *row, *code;
 } WRONG[] = {
@@ -50,7 +69,7 @@ static const struct {
     {"001565AABBCC,SN,T46," DIGEST "00", "bad_fingerprint"},
     {"001565AABBCC,SN,T46,zz" DIGEST, "bad_fingerprint"},
     {"001565AABBCC,SN,T46", "bad_row"},
-    {"001565AABBCC,SN,T46,,", "bad_row"},
+    {"001565AABBCC,SN,T46,,x", "bad_row"},
 };
 
 START_TEST(a_bad_row_is_named_by_its_line)
@@ -114,6 +133,7 @@ int main(void)
 	Suite *suite = suite_create("devices");
 	TCase *tests = tcase_create("devices");
 	tcase_add_test(tests, rows_are_read);
+	tcase_add_test(tests, as_a_spreadsheet_saves_them);
 	tcase_add_loop_test(tests, a_bad_row_is_named_by_its_line, 0, COUNT(WRONG));
 	tcase_add_loop_test(tests, a_bad_file_is_told_in_a_sentence, 0, COUNT(FILES));
 	tcase_add_test(tests, ten_thousand_rows_and_no_more);

@@ -37,7 +37,8 @@ static const struct {
 } WRONG[] = {
     {JOB_ROWS_CSV, "", "Line 0"},
     {JOB_ROWS_CSV, "mac,claim_code,profile\n", "There is no row."},
-    {JOB_ROWS_CSV, "mac,profile\n", "Line 1"},
+    {JOB_ROWS_CSV, "mac,profile\n",
+	"Line 1: Expected: mac,claim_code,profile; found: mac,profile."},
     {JOB_ROWS_CSV, "mac,claim_code,profile\na,b\n", "Line 2"},
     {JOB_ROWS_CSV, "mac,claim_code,profile\na,b,\"c\n", "Line 2"},
     {JOB_ROWS_NDJSON, "", "There is no row."},

@@ -33,6 +33,9 @@ END_TEST
 static const char *const GOOD[] = {
     "{\"name\":\"p\"," URL ",\"redelivery\":\"once\",\"purge_after_delivery\":true}",
     "{\"name\":\"p\"," URL ",\"purge_after_delivery\":false}",
+    "{\"name\":\"p\"," URL ",\"password_length\":12}",
+    "{\"name\":\"p\"," URL ",\"password_length\":64}",
+    "{\"name\":\"p\"," URL ",\"password_length\":null}",
     "{\"name\":\"p\"," URL ",\"delivery\":\"staged\",\"redelivery\":\"always\"}",
     "{\"name\":\"p\"," URL ",\"redelivery\":\"window\",\"window_hours\":24}",
     "{\"name\":\"p\"," URL ",\"fallback_urls\":[\"https://b.other.example:8443/x?m={MAC}\"]}",
@@ -58,6 +61,8 @@ static const struct {
     {"{\"name\":\"p\"," URL ",\"redelivery\":\"window\"}", "window_hours", "required"},
     {"{\"name\":\"p\"," URL ",\"purge_after_delivery\":true}", "purge_after_delivery", "not_used"},
     {"{\"name\":\"p\"," URL ",\"purge_after_delivery\":1}", "purge_after_delivery", "wrong_type"},
+    {"{\"name\":\"p\"," URL ",\"password_length\":11}", "password_length", "out_of_range"},
+    {"{\"name\":\"p\"," URL ",\"password_length\":65}", "password_length", "out_of_range"},
     {"{\"name\":\"p\"," URL ",\"redelivery\":\"never\"}", "redelivery", "not_one_of"},
     {"{\"name\":\"p\"," URL ",\"trust_anchors\":\"x\"}", "trust_anchors", "bad_certificate"},
     {"{\"name\":\"p\"," URL
