@@ -9,6 +9,7 @@
 #include "portal-api/people/hasher.h"
 
 struct event_streams;
+struct gatherer;
 struct rates;
 
 struct portal {
@@ -19,6 +20,7 @@ struct portal {
 	struct pg *admin; /* role firstring_admin */
 	struct event_streams *streams; /* of an API worker, as what follows */
 	struct rates *rates;
+	struct gatherer *gatherer;
 	struct hasher *hasher; /* of people's passwords */
 	int job_bell; /* jobs/bell.h */
 };

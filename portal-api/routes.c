@@ -93,7 +93,7 @@ const struct operation portal_operations[] = {
 	claims_release, claims_release),
     READ(ITSP, "getClaim", "/v1/claims/{mac}", SCOPE_CLAIMS_READ, claim_get),
     WRITE(ITSP, "putClaim", "PUT", "/v1/claims/{mac}", SCOPE_CLAIMS_WRITE, JSON, SMALL, claim_put,
-	claim_get),
+	claim_get, .heeds_if_match = 1),
     WRITE(ITSP, "patchClaim", "PATCH", "/v1/claims/{mac}", SCOPE_CLAIMS_WRITE, MERGE_PATCH, SMALL,
 	claim_patch, claim_get, .heeds_if_match = 1),
     WRITE(ITSP, "releaseClaim", "DELETE", "/v1/claims/{mac}", SCOPE_CLAIMS_WRITE, NONE, 0,

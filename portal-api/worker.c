@@ -12,8 +12,8 @@
 #include "common/net/sandbox.h"
 #include "common/net/server.h"
 #include "portal-api/events/streams.h"
+#include "portal-api/http/gather.h"
 #include "portal-api/http/rate.h"
-#include "portal-api/http/request.h"
 #include "portal-api/json/memory.h"
 #include "portal-api/metrics.h"
 #include "portal-api/readiness.h"
@@ -131,6 +131,7 @@ int portal_worker_run(const struct worker *worker, void *shared)
 	CHECK(life.base);
 	life.streams.base = life.base;
 	life.portal.streams = &life.streams;
+	life.portal.gatherer = gatherer_new(life.base);
 	life.portal.rates = rates_new(&(struct rate_limit){
 	    (unsigned)state->config.requests_per_s, (unsigned)state->config.request_burst});
 	if (sandbox_drop_privileges(state->config.user) != ERR_OK)
@@ -147,8 +148,10 @@ int portal_worker_run(const struct worker *worker, void *shared)
 	struct worker_signals *signals = worker_signals_new(life.base, on_drain, &life);
 	event_base_dispatch(life.base);
 	hasher_free(life.portal.hasher);
+	gatherer_close(life.portal.gatherer);
 	pg_free(life.portal.tenant);
 	pg_free(life.portal.admin);
+	gatherer_free(life.portal.gatherer);
 	readiness_free(tenant);
 	readiness_free(admin);
 	server_free(life.server);

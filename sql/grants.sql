@@ -96,7 +96,8 @@ grant execute on function current_itsp, token_authenticate, token_create, token_
   webhook_update, webhook_delete, webhook_rotate, webhook_replay, webhook_test, token_rotate,
   profile_dependents, claim_compare,
   claims_release, shipments_of_tenant, claims_check, claims_take, claim_job_rows_take, claim_job_rows_prepare,
-  claim_job_claim, claim_job_cancel, claim_job_give_back, security_events_of_tenant, claims_of_tenant
+  claim_job_claim, claim_job_cancel, claim_job_give_back, security_events_of_tenant,
+  claims_of_tenant, tokens_authenticate, claims_check_each, claims_put
   to firstring_portal;
 grant select on claim_document, itsp, itsp_domain, provisioning_profile to firstring_portal;
 grant select (id, itsp_id, name, scopes, created_at, expires_at, revoked_at, last_used_at,

@@ -181,7 +181,7 @@ static void read_key_types(struct line_run *run, const json_t *order)
 		const char *text = json_string_value(name);
 
 		if (text && key_type_parse(text, strlen(text), &type) == ERR_OK)
-			run->store.key_types |= 1u << type;
+			run->key_types |= 1u << type;
 	}
 }
 

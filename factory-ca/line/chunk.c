@@ -43,9 +43,39 @@ static int is_wanted(const struct line_phone *phone)
 	return phone->state == PHONE_NEW || phone->state == PHONE_PREPARED;
 }
 
+static int is_reworked(const struct line_phone *phone)
+{
+	return phone->is_rework;
+}
+
+/* The phone keeps the key that it has, and what is to be said of that one is said elsewhere. */
+static void refuse_rework(
+    struct line_run *run, struct line_phone *phone, const char *code, const char *detail)
+{
+	int no_grant = strcmp(code, "mac_has_other_key") == 0 || strcmp(code, "revoked") == 0;
+	char mac[MAC_TEXT_LEN + 1];
+
+	mac_format(&phone->mac, mac);
+	line_say("%s (%s): no new key: %s: %s%s%s", mac, phone->serial_number, code, detail,
+	    no_grant ? "" : "; ", no_grant ? " (factory-ca rekey)" : line_advice(code));
+	/* A key that the factory does not know. */
+	if (no_grant)
+		rework_drop(&run->store, phone);
+	pthread_mutex_lock(&run->lock);
+	phone->is_rework = 0;
+	strncpy(phone->code, code, PHONE_CODE_MAX);
+	free(phone->detail);
+	phone->detail = strdup(detail);
+	run->not_reworked++;
+	pthread_mutex_unlock(&run->lock);
+}
+
 static void refuse(struct chunk *chunk, struct row *row, const char *code, const char *detail)
 {
-	line_refuse(chunk->run, row->phone, code, detail);
+	if (row->phone->is_rework)
+		refuse_rework(chunk->run, row->phone, code, detail);
+	else
+		line_refuse(chunk->run, row->phone, code, detail);
 	row->is_settled = 1;
 }
 
@@ -213,6 +243,8 @@ static enum err take_success(struct chunk *chunk, struct row *row, const json_t 
 	} else if (!has_serial_number(row->phone, certificate, found)) {
 		snprintf(why, sizeof(why), "its certificate has serial number %s", found);
 		refuse(chunk, row, "serial_number_differs", why);
+	} else if (row->phone->is_rework && strcmp(serial, row->phone->certificate_serial) == 0) {
+		refuse(chunk, row, "same_key", "the CSR is of the key that the phone has");
 	} else if (store_certificate(&chunk->run->store, row->phone, certificate, row->key, why)) {
 		line_run_stop(chunk->run, EX_IOERR,
 		    "%s; the certificate is on record: make room and run again", why);
@@ -256,6 +288,28 @@ out:
 	return err;
 }
 
+/* New keys take the place of the old ones: their folders are durable. */
+static enum err finish_reworks(struct chunk *chunk)
+{
+	struct line_run *run = chunk->run;
+	char why[STORE_WHY_LEN];
+	size_t i, finished = 0;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < chunk->count && !err; i++) {
+		struct row *row = &chunk->rows[i];
+
+		if (!row->is_stored || row->is_settled || !row->phone->is_rework)
+			continue;
+		err = rework_finish(&run->store, row->phone, why);
+		finished++;
+		pthread_mutex_lock(&run->lock);
+		run->before -= row->phone->state == PHONE_DONE;
+		pthread_mutex_unlock(&run->lock);
+	}
+	return err || finished == 0 ? err : store_sync(&run->store);
+}
+
 /* What was stored is made durable, then told to the journal. */
 static void make_certificates_durable(struct chunk *chunk)
 {
@@ -269,6 +323,8 @@ static void make_certificates_durable(struct chunk *chunk)
 	if (stored == 0)
 		return;
 	err = store_sync(&run->store);
+	if (!err)
+		err = finish_reworks(chunk);
 	pthread_mutex_lock(&run->lock);
 	for (i = 0; i < chunk->count && !err; i++)
 		if (chunk->rows[i].is_stored && !chunk->rows[i].is_settled)
@@ -339,7 +395,7 @@ static void converse(struct chunk *chunk)
 	} while (line_is_to_ask_again(run, err, &outcome, attempt));
 }
 
-void line_chunks_run(struct line_run *run)
+static void chunks_run(struct line_run *run, int (*is_taken)(const struct line_phone *phone))
 {
 	size_t max = (size_t)run->job->config->batch, i;
 	struct line_phone **taken = calloc(max, sizeof(taken[0]));
@@ -347,7 +403,7 @@ void line_chunks_run(struct line_run *run)
 
 	chunk.asked = calloc(max, sizeof(chunk.asked[0]));
 	CHECK(taken && chunk.asked);
-	while ((chunk.count = line_run_take(run, is_wanted, taken, max)) > 0) {
+	while ((chunk.count = line_run_take(run, is_taken, taken, max)) > 0) {
 		chunk.rows = calloc(chunk.count, sizeof(chunk.rows[0]));
 		CHECK(chunk.rows != NULL);
 		for (i = 0; i < chunk.count; i++)
@@ -364,4 +420,14 @@ void line_chunks_run(struct line_run *run)
 	}
 	free(chunk.asked);
 	free(taken);
+}
+
+void line_rework_run(struct line_run *run)
+{
+	chunks_run(run, is_reworked);
+}
+
+void line_chunks_run(struct line_run *run)
+{
+	chunks_run(run, is_wanted);
 }

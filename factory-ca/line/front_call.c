@@ -122,6 +122,7 @@ static enum err exchange(struct front_link *link, const struct line_config *conf
 {
 	struct front_outcome *outcome = reading->outcome;
 	const struct tls_key_pair identity = {config->station_cert, config->station_key};
+	int digest;
 	enum err err;
 
 	memset(outcome, 0, sizeof(*outcome));
@@ -138,6 +139,8 @@ static enum err exchange(struct front_link *link, const struct line_config *conf
 	if (send_request(&link->connection, config, request, keep, outcome->why))
 		outcome->why[0] = '\0';
 	err = read_answer(&link->connection, reading);
+	/* Set by our own signature in the handshake, and by nothing else. */
+	outcome->asked_who = SSL_get_signature_nid(link->connection.ssl, &digest) == 1;
 	ERR_clear_error();
 	answer_stream_free(&reading->stream);
 	if (err || !keep)

@@ -19,6 +19,7 @@ struct front_request {
 
 struct front_outcome {
 	int status; /* HTTP; 0: none came */
+	int asked_who; /* the server asked for our certificate, and we signed for it */
 	unsigned retry_after_s;
 	char why[HTTPS_WHY_LEN]; /* a sentence when it failed */
 };

@@ -16,6 +16,9 @@ const struct line_option line_options[] = {
     {"first-mac", "MAC", "first MAC of the range, or of a list without MACs"},
     {"count", "N", "phones of the range"},
     {"serial", "FORMAT", "serial number in a range: {mac}, {n} are replaced (default {mac})"},
+    {"rework", NULL,
+	"make a new key for each phone of the list that has one; an operator must have allowed it "
+	"(factory-ca rekey); what was there is kept as MAC.before-1"},
     {"dry-run", NULL, "check list, order and station; make and send nothing"},
     {"verify", NULL, "then connect to the redirector as each phone"},
     {"print-config", NULL, "show the configuration with its help"},
@@ -105,6 +108,8 @@ static enum err set_job(
 		job->serial_format = value;
 	} else if (strcmp(name, "dry-run") == 0) {
 		job->dry_run = 1;
+	} else if (strcmp(name, "rework") == 0) {
+		job->rework = 1;
 	} else if (strcmp(name, "verify") == 0) {
 		job->verify = 1;
 	} else if (strcmp(name, "print-config") == 0) {

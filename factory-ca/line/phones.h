@@ -27,13 +27,14 @@ struct line_phone {
 	char *csr_path; /* NULL: the key is made here */
 	size_t line; /* of the list; 0: a range */
 	int is_other; /* not of this run's list: done in this folder under another one */
+	int is_rework; /* a new key is on its way, in a folder of its own */
 	enum phone_state state;
 	int is_confirmed; /* PHONE_DONE, and the factory said so in this run */
 	/* Of PHONE_DONE: */
 	char *recorded_serial_number; /* by the journal; NULL: it does not tell */
 	char claim_code[CLAIM_CODE_TEXT_LEN + 1];
 	char certificate_serial[33];
-	/* Of PHONE_REFUSED: */
+	/* Of PHONE_REFUSED, and of one that got no new key: */
 	char code[PHONE_CODE_MAX + 1];
 	char *detail;
 };

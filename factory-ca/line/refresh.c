@@ -71,8 +71,10 @@ static enum err take_claim_code(struct line_run *run, struct line_phone *phone, 
 	if (strcmp(code, phone->claim_code) == 0)
 		return ERR_OK;
 	mac_format(&phone->mac, mac);
-	line_say("%s (%s): has another claim code now: its label is void, print the new one", mac,
-	    phone->serial_number);
+	if (*phone->claim_code)
+		line_say(
+		    "%s (%s): has another claim code now: its label is void, print the new one",
+		    mac, phone->serial_number);
 	strcpy(phone->claim_code, code);
 	pthread_mutex_lock(&run->lock);
 	journal_put_done(&line, phone);
@@ -159,6 +161,36 @@ out:
 	X509_free(certificate);
 }
 
+/* A rework that was stopped before the journal knew of it: 1 when the live certificate is here. */
+static int take_rework(struct asking *asking, const char *serial)
+{
+	struct line_run *run = asking->run;
+	struct line_phone *phone = asking->phone;
+	X509 *live = read_certificate(front_text(asking->document, "certificate"));
+	X509 *here = store_read_certificate(&run->store, phone);
+	int is_here = live && here && X509_cmp(live, here) == 0;
+	char why[STORE_WHY_LEN] = "";
+
+	if (live && !is_here) {
+		phone->is_rework = 1;
+		is_here = store_issuer_of(&run->store, live) &&
+			  store_has_key_of(&run->store, phone, live);
+		if (is_here &&
+		    (store_certificate(&run->store, phone, live, NULL, why) ||
+			store_sync(&run->store) || rework_finish(&run->store, phone, why) ||
+			store_sync(&run->store)))
+			line_run_stop(run, EX_IOERR, "%s; make room and run again", why);
+		phone->is_rework = 0;
+	}
+	if (is_here && strlen(serial) < sizeof(phone->certificate_serial)) {
+		strcpy(phone->certificate_serial, serial);
+		*phone->claim_code = '\0'; /* so that the journal is told */
+	}
+	X509_free(live);
+	X509_free(here);
+	return is_here;
+}
+
 static void take_document(struct asking *asking)
 {
 	const char *serial = front_text(asking->document, "serial");
@@ -167,12 +199,13 @@ static void take_document(struct asking *asking)
 	if (json_is_null(json_object_get(asking->document, "claim_code"))) {
 		line_refuse(asking->run, asking->phone, "no_claim_code",
 		    "a transfer made the label's code void");
-	} else if (strcmp(serial, asking->phone->certificate_serial) != 0) {
+	} else if (strcmp(serial, asking->phone->certificate_serial) != 0 &&
+		   !take_rework(asking, serial)) {
 		snprintf(why, sizeof(why),
 		    "its certificate was replaced; the live one (%.40s) is not in this folder",
 		    serial);
 		line_refuse(asking->run, asking->phone, "mac_has_other_key", why);
-	} else {
+	} else if (!line_run_is_stopping(asking->run)) {
 		confirm(asking, front_text(asking->document, "claim_code"));
 	}
 }

@@ -44,7 +44,8 @@ int line_write_results(const struct line_run *run)
 			unconfirmed += !phone->is_confirmed;
 			label_put_csv(&csv, phone, run->model);
 			label_put_zpl(&zpl, phone, run->model, template);
-		} else if (phone->state == PHONE_REFUSED) {
+		}
+		if (*phone->code) {
 			mac_format(&phone->mac, mac);
 			buf_printf(
 			    &refused, "%s,\"%s\",%s,\"", mac, phone->serial_number, phone->code);

@@ -96,7 +96,7 @@ void line_refuse(
 
 int line_run_takes_key(const struct line_run *run, enum key_type type)
 {
-	return store_takes_key(&run->store, type);
+	return run->key_types == 0 || run->key_types & 1u << type;
 }
 
 /* --- threads -------------------------------------------------------------------------------- */
@@ -169,10 +169,19 @@ static void run_threads(struct line_run *run, void (*work)(struct line_run *run)
 
 static int verify_all(struct line_run *run)
 {
+	size_t not_done;
+
 	run_threads(run, line_verify_run);
+	not_done = run->phones.listed - run->verified - run->unverified - run->unverifiable;
 	line_say("verified as %zu phones at %s, %zu not", run->verified,
 	    run->job->config->redirector, run->unverified);
-	return run->unverified ? EX_PROTOCOL : EX_OK;
+	if (run->unverifiable)
+		line_say(
+		    "%zu were not tried: their key is not here (a CSR, or key.pem was removed)",
+		    run->unverifiable);
+	if (not_done)
+		line_say("%zu were not tried: they were refused", not_done);
+	return run->unverified || !run->verified ? EX_PROTOCOL : EX_OK;
 }
 
 static int tell_end(struct line_run *run)
@@ -183,13 +192,16 @@ static int tell_end(struct line_run *run)
 		line_say("stopped: the same command goes on from here");
 		return EX_TEMPFAIL;
 	}
+	if (run->not_reworked)
+		line_say("%zu phones keep the key that they have: %s/refused.csv tells why",
+		    run->not_reworked, run->job->folder);
 	if (run->refused) {
 		line_say("%zu phones were refused: %s/refused.csv lists them; the same command "
 			 "asks again",
 		    run->refused, run->job->folder);
 		return EX_DATAERR;
 	}
-	return EX_OK;
+	return run->not_reworked ? EX_DATAERR : EX_OK;
 }
 
 /* Earlier versions wrote a journal without serial numbers: then it is the certificate's on disk. */
@@ -273,6 +285,8 @@ static int work(struct line_run *run)
 	if (run->before)
 		line_say("going on: %zu of %zu phones are done", run->before, run->phones.listed);
 	run->started_ms = run->last_answer_ms = clock_monotonic_ms();
+	if (line_rework_begin(run) > 0)
+		run_threads(run, line_rework_run);
 	/* New ones first: a run that is stopped again and again still comes to an end. */
 	run_threads(run, line_chunks_run);
 	run_threads(run, line_refresh_run);

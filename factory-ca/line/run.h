@@ -15,7 +15,7 @@ struct line_job {
 	struct mac first_mac;
 	int has_first_mac;
 	size_t count;
-	int dry_run, verify;
+	int dry_run, verify, rework;
 };
 
 /* An exit status of sysexits.h, told in words on stderr. */

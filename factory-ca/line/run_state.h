@@ -12,6 +12,7 @@
 struct line_run {
 	const struct line_job *job;
 	char model[65];
+	uint32_t key_types; /* that the order takes, as a set; 0: not told */
 	struct line_phones phones;
 	struct store store;
 	struct journal journal;
@@ -25,6 +26,8 @@ struct line_run {
 	pthread_mutex_t lock; /* what is below, and journal and phones' states while threads run */
 	size_t next; /* of phones.items */
 	size_t before, done, refused, verified, unverified;
+	size_t not_reworked; /* a new key was asked for, and not granted */
+	size_t unverifiable; /* done, and the key is not here */
 	size_t without_key; /* done, and no key here to make a PKCS#12 of */
 	int64_t last_answer_ms; /* when the factory was last heard of */
 	int is_away;
@@ -57,11 +60,16 @@ int line_check_order(struct line_run *run);
 /* Whether the order takes keys of that type, as far as it was told. */
 int line_run_takes_key(const struct line_run *run, enum key_type type);
 
+/* Marks the listed phones that are to get a new key; returns how many. */
+size_t line_rework_begin(struct line_run *run);
+
 /* Writes labels and the list of refused phones: an exit status, told. */
 int line_write_results(const struct line_run *run);
 
-/* The life of a thread that gets certificates, of one that asks whether those of earlier runs still
+/* The life of a thread that gets certificates for new keys of phones that have one, of one that
+ * gets them for all others, of one that asks whether those of earlier runs still
  * count, and of one that verifies them. */
+void line_rework_run(struct line_run *run);
 void line_chunks_run(struct line_run *run);
 void line_refresh_run(struct line_run *run);
 void line_verify_run(struct line_run *run);

@@ -41,7 +41,7 @@ const char *line_advice(const char *code)
 	    {"order_closed", "have an operator open another order"},
 	    {"mac_has_other_key",
 		"find the folder of the run that made it, or have an operator allow a new key "
-		"(factory-ca rekey)"},
+		"(factory-ca rekey) and run with --rework"},
 	    {"key_reused",
 		"put both aside and tell security; a phone that makes no random keys must not "
 		"leave the factory"},
@@ -51,10 +51,11 @@ const char *line_advice(const char *code)
 		"CN must be the phone's MAC, serialNumber its serial number, and the signature its "
 		"own"},
 	    {"bad_row", "compare the list with the phone"},
+	    {"same_key", "give the CSR of the new one"},
 	    {"serial_number_differs", "right the list, or --serial"},
 	    {"bad_key",
 		"put the key file back from where it was copied to, or have an operator allow a "
-		"new key (factory-ca rekey)"},
+		"new key (factory-ca rekey) and run with --rework"},
 	    {"no_claim_code",
 		"an operator makes a new one (factory-ca code --rotate); then run again"},
 	    {"bad_csr_file", "check the file's name in the list, relative to the list"},

@@ -26,7 +26,8 @@ void store_name(const struct line_phone *phone, const char *file, char name[STOR
 	char mac[MAC_TEXT_LEN + 1];
 
 	mac_format(&phone->mac, mac);
-	CHECK(snprintf(name, STORE_NAME_LEN, "%s/%s", mac, file) < STORE_NAME_LEN);
+	CHECK(snprintf(name, STORE_NAME_LEN, "%s%s/%s", mac, phone->is_rework ? ".rework" : "",
+		  file) < STORE_NAME_LEN);
 }
 
 enum err store_open(const char *folder, struct store *store, char why[STORE_WHY_LEN])
@@ -64,10 +65,10 @@ enum err store_sync(const struct store *store)
 
 static enum err make_folder(const struct store *store, const struct line_phone *phone)
 {
-	char mac[MAC_TEXT_LEN + 1];
+	char name[STORE_NAME_LEN];
 
-	mac_format(&phone->mac, mac);
-	return mkdirat(store->fd, mac, 0700) == 0 || errno == EEXIST ? ERR_OK : ERR_IO;
+	store_name(phone, "", name);
+	return mkdirat(store->fd, name, 0700) == 0 || errno == EEXIST ? ERR_OK : ERR_IO;
 }
 
 /* Writes beside and renames; takes `memory`'s bytes. */
@@ -164,11 +165,6 @@ enum err store_put_key(const struct store *store, const struct line_phone *phone
 	return err;
 }
 
-int store_takes_key(const struct store *store, enum key_type type)
-{
-	return store->key_types == 0 || store->key_types & 1u << type;
-}
-
 static enum key_type type_of(const EVP_PKEY *key)
 {
 	int bits = EVP_PKEY_get_bits(key);
@@ -191,15 +187,10 @@ enum err store_find_key(const struct store *store, const struct line_phone *phon
 	if (make_folder(store, phone))
 		return fail(ERR_IO, why, name, strerror(errno));
 	found = read_key(store, phone, &is_there);
-	if (!found && phone->state == PHONE_PREPARED)
+	if (!found && phone->state == PHONE_PREPARED && !phone->is_rework)
 		return fail(ERR_DENIED, why, name,
 		    is_there ? "damaged, and a certificate may have been issued for it"
 			     : "gone, and a certificate may have been issued for it");
-	/* The terms of an order never change: it has no certificate. */
-	if (found && !store_takes_key(store, type_of(found))) {
-		EVP_PKEY_free(found);
-		found = NULL;
-	}
 	if (!found)
 		return ERR_NOT_FOUND;
 	*key = found;
@@ -354,6 +345,30 @@ enum err store_certificate(const struct store *store, const struct line_phone *p
 	BIO_free(presented);
 	sk_X509_free(above);
 	return err;
+}
+
+int store_has_key_of(const struct store *store, const struct line_phone *phone, X509 *certificate)
+{
+	int is_there;
+	EVP_PKEY *key = read_key(store, phone, &is_there);
+	int is_its = key && EVP_PKEY_eq(X509_get0_pubkey(certificate), key) == 1;
+
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return is_its;
+}
+
+enum err store_key_type(
+    const struct store *store, const struct line_phone *phone, enum key_type *type)
+{
+	int is_there;
+	EVP_PKEY *key = read_key(store, phone, &is_there);
+
+	if (!key)
+		return ERR_NOT_FOUND;
+	*type = type_of(key);
+	EVP_PKEY_free(key);
+	return ERR_OK;
 }
 
 X509 *store_read_certificate(const struct store *store, const struct line_phone *phone)

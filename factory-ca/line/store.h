@@ -7,6 +7,8 @@
  *                      chain.pem         issuing CA, then root
  *                      fullchain.pem     what the phone presents: its own, then the issuing CA
  *                      phone.p12         on request
+ *         001565AABBCC.rework/           a new key until it has its certificate (rework.c)
+ *         001565AABBCC.before-1/         what was there before
  */
 #ifndef FIRSTRING_FACTORY_CA_LINE_STORE_H
 #define FIRSTRING_FACTORY_CA_LINE_STORE_H
@@ -24,7 +26,6 @@ enum { STORE_WHY_LEN = 512 };
 struct store {
 	int fd; /* of the output folder */
 	STACK_OF(X509) * chain; /* issuing CAs, then the root; set once it is known */
-	uint32_t key_types; /* that the order takes, as a set; 0: not known */
 	const struct secret *pkcs12_password; /* NULL: no PKCS#12 */
 };
 
@@ -32,17 +33,14 @@ struct store {
 MUST_CHECK enum err store_open(const char *folder, struct store *store, char why[STORE_WHY_LEN]);
 void store_close(struct store *store);
 
-/* Whether the order takes keys of that type, as far as is known. */
-int store_takes_key(const struct store *store, enum key_type type);
 /*
  * The phone's key: the one in its folder, or a new one. A damaged one is ERR_DENIED where the phone
- * is PHONE_PREPARED, and is otherwise made again. So is one of a type that the order does not
- * take: it cannot have a certificate. ERR_IO with errno: the disk.
+ * is PHONE_PREPARED, and is otherwise made again. ERR_IO with errno: the disk.
  */
 MUST_CHECK enum err store_key(const struct store *store, const struct line_phone *phone,
     enum key_type type, EVP_PKEY **key, char why[STORE_WHY_LEN]);
 
-/* The key in the phone's folder; ERR_NOT_FOUND: none, or one that is to be made again as above. */
+/* The key in the phone's folder; ERR_NOT_FOUND: none, or a damaged one that was never used. */
 MUST_CHECK enum err store_find_key(const struct store *store, const struct line_phone *phone,
     EVP_PKEY **key, char why[STORE_WHY_LEN]);
 /* Puts a key there that was made elsewhere. ERR_IO with errno. */
@@ -60,6 +58,17 @@ MUST_CHECK enum err store_certificate(const struct store *store, const struct li
  * that is on disk. ERR_NOT_FOUND: no key is; ERR_SIGNATURE: it is another certificate's; ERR_IO. */
 MUST_CHECK enum err store_complete_pkcs12(const struct store *store, const struct line_phone *phone,
     X509 *certificate, char why[STORE_WHY_LEN]);
+/* Whether the key in the phone's folder is that of the certificate. */
+int store_has_key_of(const struct store *store, const struct line_phone *phone, X509 *certificate);
+/* Of the key in the phone's folder; KEY_TYPE_COUNT: none of ours. ERR_NOT_FOUND: none that can be
+ * read. */
+MUST_CHECK enum err store_key_type(
+    const struct store *store, const struct line_phone *phone, enum key_type *type);
+/* The folder of the rework, durable, takes the place of the phone's, which is kept. ERR_IO. */
+MUST_CHECK enum err rework_finish(
+    const struct store *store, struct line_phone *phone, char why[STORE_WHY_LEN]);
+/* Removes the folder of a rework whose key has no certificate. */
+void rework_drop(const struct store *store, struct line_phone *phone);
 /* The phone's certificate on disk, to be freed; NULL: none that can be read. */
 X509 *store_read_certificate(const struct store *store, const struct line_phone *phone);
 /* The device's serial number in a certificate's subject; "" when it has none of ours. */
@@ -67,7 +76,7 @@ void store_serial_number_of(X509 *certificate, char serial_number[CSR_SERIAL_NUM
 /* Makes durable all that was written. ERR_IO with errno. */
 MUST_CHECK enum err store_sync(const struct store *store);
 
-/* Path of a file in the phone's folder, relative to the output folder. */
+/* Path of a file in the phone's folder, or in that of its rework, relative to the output folder. */
 enum { STORE_NAME_LEN = 64 };
 void store_name(const struct line_phone *phone, const char *file, char name[STORE_NAME_LEN]);
 

@@ -1,63 +1,112 @@
 /*
- * factory-line --verify: as each phone that is done, connects to the redirector with the files of
- * its folder and asks for nothing in particular. Any HTTP answer but 403 says that the redirector
- * took certificate and key; a phone that it does not take gets none. Runs in a worker thread.
+ * factory-line --verify: as each phone of the list that is done, connects to the redirector with
+ * the files of its folder and asks for nothing in particular. That the factory has the certificate
+ * as live was asked before (refresh.c): a redirector answers a revoked phone no other way than one
+ * that nobody has claimed. Runs in a worker thread.
+ *
+ * Verified means: the server asked for the phone's certificate, the handshake was signed with its
+ * key, and the answer is one that a phone gets.
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "factory-ca/commands/https_client.h"
+#include "factory-ca/line/front_call.h"
 #include "factory-ca/line/run_state.h"
 #include "factory-ca/line/say.h"
 
 enum { PATH_LEN = 4096 };
 
-static int is_done(const struct line_phone *phone)
+static int is_listed(const struct line_phone *phone)
 {
-	return phone->state == PHONE_DONE && !phone->csr_path;
+	return !phone->is_other;
 }
 
-static int verify_phone(const struct line_run *run, const struct line_phone *phone, char *why)
+static enum err pass_over(const char *line, size_t len, void *ctx)
 {
-	char name[STORE_NAME_LEN], certificate[PATH_LEN], key[PATH_LEN];
-	struct https_request request = {.url = run->job->config->redirector,
-	    .ca_path = run->job->config->server_ca,
-	    .identity = {certificate, key},
-	    .method = "GET",
-	    .path = "/"};
-	struct https_answer answer = {0};
+	(void)line, (void)len, (void)ctx;
+	return ERR_OK;
+}
 
-	store_name(phone, "fullchain.pem", name);
-	snprintf(certificate, sizeof(certificate), "%s/%s", run->job->folder, name);
-	store_name(phone, "key.pem", name);
-	snprintf(key, sizeof(key), "%s/%s", run->job->folder, name);
-	if (https_call(&request, &answer, why))
-		return 0;
-	buf_free(&answer.body);
-	if (answer.status >= 500 || answer.status == 403 || answer.status == 429) {
-		snprintf(why, HTTPS_WHY_LEN, "the redirector answered %d", answer.status);
-		return 0;
+/* A phone that is claimed gets its 200 for its own file; for anything else all get the common 404.
+ */
+static enum err judge(enum err err, struct front_outcome *outcome)
+{
+	if (outcome->status == 0)
+		return err;
+	if (!outcome->asked_who)
+		snprintf(outcome->why, sizeof(outcome->why),
+		    "this server asks for no phone's certificate: is --redirector right?");
+	else if (outcome->status == 200 || outcome->status == 404)
+		return ERR_OK;
+	else
+		snprintf(outcome->why, sizeof(outcome->why), "the redirector answered %d",
+		    outcome->status);
+	return ERR_REFUSED;
+}
+
+static void path_of(
+    const struct line_run *run, const struct line_phone *phone, const char *file, char *path)
+{
+	char name[STORE_NAME_LEN];
+
+	store_name(phone, file, name);
+	snprintf(path, PATH_LEN, "%s/%s", run->job->folder, name);
+}
+
+static enum err connect_as(
+    const struct line_run *run, const struct line_phone *phone, struct front_outcome *outcome)
+{
+	char certificate[PATH_LEN], key[PATH_LEN];
+	struct line_config as_phone = *run->job->config;
+	const struct front_request request = {"/", NULL};
+
+	path_of(run, phone, "fullchain.pem", certificate);
+	path_of(run, phone, "key.pem", key);
+	as_phone.url = as_phone.redirector;
+	as_phone.station_cert = certificate;
+	as_phone.station_key = key;
+	return judge(front_call(NULL, &as_phone, &request, pass_over, NULL, outcome), outcome);
+}
+
+/* What hinders: nothing, that there is no certificate that counts, or that the key is elsewhere (in
+ * the phone that made it, or removed from here). */
+enum hindrance { HINDRANCE_NONE, HINDRANCE_NOT_DONE, HINDRANCE_NO_KEY };
+
+static enum hindrance hindrance_of(const struct line_run *run, const struct line_phone *phone)
+{
+	char key[PATH_LEN];
+
+	if (phone->state != PHONE_DONE)
+		return HINDRANCE_NOT_DONE;
+	path_of(run, phone, "key.pem", key);
+	return access(key, F_OK) == 0 ? HINDRANCE_NONE : HINDRANCE_NO_KEY;
+}
+
+static void verify(struct line_run *run, const struct line_phone *phone)
+{
+	enum hindrance hindrance = hindrance_of(run, phone);
+	struct front_outcome outcome;
+	char mac[MAC_TEXT_LEN + 1];
+	enum err err = ERR_OK;
+
+	if (hindrance == HINDRANCE_NONE)
+		err = connect_as(run, phone, &outcome);
+	if (err) {
+		mac_format(&phone->mac, mac);
+		line_say("%s (%s): not verified: %s", mac, phone->serial_number, outcome.why);
 	}
-	return 1;
+	pthread_mutex_lock(&run->lock);
+	run->verified += !hindrance && !err;
+	run->unverified += err != ERR_OK;
+	run->unverifiable += hindrance == HINDRANCE_NO_KEY;
+	pthread_mutex_unlock(&run->lock);
 }
 
 void line_verify_run(struct line_run *run)
 {
-	char why[HTTPS_WHY_LEN], mac[MAC_TEXT_LEN + 1];
 	struct line_phone *phone;
 
-	while (line_run_take(run, is_done, &phone, 1) > 0) {
-		int is_good = verify_phone(run, phone, why);
-
-		if (!is_good) {
-			mac_format(&phone->mac, mac);
-			line_say("%s (%s): not verified: %s", mac, phone->serial_number, why);
-		}
-		pthread_mutex_lock(&run->lock);
-		if (is_good)
-			run->verified++;
-		else
-			run->unverified++;
-		pthread_mutex_unlock(&run->lock);
-	}
+	while (line_run_take(run, is_listed, &phone, 1) > 0)
+		verify(run, phone);
 }

@@ -24,10 +24,10 @@ const struct row_field claim_fields[CLAIM_FIELD_COUNT] = {
     {"version", "version", ROW_INT},
 };
 
-void claim_reply(struct request *request, int status, const struct pg_rows *rows)
+void claim_reply(struct request *request, int status, const struct pg_rows *rows, size_t row)
 {
-	request->etag_version = (int)row_int(rows, 0, row_column(rows, "version"));
-	request_reply_json(request, status, row_object(rows, 0, claim_fields, CLAIM_FIELD_COUNT));
+	request->etag_version = (int)row_int(rows, row, row_column(rows, "version"));
+	request_reply_json(request, status, row_object(rows, row, claim_fields, CLAIM_FIELD_COUNT));
 }
 
 void claim_code_read(const char *text, struct claim_code *code, struct field_errors *errors)
@@ -41,13 +41,13 @@ void claim_code_read(const char *text, struct claim_code *code, struct field_err
 		    "A claim code has 14 symbols, such as XXXXX-XXXXX-XXXX.");
 }
 
-void claim_refuse(
-    struct request *request, const struct mac *mac, const struct pg_rows *rows, const char *outcome)
+void claim_refuse(struct request *request, const struct mac *mac, const struct pg_rows *rows,
+    size_t row, const char *outcome)
 {
 	char text[MAC_TEXT_LEN + 1];
 	if (strcmp(outcome, "rate_limited") == 0) {
 		request->retry_after_s =
-		    (unsigned)row_int(rows, 0, row_column(rows, "retry_after_s"));
+		    (unsigned)row_int(rows, row, row_column(rows, "retry_after_s"));
 		request_fail(request, PROBLEM_TOO_MANY_WRONG_CODES,
 		    "Too many wrong claim codes in the last hour: codes are looked at again in %u "
 		    "minutes.",
@@ -198,17 +198,18 @@ void claim_seal(const struct portal *portal, const struct mac *mac, const uint8_
 }
 
 int claim_prepare(struct request *request, const struct mac *mac, const struct pg_rows *profile,
-    const struct pg_rows *checked, const char *supplied, struct uuid *claim_id, struct buf *sealed)
+    const struct pg_rows *checked, size_t row, const char *supplied, struct uuid *claim_id,
+    struct buf *sealed)
 {
 	struct secret password = {0};
 	struct carry carry = {.mac = *mac,
-	    .serial_number = row_text(checked, 0, row_column(checked, "serial_number")),
-	    .model = row_text(checked, 0, row_column(checked, "model")),
-	    .admin_user = row_text(checked, 0, row_column(checked, "admin_user")),
-	    .password_alphabet = row_text(checked, 0, row_column(checked, "password_alphabet"))};
-	carry_take_profile(&carry, profile, 0);
+	    .serial_number = row_text(checked, row, row_column(checked, "serial_number")),
+	    .model = row_text(checked, row, row_column(checked, "model")),
+	    .admin_user = row_text(checked, row, row_column(checked, "admin_user")),
+	    .password_alphabet = row_text(checked, row, row_column(checked, "password_alphabet"))};
+	carry_take_profile(&carry, profile, row);
 	enum err err = claim_password(request->portal, &carry,
-	    row_text(checked, 0, row_column(checked, "format")), supplied, &password,
+	    row_text(checked, row, row_column(checked, "format")), supplied, &password,
 	    &request->problem.errors);
 	if (!err) {
 		uuid_random(claim_id);

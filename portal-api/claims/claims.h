@@ -11,16 +11,16 @@
 enum { CLAIM_FIELD_COUNT = 13 };
 extern const struct row_field claim_fields[CLAIM_FIELD_COUNT];
 
-/* Answers with the claim in the first row. */
-void claim_reply(struct request *request, int status, const struct pg_rows *rows);
+/* Answers with the claim in that row. */
+void claim_reply(struct request *request, int status, const struct pg_rows *rows, size_t row);
 
 /* The code as typed off a label; NULL: none was sent. What is wrong is added to `errors`. */
 void claim_code_read(const char *text, struct claim_code *code, struct field_errors *errors);
 
-/* Answers for an outcome of claim_check and its like that is not a success; `rows` also tells
+/* Answers for an outcome of claim_check and its like that is not a success; the row also tells
  * retry_after_s. */
 void claim_refuse(struct request *request, const struct mac *mac, const struct pg_rows *rows,
-    const char *outcome);
+    size_t row, const char *outcome);
 
 /* A call of claim_get. */
 struct pg_call claim_read_call(const struct mac *mac);
@@ -39,12 +39,12 @@ MUST_CHECK enum err claim_password(const struct portal *portal, const struct car
     struct field_errors *errors);
 
 /*
- * What depends on the model, for a claim to be: its id and its sealed password, from the rows of
- * profile_get and of a check that tells model, format, serial_number, admin_user and
- * password_alphabet. -1 when a problem was answered.
+ * What depends on the model, for a claim to be: its id and its sealed password, from a row of what
+ * tells of the profile and of a check that tells model, format, serial_number, admin_user and
+ * password_alphabet; they may be the same. -1 when a problem was answered.
  */
 MUST_CHECK int claim_prepare(struct request *request, const struct mac *mac,
-    const struct pg_rows *profile, const struct pg_rows *checked, const char *supplied,
+    const struct pg_rows *profile, const struct pg_rows *checked, size_t row, const char *supplied,
     struct uuid *claim_id, struct buf *sealed);
 
 /* Seals for that claim. */

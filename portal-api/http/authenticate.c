@@ -11,8 +11,8 @@
 #include "common/base/clock.h"
 #include "common/base/secret.h"
 #include "portal-api/auth/token.h"
+#include "portal-api/http/gather.h"
 #include "portal-api/http/rate.h"
-#include "portal-api/http/request.h"
 #include "portal-api/people/role.h"
 #include "queries_portal-api.h"
 
@@ -30,9 +30,10 @@ static void copy_text(char *to, size_t size, const char *text)
 	memcpy(to, text, strlen(text) + 1);
 }
 
-static void copy_column(char *to, size_t size, const struct pg_rows *rows, const char *column)
+static void copy_column(
+    char *to, size_t size, const struct pg_rows *rows, size_t row, const char *column)
 {
-	copy_text(to, size, row_text(rows, 0, row_column(rows, column)));
+	copy_text(to, size, row_text(rows, row, row_column(rows, column)));
 }
 
 static void refuse_audience(struct request *request)
@@ -76,13 +77,13 @@ static int has_scopes(const struct operation *operation, uint32_t scopes)
 }
 
 /* What both kinds of rows have, and whether they may. */
-static void on_known(struct request *request, const struct pg_rows *rows)
+static void on_known(struct request *request, const struct pg_rows *rows, size_t row)
 {
 	const struct operation *operation = request->operation;
 	struct principal *principal = &request->principal;
-	copy_column(principal->itsp_id, sizeof(principal->itsp_id), rows, "itsp_id");
-	copy_column(principal->name, sizeof(principal->name), rows, "name");
-	principal->expires_at_us = row_time_us(rows, 0, row_column(rows, "expires_at"));
+	copy_column(principal->itsp_id, sizeof(principal->itsp_id), rows, row, "itsp_id");
+	copy_column(principal->name, sizeof(principal->name), rows, row, "name");
+	principal->expires_at_us = row_time_us(rows, row, row_column(rows, "expires_at"));
 	principal->audience = principal->itsp_id[0] ? AUDIENCE_ITSP : AUDIENCE_MANUFACTURER;
 
 	if ((operation->audience == OPERATION_ITSP && principal->audience != AUDIENCE_ITSP) ||
@@ -96,23 +97,33 @@ static void on_known(struct request *request, const struct pg_rows *rows)
 		      request->portal->rates, principal->id, (uint64_t)clock_monotonic_ms())))
 		refuse_rate(request);
 	else
-		request_admit(request, row_bool(rows, 0, row_column(rows, "itsp_suspended")));
+		request_admit(request, row_bool(rows, row, row_column(rows, "itsp_suspended")));
 }
 
-static void on_token(struct request *request, const struct pg_rows *const *results, size_t count)
+static void on_token(struct request *request, const struct pg_rows *rows, size_t row)
 {
-	const struct pg_rows *rows = results[0];
 	struct principal *principal = &request->principal;
-	CHECK(count == 1);
-	if (row_count(rows) == 0) {
+	if (row_is_null(rows, row, row_column(rows, "token_id"))) {
 		request_fail(
 		    request, PROBLEM_INVALID_TOKEN, "The token is unknown, revoked or expired.");
 		return;
 	}
-	copy_column(principal->id, sizeof(principal->id), rows, "token_id");
-	row_strings(rows, 0, row_column(rows, "scopes"), collect_scope, principal);
-	on_known(request, rows);
+	copy_column(principal->id, sizeof(principal->id), rows, row, "token_id");
+	row_strings(rows, row, row_column(rows, "scopes"), collect_scope, principal);
+	on_known(request, rows, row);
 }
+
+static struct pg_call ask_who_tokens_are(struct request *const *requests, size_t count)
+{
+	struct pg_params *params = pg_params_new();
+	pg_param_array_begin(params, PG_ARRAY_BYTEA);
+	for (size_t i = 0; i < count; i++)
+		pg_param_bytea(params, requests[i]->token_digest, SHA256_LEN);
+	pg_param_array_end(params);
+	return (struct pg_call){&query_tokens_authenticate, params};
+}
+
+static const struct gathering WHO = {.ask = ask_who_tokens_are, .answered = on_token};
 
 /* A token in a URL ends in logs and histories: refused even beside a good one. */
 static int query_holds_token(struct span query)
@@ -125,7 +136,6 @@ static void ask_for_token(struct request *request, struct span authorization)
 {
 	const char *token;
 	size_t len;
-	uint8_t digest[SHA256_LEN];
 	if (token_from_authorization(authorization.text, authorization.len, &token, &len) !=
 		ERR_OK ||
 	    token_check(token, len) != ERR_OK) {
@@ -138,11 +148,8 @@ static void ask_for_token(struct request *request, struct span authorization)
 		    "Revoke the token that was in the URL: it may be in logs by now.");
 		return;
 	}
-	struct pg_params *params = pg_params_new();
-	token_digest(token, digest);
-	pg_param_bytea(params, digest, sizeof(digest));
-	request_authenticate(
-	    request, &(struct pg_call){&query_token_authenticate, params}, on_token);
+	token_digest(token, request->token_digest);
+	request_gather(request, &WHO);
 }
 
 static void on_session(struct request *request, const struct pg_rows *const *results, size_t count)
@@ -155,7 +162,7 @@ static void on_session(struct request *request, const struct pg_rows *const *res
 		request_fail_outcome(request, "not_signed_in");
 		return;
 	}
-	copy_column(principal->id, sizeof(principal->id), rows, "user_id");
+	copy_column(principal->id, sizeof(principal->id), rows, 0, "user_id");
 	principal->is_person = 1;
 	principal->scopes = role_scopes(row_text(rows, 0, row_column(rows, "role")));
 	if (request->portal->config->second_factor == SECOND_FACTOR_REQUIRED &&
@@ -165,7 +172,7 @@ static void on_session(struct request *request, const struct pg_rows *const *res
 		    "Set up a second factor; nothing else can be done before.");
 		return;
 	}
-	on_known(request, rows);
+	on_known(request, rows, 0);
 }
 
 int authenticate_is_own_site(struct request *request)

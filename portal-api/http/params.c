@@ -35,6 +35,17 @@ int request_uuid(struct request *request, unsigned index, struct uuid *uuid)
 	return -1;
 }
 
+static int has_field(const struct request *request, const char *name)
+{
+	struct span value;
+	return http1_field(exchange_head(request->exchange), name, &value) != ERR_NOT_FOUND;
+}
+
+int request_has_if_match(const struct request *request)
+{
+	return has_field(request, "if-match");
+}
+
 int request_if_match(struct request *request, int *version)
 {
 	struct span value;
@@ -52,17 +63,11 @@ int request_if_match(struct request *request, int *version)
 	return -1;
 }
 
-static int has_field(const struct request *request, const char *name)
-{
-	struct span value;
-	return http1_field(exchange_head(request->exchange), name, &value) != ERR_NOT_FOUND;
-}
-
 int request_check_conditions(struct request *request)
 {
 	const struct operation *operation = request->operation;
 	const char *name = NULL;
-	if (has_field(request, "if-match") && !operation->heeds_if_match)
+	if (request_has_if_match(request) && !operation->heeds_if_match)
 		name = "If-Match";
 	/* With what only reads it is a matter of caches, and nothing of ours is kept in one. */
 	else if (has_field(request, "if-none-match") && operation->flags & OPERATION_MUTATES)

@@ -13,6 +13,7 @@
 #include "common/db/row.h"
 #include "common/net/router.h"
 #include "common/net/server.h"
+#include "common/pki/digest.h"
 #include "portal-api/auth/scope.h"
 #include "portal-api/http/cursor.h"
 #include "portal-api/http/problem.h"
@@ -60,8 +61,9 @@ struct request {
 	char set_cookie[SESSION_COOKIE_MAX]; /* "": none */
 	int holds_secret; /* the document is not kept for replays */
 	char effect_object[256 + 1]; /* for operation->rebuild: what the effect was on */
-	/* Private to dispatch.c, submit.c, idempotency.c and reply.c. */
+	/* Private to the files of this folder. */
 	int64_t started_ms;
+	uint8_t token_digest[SHA256_LEN];
 	char idempotency_key[IDEMPOTENCY_KEY_MAX + 1]; /* "": none */
 	int idempotency_begun, replayed;
 	int is_effect, is_tenants;
@@ -85,11 +87,13 @@ void request_query(
     struct request *request, const struct pg_call *calls, size_t count, request_done_fn *done);
 void request_effect(
     struct request *request, const struct pg_call *calls, size_t count, request_done_fn *done);
-/* The first question of every request with a token or session, before there is a principal. */
+/* The first question of a request with a session, before there is a principal. */
 void request_authenticate(
     struct request *request, const struct pg_call *call, request_done_fn *done);
 /* The four parameters that every audited statement ends with: who asks, from where. */
 void request_param_actor(const struct request *request, struct pg_params *params);
+/* The same of several requests, as arrays. */
+void requests_param_actors(struct request *const *requests, size_t count, struct pg_params *params);
 
 /* --- What was asked (params.c); each answers with a problem and returns non-zero on failure --- */
 
@@ -106,6 +110,8 @@ MUST_CHECK int request_mac(struct request *request, unsigned index, struct mac *
 MUST_CHECK int request_uuid(struct request *request, unsigned index, struct uuid *uuid);
 /* If-Match: -1 for none or "*", else the version that it names (0 for one that no version has). */
 MUST_CHECK int request_if_match(struct request *request, int *version);
+/* Whether there is one: what it is about must be there then (RFC 9110 section 13.1.1). */
+int request_has_if_match(const struct request *request);
 /* `limit`, and a cursor under the name `cursor` or `after`. */
 MUST_CHECK int request_page(struct request *request, const char *list, struct page *page);
 /*
@@ -159,6 +165,11 @@ void request_fail_in_use(struct request *request, const struct pg_rows *rows);
 void request_fail_busy(struct request *request, enum problem_kind kind, const char *detail);
 
 /* --- Between these files --- */
+
+/* What every submission for the principal's tenant begins with. */
+struct pg_call request_tenant_call(const struct request *request);
+/* Answers for a submission that failed. */
+void request_fail_database(struct request *request, const struct pg_error *error);
 
 void request_start(struct exchange *exchange, void *portal);
 /* Finds out who asks; ends on request_admit, or on a refusal. */

@@ -22,15 +22,53 @@ static struct pg *pool_of(const struct request *request)
 								    : request->portal->tenant;
 }
 
-void request_param_actor(const struct request *request, struct pg_params *params)
+struct pg_call request_tenant_call(const struct request *request)
+{
+	struct pg_params *params = pg_params_new();
+	pg_param_text(params, request->principal.itsp_id);
+	return (struct pg_call){&query_tenant_set, params};
+}
+
+static void add_actor_kind(const struct request *request, struct pg_params *params)
 {
 	const struct principal *principal = &request->principal;
 	pg_param_text(params, !principal->id[0]      ? "nobody"
 			      : principal->is_person ? "user"
 						     : "token");
-	pg_param_text(params, principal->id[0] ? principal->id : "nobody");
+}
+
+static void add_actor_id(const struct request *request, struct pg_params *params)
+{
+	pg_param_text(params, request->principal.id[0] ? request->principal.id : "nobody");
+}
+
+static void add_source_ip(const struct request *request, struct pg_params *params)
+{
 	pg_param_text(params, exchange_peer(request->exchange)->text);
+}
+
+static void add_request_id(const struct request *request, struct pg_params *params)
+{
 	pg_param_text(params, exchange_request_id(request->exchange));
+}
+
+static void (*const ACTOR[])(const struct request *request, struct pg_params *params) = {
+    add_actor_kind, add_actor_id, add_source_ip, add_request_id};
+
+void request_param_actor(const struct request *request, struct pg_params *params)
+{
+	for (size_t i = 0; i < sizeof(ACTOR) / sizeof(ACTOR[0]); i++)
+		ACTOR[i](request, params);
+}
+
+void requests_param_actors(struct request *const *requests, size_t count, struct pg_params *params)
+{
+	for (size_t i = 0; i < sizeof(ACTOR) / sizeof(ACTOR[0]); i++) {
+		pg_param_array_begin(params, PG_ARRAY_TEXT);
+		for (size_t j = 0; j < count; j++)
+			ACTOR[i](requests[j], params);
+		pg_param_array_end(params);
+	}
 }
 
 void request_fail_busy(struct request *request, enum problem_kind kind, const char *detail)
@@ -50,7 +88,7 @@ static void fail_unavailable(struct request *request, int outcome_unknown)
 		    "The database does not answer. Nothing was changed; try again.");
 }
 
-static void fail_database(struct request *request, const struct pg_error *error)
+void request_fail_database(struct request *request, const struct pg_error *error)
 {
 	static struct log_gate gate;
 	if (strcmp(error->sqlstate, LIMIT_REACHED) == 0) {
@@ -84,7 +122,7 @@ static void on_results(
 {
 	struct request *request = ctx;
 	if (error) {
-		fail_database(request, error);
+		request_fail_database(request, error);
 		return;
 	}
 	size_t before = request->is_tenants ? 1 : 0;
@@ -99,11 +137,8 @@ static void submit(struct request *request, struct pg *pool, const struct pg_cal
 	struct pg_call all[REQUEST_CALLS_MAX + 2];
 	size_t total = 0;
 	CHECK(count >= 1 && count <= REQUEST_CALLS_MAX);
-	if (request->is_tenants) {
-		struct pg_params *params = pg_params_new();
-		pg_param_text(params, request->principal.itsp_id);
-		all[total++] = (struct pg_call){&query_tenant_set, params};
-	}
+	if (request->is_tenants)
+		all[total++] = request_tenant_call(request);
 	memcpy(all + total, calls, count * sizeof(*calls));
 	total += count;
 	if (request->is_effect && request->idempotency_begun)

@@ -65,7 +65,7 @@ static void on_changed(struct request *request, const struct pg_rows *const *res
 	CHECK(count == 1);
 	if (strcmp(outcome, "updated") == 0 || strcmp(outcome, "same") == 0 ||
 	    strcmp(outcome, "rotated") == 0 || strcmp(outcome, "rearmed") == 0)
-		claim_reply(request, 200, results[0]);
+		claim_reply(request, 200, results[0], 0);
 	else
 		request_fail_outcome(request, outcome);
 }

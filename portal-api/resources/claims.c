@@ -161,7 +161,7 @@ static void on_claim(struct request *request, const struct pg_rows *const *resul
 	if (row_count(results[0]) == 0)
 		request_fail_outcome(request, "not_found");
 	else
-		claim_reply(request, 200, results[0]);
+		claim_reply(request, 200, results[0], 0);
 }
 
 void claim_get(struct request *request)

@@ -139,7 +139,7 @@ static void on_requested(
 		request_fail(request, PROBLEM_REQUEST_IN_PROGRESS,
 		    "You have asked for this phone in this very moment. Ask again.");
 	} else {
-		claim_refuse(request, &asking->mac, results[0], outcome);
+		claim_refuse(request, &asking->mac, results[0], 0, outcome);
 	}
 }
 
@@ -172,8 +172,8 @@ static void on_checked(struct request *request, const struct pg_rows *const *res
 		    read_call(row_text(checked, 0, row_column(checked, "transfer_id")));
 		request_query(request, &call, 1, on_read);
 	} else if (strcmp(outcome, "possible") != 0) {
-		claim_refuse(request, &asking->mac, checked, outcome);
-	} else if (claim_prepare(request, &asking->mac, results[0], checked,
+		claim_refuse(request, &asking->mac, checked, 0, outcome);
+	} else if (claim_prepare(request, &asking->mac, results[0], checked, 0,
 		       asking->body.admin_password, &asking->claim_id, &asking->sealed) == 0) {
 		ask(request);
 	}

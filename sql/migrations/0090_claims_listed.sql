@@ -14,9 +14,9 @@ create index claim_profile_idx on claim (profile_id, progress, mac) where state 
 create index claim_suspended_idx on claim (itsp_id, mac) where state = 'suspended';
 
 -- The next claims of a tenant above a MAC, in the order of the MACs; what is null is not asked for.
--- Each statement reads the front of one index, or of its three parts. Rows are compared whole, since what
--- is equal to one value counts for nothing in an order: the planner would take any index that has the MACs
--- in order, and read all tenants' claims. Internal.
+-- Each statement reads the front of one index, or of its three parts. Where it begins is said by comparing
+-- rows, where it ends by one column, since what is equal to one value counts for nothing in an order: the
+-- planner would take any index that has the MACs in order, and read all tenants' claims. Internal.
 create function claims_from(tenant uuid, above macaddr, "limit" bigint, of_state text, of_profile uuid,
   of_progress smallint)
 returns setof claim
@@ -26,12 +26,11 @@ as $$
 #variable_conflict use_column
 declare
   parts smallint[] := case when $6 is null then '{0,1,2}' else array[$6] end;
-  last constant macaddr := 'ff:ff:ff:ff:ff:ff';
 begin
   if of_state = 'suspended' then
     return query
     select c.* from claim c
-    where c.state = 'suspended' and (c.itsp_id, c.mac) > ($1, $2) and (c.itsp_id, c.mac) <= ($1, last)
+    where c.state = 'suspended' and (c.itsp_id, c.mac) > ($1, $2) and c.itsp_id <= $1
       and coalesce(c.profile_id = $5, true) and coalesce(c.progress = $6, true)
     order by c.itsp_id, c.mac limit $3;
   elsif of_profile is not null then
@@ -39,20 +38,20 @@ begin
     select c.* from unnest(parts) part (progress)
     cross join lateral (
       select e.* from claim e
-      where e.state <> 'released' and (e.profile_id, e.progress, e.mac) > ($5, part.progress, $2)
-        and (e.profile_id, e.progress, e.mac) <= ($5, part.progress, last)
+      where e.state <> 'released' and e.profile_id = $5
+        and (e.progress, e.mac) > (part.progress, $2) and e.progress <= part.progress
         and e.itsp_id = any (array[$1]) and coalesce(e.state = $4, true)
-      order by e.profile_id, e.progress, e.mac limit $3) c
+      order by e.progress, e.mac limit $3) c
     order by c.mac limit $3;
   else
     return query
     select c.* from unnest(parts) part (progress)
     cross join lateral (
       select e.* from claim e
-      where e.state <> 'released' and (e.itsp_id, e.progress, e.mac) > ($1, part.progress, $2)
-        and (e.itsp_id, e.progress, e.mac) <= ($1, part.progress, last)
+      where e.state <> 'released' and e.itsp_id = $1
+        and (e.progress, e.mac) > (part.progress, $2) and e.progress <= part.progress
         and coalesce(e.state = $4, true)
-      order by e.itsp_id, e.progress, e.mac limit $3) c
+      order by e.progress, e.mac limit $3) c
     order by c.mac limit $3;
   end if;
 end

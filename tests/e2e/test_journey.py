@@ -195,6 +195,11 @@ class FactoryLine(unittest.TestCase):
         self.assertIn(b"verified as 20 phones at ", done.stderr)
         # It is no first boot: nobody is told that the phone came.
         self.assertEqual(firstring.psql(f"select count(*) from firstring.device_event where mac = '{macs[0]}'"), "0")
+        # Another server is no redirector, whatever it answers.
+        done = self.run_line(macs, order, "--verify", "--redirector", firstring.env["FIRSTRING_PORTAL_URL"])
+        self.assertEqual(done.returncode, 76, done.stderr)
+        self.assertIn(b"this server asks for no phone's certificate", done.stderr)
+        self.assertIn(b"verified as 0 phones", done.stderr)
         # Another phone's files in the folder do not pass for this one's.
         with open(f"{self.out}/{macs[3]}/fullchain.pem") as file, open(f"{self.out}/{macs[4]}/fullchain.pem", "w") as other:
             other.write(file.read())

@@ -40,6 +40,30 @@ select t.equal('another''s, proven and not', pg_temp.take('{0,0,5}', '{CODE00000
   'claimed_elsewhere possession_not_proven possession_not_proven');
 select t.equal('that one was counted', pg_temp.failures('Beta'), '1');
 
+-- Rows of several requests: each has its actor, its outcome and its document.
+create function pg_temp.put(numbers int[], codes text[], profile text default 'Alpha profile') returns text language sql as
+$$ select string_agg(concat_ws('/', outcome, mac, model, state, version), ' ' order by ordinal) from firstring.claims_put(
+  array(select gen_random_uuid() from unnest(numbers)), pg_temp.macs(numbers), codes, array(select t.id(profile) from unnest(numbers)),
+  array(select t.sealed('first') from unnest(numbers)), 10, array(select 'token' from unnest(numbers)),
+  array(select 'T' || n from unnest(numbers) n), array(select ('192.0.2.' || n % 256)::inet from unnest(numbers) n),
+  array(select 'request ' || n from unnest(numbers) n)) $$;
+select set_config('firstring.itsp', '', true);
+select t.fails('claims without a tenant', $$select pg_temp.put('{30}', '{CODE000000000}')$$, '42501');
+select pg_temp.act_as('Alpha');
+select t.equal('put', pg_temp.put('{30,31,0,2000,30}', '{CODE000000000,CODE000000009,null,null,null}'),
+  'created/00:15:65:00:00:1e/M/live/1 possession_not_proven same/00:15:65:00:00:00/M/live/1 possession_not_proven'
+  || ' same/00:15:65:00:00:1e/M/live/1');
+select t.equal('audited as its own', (select concat_ws(' ', actor_kind, actor_id, host(source_ip), request_id) from firstring.audit_log
+  where object_id = '00:15:65:00:00:1e'), 'token T30 192.0.2.30 request 30');
+select t.equal('so is a wrong code', (select concat_ws(' ', host(source_ip), detail ->> 'actor_id', detail ->> 'request_id')
+  from firstring.security_event where mac = '00:15:65:00:00:1f'), '192.0.2.31 T31 request 31');
+select t.equal('checked, each with what its answer needs', (select string_agg(concat_ws('/', outcome, provisioning_url, delivery, model,
+  serial_number), ' ' order by ordinal) from firstring.claims_check_each(pg_temp.macs('{32,30,33,2000}'),
+  '{CODE000000000,null,null,null}', array[t.id('Alpha profile'), t.id('Alpha profile'), t.id('Beta profile'), t.id('Alpha profile')], 10,
+  '{a,b,c,d}', '{a,b,c,d}', array[null, null, null, null]::inet[], '{a,b,c,d}')),
+  'possible/https://prov.itsp.example/{mac}.cfg/direct/M/SN32 same/https://prov.itsp.example/{mac}.cfg/direct/M/SN30 unknown_profile'
+  || ' possession_not_proven/https://prov.itsp.example/{mac}.cfg/direct');
+
 -- Rows of a job: what is granted is noted as done with it, the rest is told.
 select pg_temp.act_as('Alpha');
 select firstring.claim_job_create(t.id('job'), false, false, 'token', 'T', null, null);

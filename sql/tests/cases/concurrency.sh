@@ -62,6 +62,28 @@ taken=$(as_late -c "select outcome from firstring.claim_put(gen_random_uuid(), '
 wait
 [ "$checked $taken" = 'possible,wrote nothing unknown_profile' ] || fail "a profile that is deleted meanwhile: $checked $taken"
 
+# Somebody has one phone in hand: of claims that go together the others wait for nobody, and that one is told as busy;
+# alone it waits. Who has proven nothing makes nobody wait and is told nothing.
+db -o /dev/null -c "select t.tenant('Together')"
+coproc hand { psql -X -q -At; }
+printf '%s\n' 'begin;' "select 'locked' from firstring.device where mac = '00:15:65:00:00:07' for update;" >&"${hand[1]}"
+read -r -t 20 _ <&"${hand[0]}"
+together_as() { db -U firstring_portal -c 'begin' -c "select set_config('firstring.itsp', md5('Together')::uuid::text, true)" "$@" -c commit | tail -n 1; }
+put() {
+  together_as -c "select string_agg(outcome, ' ' order by ordinal) from firstring.claims_put(
+    array(select gen_random_uuid() from generate_series(1, 3)), array['00:15:65:00:00:06', '00:15:65:00:00:07', '00:15:65:00:00:08']::macaddr[],
+    '$1', array(select md5('Together profile')::uuid from generate_series(1, 3)),
+    array(select decode(repeat('01', 60), 'hex') from generate_series(1, 3)), 10, '{token,token,token}', '{T,T,T}',
+    array[null, null, null]::inet[], '{r,s,t}')"
+}
+unproven=$(put '{null,null,null}')
+proven=$(put '{CODE000000000,CODE000000000,CODE000000000}')
+printf 'rollback;\n\\q\n' >&"${hand[1]}"
+wait
+again=$(put '{CODE000000000,CODE000000000,CODE000000000}')
+[ "$unproven, $proven, $again" = 'possession_not_proven possession_not_proven possession_not_proven, created busy created, same created same' ] ||
+  fail "claims that go together: $unproven, $proven, $again"
+
 # Twelve fronts store the same three MACs and one of their own; keys are the same, signatures differ.
 store() {
   psql -X -q -At -U firstring_factory -v n="$1" <<'SQL' | tail -n 1

@@ -37,7 +37,9 @@ select firstring.device_lookup(array['\\x00'::bytea]);
 select firstring.certificates_existing('O', array['10:20:30:00:00:2a']::macaddr[], array['\\x00'::bytea]);
 select firstring.events_insert(array[now()], array[gen_random_uuid()], array['10:20:30:00:00:2a']::macaddr[], array['refused'],
   array[null::uuid], array[null::bigint], array[null], array[null]);
-select firstring.claims_weigh(t.id('Alpha'), array['10:20:30:00:00:2a']::macaddr[], array['CODE000000000'], array[t.id('Alpha profile')], 10);
+select set_config('firstring.itsp', t.id('Alpha')::text, false);
+select firstring.claims_check_each(array['10:20:30:00:00:2a']::macaddr[], array['CODE000000000'], array[t.id('Alpha profile')], 10,
+  array['token'], array['T'], array[null]::inet[], array['request']);
 """
 early.stdin.write("set statement_timeout = '20s';" + EARLY * 6 + "select 'planned';\n")
 early.stdin.flush()
@@ -142,9 +144,14 @@ CASES = [
     ("factory-ca/claim_code_rotate", f"'O', {phone}, 0, 1, t.digest('h'), {who}", ["device_pkey", "certificate_one_live_per_mac"]),
     ("factory-ca/station_by_fingerprint", "t.digest('line-1')", []),
     ("status/certificate_status", "substring(t.digest('s7') for 16)", ["certificate_serial_key"]),
-    ("portal-api/token_authenticate", "t.digest('token 7')", ["api_token_token_hash_key"]),
-    ("portal-api/claim_check", f"{free}, 'CODE000000001', t.id('Alpha profile'), 1000000, {who}",
-     ["device_pkey", "claim_one_live_per_mac", "provisioning_profile"]),
+    ("portal-api/tokens_authenticate", "t.digests('token ')", ["api_token_token_hash_key"]),
+    ("portal-api/claims_check_each", f"t.macs(x'102030000000'::bigint + {ROWS} - 500), t.times('CODE000000000'::text), "
+     "t.times(t.id('Alpha profile')), 1000000, t.times('token'::text), t.times('T'::text), t.times('192.0.2.1'::text), "
+     "t.times('request'::text)", ["device_pkey", "claim_one_live_per_mac", "shipment_one_live_per_mac"]),
+    ("portal-api/claims_put", f"t.ids(), t.macs(x'102030000000'::bigint + {ROWS} - 500), t.times('CODE000000000'::text), "
+     "t.times(t.id('Alpha profile')), t.times(t.sealed('x')), 1000000, t.times('token'::text), t.times('T'::text), "
+     "t.times('192.0.2.1'::text), t.times('request'::text)",
+     ["device_pkey", "claim_one_live_per_mac", "shipment_one_live_per_mac"]),
     ("portal-api/claim_put", f"gen_random_uuid(), {free}, 'CODE000000000', t.id('Alpha profile'), t.sealed('x'), 1000000, {who}",
      ["device_pkey", "claim_one_live_per_mac"]),
     ("portal-api/claims_check", f"t.macs(x'102030000000'::bigint + {ROWS} - 500), t.times('CODE000000000'::text), "
@@ -224,6 +231,7 @@ set auto_explain.log_nested_statements = on;
 set auto_explain.log_level = warning;
 set auto_explain.log_analyze = on;
 set auto_explain.log_timing = off;
+set auto_explain.log_buffers = on;
 set plan_cache_mode = {'force_generic_plan' if generic else 'auto'};
 begin;
 prepare q as {text}
@@ -239,6 +247,10 @@ rollback;
             if (path, table) not in (("portal-api/audit_list", "audit_log"), ("factory-ca/audit_chain", "audit_log"),
                                      ("portal-api/security_events_list", "security_event")):
                 problems.append(f"{where}: reads all of {table}")
+        # What an index passes over without a word shows in the pages that it reads.
+        read = [int(n) for n in re.findall(r"claim_(?:itsp|profile|suspended)_idx on .*\n(?:.*\n){0,3}?\s+Buffers: shared hit=(\d+)", plans)]
+        if path == "portal-api/claim_list" and "100" not in values.split(", ") and max(read, default=999) > 250:
+            problems.append(f"{where}: reads {read} pages: {values}")
         if path == "portal-api/claim_list" and (thrown := filtered(plans)) > 200:
             problems.append(f"{where}: reads {thrown} claims that are not asked for: {values}")
         for name in needed:

@@ -54,7 +54,8 @@ insert into expected_execute values
     'transfer_check transfer_request transfer_answer transfer_withdraw transfers_of_tenant claim_timeline '
     'webhook_create webhook_update webhook_delete webhook_rotate webhook_replay webhook_test token_rotate '
     'claims_release shipments_of_tenant claims_check claims_take claim_job_rows_take claim_job_rows_prepare claim_job_claim '
-    'claim_job_cancel claim_job_give_back security_events_of_tenant claims_of_tenant'),
+    'claim_job_cancel claim_job_give_back security_events_of_tenant '
+    'claims_of_tenant tokens_authenticate claims_check_each claims_put'),
   ('admin', 'admin_token_create admin_token_revoke itsp_create itsp_patch itsp_domain_add itsp_domain_remove itsp_domain_dependents '
     'model_create model_update shipment_create shipments_of_all shipment_withdraw device_claim_code_renew device_credentials_renew devices_import device_document idempotency_begin idempotency_effect '
     'idempotency_finish idempotency_forget idempotency_sweep device_event_partitions stage_tokens_sweep '

@@ -72,9 +72,16 @@ select t.equal('no scope', (select outcome from firstring.token_create(gen_rando
   t.digest('x'), '{}', null, 'user', 'U', null, null)), 'bad_scope');
 select t.equal('expired', (select outcome from firstring.token_create(gen_random_uuid(), 'old', t.digest('old'),
   array['claims:read'], clock_timestamp() - interval '1 second', 'user', 'U', null, null)), 'created');
+select t.equal('several at once, in order', (select string_agg(concat_ws('/', ordinal, kind, name, itsp_id = t.id('Alpha')), ' ' order by ordinal)
+  from firstring.tokens_authenticate(array[t.digest('old'), t.digest('Alpha token'), t.digest('none'), t.digest('Alpha token')])),
+  '1 2/itsp/one/t 3 4/itsp/one/t');
+select t.equal('that it was used is noted', (select (last_used_at > now() - interval '1 minute')::text from firstring.api_token
+  where token_hash = t.digest('Alpha token')), 'true');
 select t.equal('is nobody', (select count(*)::text from firstring.token_authenticate(t.digest('old'))), '0');
 select t.equal('revoke', (select outcome from firstring.token_revoke(t.id('Alpha token'), 'user', 'U', null, null)), 'revoked');
 select t.equal('revoked is nobody', (select count(*)::text from firstring.token_authenticate(t.digest('Alpha token'))), '0');
+select t.equal('nor among others', (select string_agg(concat_ws('/', ordinal, kind), ' ' order by ordinal)
+  from firstring.tokens_authenticate(array[t.digest('Alpha token')])), '1');
 select t.equal('revoke again', (select outcome from firstring.token_revoke(t.id('Alpha token'), 'user', 'U', null, null)), 'already_revoked');
 select t.equal('an administrator', (select outcome from firstring.admin_token_create(t.id('boss'), null, 'boss', t.digest('boss'),
   array['admin:read', 'admin:write'], null, 'user', 'U', null, null)), 'created');

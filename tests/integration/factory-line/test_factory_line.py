@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """factory-line, the station's client, on a real factory: every phone gets one key, one certificate and
 one label, whatever happens in between, and the engineer is told what to do."""
+import contextlib
 import csv
 import os
 import pty
 import random
 import resource
 import signal
+import socket
+import ssl
 import stat
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -348,6 +352,203 @@ class Finished(Case):
         write(password, "another\n")
         self.assertEqual(self.again(*more)[0], 0)
         run("openssl", "pkcs12", "-in", f"{self.out}/{self.macs[0]}/phone.p12", "-nodes", "-passin", "pass:another")
+
+
+class Rework(Case):
+    """A phone that has a certificate gets a new key: where an operator allowed it, and nowhere else."""
+
+    def setUp(self):
+        super().setUp()
+        self.macs = line.macs(3)
+        self.order = line.order(self.macs)
+        status, said = factory_line(self.order, self.out, *span(self.macs))
+        self.assertEqual(status, 0, said)
+        self.before = self.labels()
+
+    def again(self, *more):
+        return factory_line(self.order, self.out, *span(self.macs), *more)
+
+    def grant(self, mac):
+        line.factory_ca("rekey", "--mac", mac, "--reason", "board replaced")
+
+    def live(self, mac):
+        return line.psql(f"select upper(encode(serial, 'hex')) from firstring.certificate where mac = '{mac}' and status = 'live'")
+
+    def check(self, mac, folder=None):
+        """The folder's files fit each other and what is live."""
+        folder = folder or f"{self.out}/{mac}"
+        self.assertEqual(public_key(folder, "key.pem"), public_key(folder, "certificate.pem"))
+        shown = run("openssl", "x509", "-noout", "-serial", "-in", f"{folder}/certificate.pem").stdout.decode()
+        self.assertEqual(shown.strip(), f"serial={self.live(mac)}")
+        self.assertEqual([row["certificate_serial"] for row in self.labels() if row["mac"] == mac], [self.live(mac)])
+
+    def folders(self):
+        return sorted(name for name in os.listdir(self.out) if os.path.isdir(f"{self.out}/{name}"))
+
+    def test_a_grant_and_none(self):
+        kept = {name: read(self.out, self.macs[0], name) for name in os.listdir(f"{self.out}/{self.macs[0]}")}
+        self.grant(self.macs[0])
+        # Without the word nothing is made anew.
+        self.assertEqual(self.again()[0], 0)
+        self.assertEqual(read(self.out, self.macs[0], "key.pem"), kept["key.pem"])
+        status, said = self.again("--rework")
+        self.assertEqual(status, 65, said)
+        for mac in self.macs[1:]:
+            self.assertIn(f"{mac} ({mac}): no new key: mac_has_other_key", said)
+        self.assertIn("2 phones keep the key that they have", said)
+        self.assertEqual(self.folders(), [self.macs[0], f"{self.macs[0]}.before-1", *self.macs[1:]])
+        self.assertEqual({name: read(self.out, f"{self.macs[0]}.before-1", name) for name in kept}, kept)
+        self.assertEqual([row["mac"] for row in self.labels()], self.macs)
+        for mac in self.macs:
+            self.check(mac)
+        self.assertEqual(self.labels()[1:], self.before[1:])
+        self.assertEqual([row["certificate_serial"] == self.before[0]["certificate_serial"] for row in self.labels()[:1]], [False])
+        with open(os.path.join(self.out, "refused.csv"), newline="") as file:
+            self.assertEqual([row["mac"] for row in csv.DictReader(file)], self.macs[1:])
+        # And again, for the second time, one phone alone; the journal knows.
+        self.grant(self.macs[0])
+        status, said = factory_line(self.order, self.out, *span(self.macs[:1]), "--rework", "--key-type", "rsa2048")
+        self.assertEqual(status, 0, said)
+        self.assertIn("1 of 1 (100 %)", said)
+        self.check(self.macs[0])
+        self.assertIn(f"{self.macs[0]}.before-2", self.folders())
+        status, said = self.again()
+        self.assertEqual(status, 0, said)
+        self.check(self.macs[0])
+
+    def test_a_revoked_phone_and_a_lost_key(self):
+        line.factory_ca("revoke", "--mac", self.macs[0], "--reason", "keyCompromise")
+        os.unlink(f"{self.out}/{self.macs[1]}/key.pem")
+        journal = read(self.out, "journal").decode().splitlines()
+        write(f"{self.out}/journal", "".join(f"{text}\n" for text in journal if not text.startswith(f"done {self.macs[1]}")))
+        self.assertEqual(self.again()[0], 65)
+        for mac in self.macs[:2]:
+            self.grant(mac)
+        status, said = factory_line(self.order, self.out, *span(self.macs[:2]), "--rework")
+        self.assertEqual(status, 0, said)
+        for mac in self.macs:
+            self.check(mac)
+
+    def test_another_key_that_the_signer_makes(self):
+        self.grant(self.macs[0])
+        status, said = factory_line(self.order, self.out, *span(self.macs[:1]), "--rework", "--server-keys")
+        self.assertEqual(status, 0, said)
+        self.check(self.macs[0])
+
+    def test_a_key_of_another_type_that_was_made_before(self):
+        macs = line.macs(3)
+        order, out = line.order(macs), self.out + "-2"
+        for mac in macs[:2]:
+            os.makedirs(f"{out}/{mac}", mode=0o700)
+            run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", f"{out}/{mac}/key.pem")
+        # Sent, and cut off before it was certified; and made, and not even sent.
+        write(f"{out}/journal", f"factory-line journal 1 {order}\nprepared {macs[0]}\n")
+        kept = read(out, macs[0], "key.pem")
+        status, said = factory_line(order, out, *span(macs), "--key-type", "rsa2048")
+        self.assertEqual(status, 0, said)
+        self.assertIn("2 phones have a key of another type", said)
+        for mac in macs:
+            text = run("openssl", "pkey", "-noout", "-text", "-in", f"{out}/{mac}/key.pem").stdout
+            self.assertIn(b"2048 bit", text)
+            self.assertEqual(public_key(f"{out}/{mac}", "key.pem"), public_key(f"{out}/{mac}", "certificate.pem"))
+        self.assertEqual(read(out, f"{macs[0]}.before-1", "key.pem"), kept)
+        # One that was certified stays, and that is told.
+        journal = read(out, "journal").decode().splitlines()
+        write(f"{out}/journal", "".join(f"{text}\n" for text in journal if not text.startswith(f"done {macs[1]}")))
+        kept = read(out, macs[1], "key.pem")
+        status, said = factory_line(order, out, *span(macs), "--key-type", "p256")
+        self.assertEqual(status, 65, said)
+        self.assertIn(f"{macs[1]} ({macs[1]}): no new key: mac_has_other_key", said)
+        self.assertEqual(read(out, macs[1], "key.pem"), kept)
+        self.assertIn("3 of 3 (100 %)", said)
+        self.assertEqual(read(out, "labels.zpl").count(b"^XA"), 3)
+
+    def test_stopped_at_any_step(self):
+        """What a kill leaves: before, between and after the two renames, and nothing told to the journal."""
+        mac = self.macs[0]
+        old, new, before = f"{self.out}/{mac}", f"{self.out}/{mac}.rework", f"{self.out}/{mac}.before-"
+        for n, more in enumerate(([], ["--rework"], [], ["--rework"], [], ["--rework"]), 1):
+            journal = read(self.out, "journal").decode()
+            self.grant(mac)
+            self.assertEqual(factory_line(self.order, self.out, *span([mac]), "--rework")[0], 0)
+            key = read(old, "key.pem")
+            write(f"{self.out}/journal", journal)
+            if n <= 4:
+                os.rename(old, new)
+            if n <= 2:
+                os.rename(f"{before}{n}", old)
+                os.unlink(f"{new}/fullchain.pem")
+            status, said = factory_line(self.order, self.out, *span([mac]), *more)
+            self.assertEqual(status, 0, said)
+            self.assertEqual(read(old, "key.pem"), key)
+            self.check(mac)
+            self.assertIn(self.live(mac), read(self.out, "journal").decode())
+            self.assertNotIn(f"{mac}.rework", self.folders())
+            self.assertIn(f"{mac}.before-{n}", self.folders())
+
+
+class Verify(Case):
+
+    @contextlib.contextmanager
+    def server(self, status, asks):
+        """Where phones are sent: answers all with that status; asks for a phone's certificate, or not."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(line.path("server.pem"), line.path("server.key"))
+        if asks:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(line.path("published/chain.pem"))
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        def serve():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
+                    if tls.recv(4096):
+                        tls.sendall(f"HTTP/1.1 {status} Text\r\nContent-Length: 2\r\n\r\nx\n".encode())
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield "--verify", "--redirector", f"https://localhost:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+            thread.join(30)
+
+    def test_what_a_server_must_do_to_verify_a_phone(self):
+        macs = line.macs(3)
+        order = line.order(macs)
+        for status, asks, wanted, text in ((404, True, 0, "verified as 3 phones"), (200, True, 0, "verified as 3 phones"),
+                                           (200, False, 76, "this server asks for no phone's certificate"),
+                                           (404, False, 76, "this server asks for no phone's certificate"),
+                                           (301, True, 76, "the redirector answered 301"),
+                                           (403, True, 76, "the redirector answered 403")):
+            with self.server(status, asks) as more:
+                result, said = factory_line(order, self.out, *span(macs), *more)
+            self.assertEqual(result, wanted, said)
+            self.assertIn(text, said)
+            self.assertEqual(said.count("not verified: "), 3 if wanted else 0, said)
+
+    def test_phones_that_cannot_be_verified(self):
+        macs = line.macs(3)
+        order = line.order(macs)
+        with self.server(404, True) as more:
+            self.assertEqual(factory_line(order, self.out, *span(macs))[0], 0)
+            # Nobody but the factory knows of a revoked one: the redirector answers it like all others.
+            line.factory_ca("revoke", "--mac", macs[0], "--reason", "scrapped")
+            os.unlink(f"{self.out}/{macs[1]}/key.pem")
+            status, said = factory_line(order, self.out, *span(macs), *more)
+            self.assertEqual(status, 65, said)
+            self.assertIn("verified as 1 phones", said)
+            self.assertIn("1 were not tried: their key is not here", said)
+            self.assertIn("1 were not tried: they were refused", said)
+            os.unlink(f"{self.out}/{macs[2]}/key.pem")
+            status, said = factory_line(order, self.out, "--first-mac", macs[1], "--count", "2", *more)
+            self.assertEqual(status, 76, said)
+            self.assertIn("verified as 0 phones", said)
+            self.assertIn("2 were not tried: their key is not here", said)
 
 
 class Faults(Case):

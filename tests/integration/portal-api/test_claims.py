@@ -80,6 +80,19 @@ class Claims(Case):
         rows = self.portal.admin.ok("GET", f"/v1/admin/audit?object_kind=claim&object_id={self.audit_name(mac)}")
         self.assertEqual([row["action"] for row in rows["audit"]], ["claim.compare", "claim.compare", "claim.create"])
 
+    def test_a_claim_under_a_condition_is_one_that_is_there(self):
+        mac, body = self.shipped(), {"profile_id": self.profile, "admin_password": "Correct7HorseBattery"}
+        put = lambda tag, **more: self.itsp.request("PUT", f"/v1/claims/{mac}", {**body, **more}, headers={"If-Match": tag})  # noqa: E731
+        for tag in ("*", '"1"'):
+            self.assertProblem(put(tag), 412, "version_mismatch")
+        self.assertProblem(self.itsp.request("GET", f"/v1/claims/{mac}"), 404, "not_found")
+        self.itsp.ok("PUT", f"/v1/claims/{mac}", body, status=(201,))
+        self.assertEqual([put(tag).status for tag in ("*", '"1"', '"2"', 'W/"1"')], [200, 200, 412, 412])
+        # What would be refused anyway is refused as it would be (RFC 9110 section 13.2.1).
+        self.assertProblem(put('"2"', admin_password="Another7HorseBattery"), 409, "claim_differs")
+        answer = self.itsp.request("PUT", "/v1/claims/0015650FFFFE", {"profile_id": self.profile}, headers={"If-Match": "*"})
+        self.assertProblem(answer, 403, "possession_not_proven")
+
     def test_ones_own_claim_with_another_profile_differs(self):
         mac = self.claimed()
         other = self.portal.profile(self.itsp)
@@ -475,6 +488,125 @@ class Search(Case):
         for query, field in (("mac_prefix=xyz", "mac_prefix"), ("progress=never", "progress"), ("profile_id=1", "profile_id"),
                              ("serial_number=a&state=live", "serial_number"), ("mac_prefix=0&mac_prefix=1", "mac_prefix")):
             self.assertProblem(itsp.request("GET", f"/v1/claims?{query}"), 422, "invalid", field=field)
+
+
+class Together(Case):
+    """Claims that come while the database has one in hand go together; each is answered as if it had come alone."""
+    settings = {"workers": 1, "database_deadline": "20s"}
+
+    def setUp(self):
+        self.itsp = self.portal.itsp()
+        self.model, self.profile = self.portal.model(), self.portal.profile(self.itsp)
+        self.phones = self.portal.phones(self.model, 12, ship_to=self.itsp)
+
+    def put(self, mac, **more):
+        return self.itsp.request("PUT", f"/v1/claims/{mac}", {"profile_id": self.profile, **more})
+
+    def put_together(self, puts):
+        """The answers to (mac, body), which all wait behind a claim of a phone that somebody has locked."""
+        answers = [None] * len(puts)
+
+        def put(at):
+            answers[at] = self.put(puts[at][0], **puts[at][1])
+
+        first, *threads = [threading.Thread(target=self.put, args=(self.phones[0],))] + [
+            threading.Thread(target=put, args=(at,)) for at in range(len(puts))]
+        with self.portal.locked_phone(self.phones[0]):
+            first.start()
+            self.wait_for("state = 'active' and wait_event_type = 'Lock' and query like '%claim_put%'")
+            for thread in threads:
+                thread.start()
+            time.sleep(0.7)
+        for thread in [first, *threads]:
+            thread.join()
+        return answers
+
+    def wait_for(self, what):
+        deadline = time.monotonic() + 10
+        while self.portal.psql(f"select count(*) from pg_stat_activity where usename = 'firstring_portal' and {what}") == "0":
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
+    def transactions(self):
+        return int(self.portal.psql(f"select count(distinct xmin::text) from firstring.claim where itsp_id = '{self.itsp.itsp_id}'"))
+
+    def test_each_has_its_own_answer_and_audit_row(self):
+        answers = self.put_together([(mac, {}) for mac in self.phones[1:]])
+        self.assertEqual([answer.status for answer in answers], [201] * 11)
+        self.assertEqual([answer.json()["mac"] for answer in answers], self.phones[1:])
+        self.assertEqual([answer.headers["Location"] for answer in answers], [f"/v1/claims/{mac}" for mac in self.phones[1:]])
+        self.assertLess(self.transactions(), 6)
+        rows = self.portal.psql("select string_agg(upper(replace(object_id, ':', '')) || ' ' || request_id, ',' order by object_id) "
+                                f"from firstring.audit_log where action = 'claim.create' and itsp_id = '{self.itsp.itsp_id}' "
+                                "and actor_kind = 'token' and host(source_ip) = '127.0.0.1'").split(",")
+        told = [f"{mac} {answer.headers['X-Request-Id']}" for mac, answer in zip(self.phones[1:], answers)]
+        self.assertEqual(rows[1:], told)
+        self.assertEqual(len({self.itsp.ok("POST", f"/v1/claims/{mac}/reveal")["admin_password"] for mac in self.phones}), 12)
+
+    def test_none_fails_for_another(self):
+        labelled = self.portal.phones(self.model, 3)
+        codes = [self.portal.label(mac) for mac in labelled]
+        other = self.portal.itsp()
+        other.ok("PUT", f"/v1/claims/{labelled[2]}", {"claim_code": codes[2], "profile_id": self.portal.profile(other)})
+        refused = self.phones[5]
+        self.portal.psql(f"alter table firstring.claim add constraint not_this_one check (mac <> '{refused}') not valid")
+        try:
+            answers = self.put_together([
+                (labelled[0], {"claim_code": codes[0]}), (labelled[1], {"claim_code": codes[0]}), ("0015650FFFFF", {}),
+                (labelled[2], {"claim_code": codes[2]}), (refused, {}), (self.phones[6], {"admin_password": "Correct7HorseBattery"}),
+                (self.phones[7], {"admin_password": "short"}), (self.phones[8], {})])
+        finally:
+            self.portal.psql("alter table firstring.claim drop constraint not_this_one")
+        self.assertEqual([answer.status for answer in answers], [201, 403, 403, 409, 422, 201, 422, 201])
+        self.assertEqual([answer.json()["mac"] for answer in answers if answer.status == 201],
+                         [labelled[0], self.phones[6], self.phones[8]])
+        self.assertEqual(self.itsp.ok("POST", f"/v1/claims/{self.phones[6]}/reveal")["admin_password"], "Correct7HorseBattery")
+        wrong = self.portal.admin.ok("GET", f"/v1/admin/security-events?kind=claim_code_wrong&mac={labelled[1]}")
+        self.assertEqual(len(wrong["security_events"]), 1)
+
+    def test_one_phone_many_times_is_one_claim(self):
+        answers = self.put_together([(self.phones[1], {})] * 6)
+        self.assertEqual(sorted(answer.status for answer in answers), [200] * 5 + [201])
+        self.assertEqual({str(answer.json()) for answer in answers}, {str(self.itsp.ok("GET", f"/v1/claims/{self.phones[1]}"))})
+
+    def test_no_way_round_the_limit_of_wrong_codes(self):
+        mac = self.portal.phone(self.model)
+        code = self.portal.label(mac)
+        answers = self.put_together([(mac, {"claim_code": claim_code()[1]}) for _ in range(25)] + [(mac, {"claim_code": code})])
+        self.assertEqual(sorted(answer.status for answer in answers[:25]), [403] * 11 + [429] * 14)
+        self.assertTrue(all(int(answer.headers["Retry-After"]) > 0 for answer in answers if answer.status == 429))
+        self.assertIn(answers[25].status, (201, 429))
+        self.assertProblem(self.put(self.portal.phone(self.model), claim_code=claim_code()[1]), 429, "too_many_wrong_codes")
+
+    def test_tenants_and_tokens_are_kept_apart(self):
+        others = [self.portal.itsp() for _ in range(3)]
+        profiles = [self.portal.profile(other) for other in others]
+        macs = [self.portal.phone(self.model, ship_to=other) for other in others]
+        wrong = self.portal.client("fst_" + "0" * 48)
+        revoked = self.portal.itsp()
+        self.portal.psql(f"update firstring.api_token set revoked_at = now() where itsp_id = '{revoked.itsp_id}'")
+        answers = {}
+
+        def ask(name, client, mac, profile):
+            answers[name] = client.request("PUT", f"/v1/claims/{mac}", {"profile_id": profile})
+
+        threads = [threading.Thread(target=ask, args=words) for words in (
+            *((n, other, macs[n], profiles[n]) for n, other in enumerate(others)), ("theirs", others[0], macs[1], profiles[0]),
+            ("their profile", others[0], self.phones[1], profiles[1]), ("wrong", wrong, self.phones[2], self.profile),
+            ("revoked", revoked, self.phones[3], self.profile))]
+        holder = threading.Thread(target=self.put, args=(self.phones[0],))
+        with self.portal.locked_phone(self.phones[0]):
+            holder.start()
+            self.wait_for("state = 'active' and wait_event_type = 'Lock' and query like '%claim_put%'")
+            for thread in threads:
+                thread.start()
+            time.sleep(0.5)
+        for thread in [holder, *threads]:
+            thread.join()
+        self.assertEqual({name: answer.status for name, answer in answers.items()}, {
+            0: 201, 1: 201, 2: 201, "theirs": 403, "their profile": 422, "wrong": 401, "revoked": 401})
+        for n, other in enumerate(others):
+            self.assertEqual([claim["mac"] for claim in other.ok("GET", "/v1/claims")["claims"]], [macs[n]])
 
 
 if __name__ == "__main__":
