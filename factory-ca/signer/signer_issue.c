@@ -6,7 +6,8 @@
  *                 share one fsync, during which the crew goes on with others
  *     making      the crew signs
  *
- * The answer goes out as soon as the request's own rows are made. A peer that has gone leaves its
+ * Requests are reserved for and answered in the order in which they came; the answer goes out as
+ * soon as the request's own rows and those before it are made. A peer that has gone leaves its
  * requests behind: they are dropped when the crew is through with them. Runs on the loop, but for
  * the two functions that the crew calls.
  */
@@ -38,7 +39,7 @@ struct issuing {
 	struct peer *peer; /* NULL: it has gone */
 	uint32_t id;
 	struct issue_job *job;
-	enum { ISSUING_CHECKING, ISSUING_CHECKED, ISSUING_MAKING } step;
+	enum { ISSUING_CHECKING, ISSUING_CHECKED, ISSUING_MAKING, ISSUING_MADE } step;
 	atomic_int is_pointless; /* nobody waits: the crew need not work */
 	size_t slice_count, at_work;
 	struct slice slices[SLICES_MAX];
@@ -68,6 +69,16 @@ static void answer(struct issuing *issuing)
 	if (issuing->peer)
 		issue_answer(issuing->job, send_frame, issuing);
 	end(issuing);
+}
+
+/* Whoever asked first is answered first: of two requests about one phone that is the one that is
+ * told of a new certificate. */
+static void answer_in_order(struct signer *signer)
+{
+	struct issuing *first;
+
+	while ((first = TAILQ_FIRST(&signer->issuing)) != NULL && first->step == ISSUING_MADE)
+		answer(first);
 }
 
 /* --- on the crew ---------------------------------------------------------------------------- */
@@ -103,12 +114,11 @@ static void on_checked(struct crew_task *task)
 
 	if (--issuing->at_work > 0)
 		return;
-	if (!issuing->peer) {
-		end(issuing);
-		return;
-	}
-	issuing->step = ISSUING_CHECKED;
 	event_active(issuing->signer->group, EV_TIMEOUT, 0);
+	if (issuing->peer)
+		issuing->step = ISSUING_CHECKED;
+	else
+		end(issuing);
 }
 
 static void on_made(struct crew_task *task)
@@ -118,8 +128,10 @@ static void on_made(struct crew_task *task)
 
 	if (slice->err && !issue_has_failed(issuing->job))
 		issue_fail_signing(issuing->job);
-	if (--issuing->at_work == 0)
-		answer(issuing);
+	if (--issuing->at_work > 0)
+		return;
+	issuing->step = ISSUING_MADE;
+	answer_in_order(issuing->signer);
 }
 
 /* All rows, a slice for each task. */
@@ -186,8 +198,11 @@ static size_t take_checked(struct signer *signer, struct issuing *taken[SIGNER_Q
 
 	TAILQ_FOREACH(issuing, &signer->issuing, entry)
 	{
-		if (issuing->step != ISSUING_CHECKED)
+		if (issuing->step > ISSUING_CHECKED)
 			continue;
+		/* In the order of their arrival, too. */
+		if (issuing->step == ISSUING_CHECKING)
+			break;
 		if (rows >= GROUP_ROWS) {
 			event_active(signer->group, EV_TIMEOUT, 0);
 			break;
@@ -214,10 +229,11 @@ void signer_run_group(evutil_socket_t fd, short what, void *ctx)
 		issue_reserve(&signer->issuer, jobs, count, clock_unix_s());
 	for (i = 0; i < count; i++) {
 		if (issue_has_failed(jobs[i]))
-			answer(taken[i]);
+			taken[i]->step = ISSUING_MADE;
 		else
 			give(taken[i], make_slice, on_made, CREW_TURN_FIRST);
 	}
+	answer_in_order(signer);
 	signer_cut_off_deaf_peers(signer);
 }
 
@@ -239,7 +255,7 @@ void signer_forget_issuing(struct signer *signer, const struct peer *peer)
 			continue;
 		issuing->peer = NULL;
 		atomic_store(&issuing->is_pointless, 1);
-		if (issuing->step == ISSUING_CHECKED)
+		if (issuing->step == ISSUING_CHECKED || issuing->step == ISSUING_MADE)
 			end(issuing);
 	}
 }
